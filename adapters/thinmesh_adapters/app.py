@@ -1,0 +1,201 @@
+"""The host: serves any Adapter as InferenceService and AdapterService, and keeps the rules that all of them share."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator
+from contextlib import AsyncExitStack, aclosing, contextmanager
+from typing import Any, Self, TypeVar
+
+import grpc
+from thinmesh.adapter.v1 import adapter_service_pb2 as adapter_pb
+from thinmesh.adapter.v1 import adapter_service_pb2_grpc as adapter_grpc
+from thinmesh.inference.v1 import inference_service_pb2 as pb
+from thinmesh.inference.v1 import inference_service_pb2_grpc as inference_grpc
+
+from thinmesh_adapters.config import AdapterConfig
+from thinmesh_adapters.contract import Adapter, EngineStatus, Model, Place
+from thinmesh_adapters.fold import fold
+from thinmesh_adapters.registry import create
+from thinmesh_core import capabilities
+from thinmesh_core.app import App
+from thinmesh_core.call import Call, from_metadata
+from thinmesh_core.capabilities import Request
+from thinmesh_core.errors import MeshError, Reason
+
+log = logging.getLogger(__name__)
+
+Context = grpc.aio.ServicerContext[Any, Any]
+R = TypeVar("R", bound=Request)
+A = TypeVar("A")
+
+STATUS_SECONDS = 1.0
+"""How often the engine is asked for its status, and watchers are told at the least."""
+
+STATUS_TIMEOUT_SECONDS = 3.0
+"""How long the engine may take to say it."""
+
+
+class AdapterApp(App, inference_grpc.InferenceServiceServicer, adapter_grpc.AdapterServiceServicer):
+    """One adapter, served. Refuses what is not declared, what is too much, and everything while draining."""
+
+    services = ("thinmesh.inference.v1.InferenceService", "thinmesh.adapter.v1.AdapterService")
+
+    def __init__(self, kind: str, adapter: Adapter[Any], max_concurrency: int | None) -> None:
+        self._kind = kind
+        self._adapter = adapter
+        self._max_concurrency = max_concurrency
+        self._engine: EngineStatus | None = None
+        self._trouble = "the engine has not answered yet"
+        self._was_ready = False
+        self._draining = False
+        self._running = 0
+        self._changed = asyncio.Condition()
+        self._stack = AsyncExitStack()
+
+    def register(self, server: grpc.aio.Server) -> None:
+        """Adds both services."""
+        inference_grpc.add_InferenceServiceServicer_to_server(self, server)
+        adapter_grpc.add_AdapterServiceServicer_to_server(self, server)
+
+    def problems(self) -> list[str]:
+        """The engine's trouble, or that it drains."""
+        if self._draining:
+            return ["draining"]
+        return [] if self._engine is not None else [self._trouble]
+
+    async def __aenter__(self) -> Self:
+        """Enters the adapter, and follows its engine's status."""
+        await self._stack.enter_async_context(self._adapter)
+        tasks = await self._stack.enter_async_context(asyncio.TaskGroup())
+        following = tasks.create_task(self._follow())
+        self._stack.callback(following.cancel)
+        return self
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        """Leaves the adapter."""
+        await self._stack.aclose()
+
+    # InferenceService
+
+    async def Generate(self, request: pb.GenerateRequest, context: Context) -> pb.GenerateResponse:
+        """The folded stream."""
+        call = from_metadata(context.invocation_metadata())
+        with self._admitted(request, call):
+            async with aclosing(self._adapter.generate(request, call)) as events:
+                return await fold(events)
+
+    async def StreamGenerate(self, request: pb.GenerateRequest, context: Context) -> AsyncGenerator[pb.GenerateEvent, None]:
+        """The adapter's events."""
+        call = from_metadata(context.invocation_metadata())
+        with self._admitted(request, call):
+            async with aclosing(self._adapter.generate(request, call)) as events:
+                async for event in events:
+                    yield event
+
+    async def Embed(self, request: pb.EmbedRequest, context: Context) -> pb.EmbedResponse:
+        """The adapter's vectors."""
+        return await self._unary(self._adapter.embed, request, context)
+
+    async def Rerank(self, request: pb.RerankRequest, context: Context) -> pb.RerankResponse:
+        """The adapter's order."""
+        return await self._unary(self._adapter.rerank, request, context)
+
+    async def CountTokens(self, request: pb.CountTokensRequest, context: Context) -> pb.CountTokensResponse:
+        """The adapter's count."""
+        return await self._unary(self._adapter.count_tokens, request, context)
+
+    # AdapterService
+
+    async def GetStatus(self, request: adapter_pb.GetStatusRequest, context: Context) -> adapter_pb.GetStatusResponse:
+        """The status now."""
+        return adapter_pb.GetStatusResponse(status=self._status())
+
+    async def WatchStatus(
+        self, request: adapter_pb.WatchStatusRequest, context: Context
+    ) -> AsyncIterator[adapter_pb.WatchStatusResponse]:
+        """The status at once, then after every look at the engine and every drain."""
+        while True:
+            yield adapter_pb.WatchStatusResponse(status=self._status())
+            async with self._changed:
+                await self._changed.wait()
+
+    async def Drain(self, request: adapter_pb.DrainRequest, context: Context) -> adapter_pb.DrainResponse:
+        """Takes no new calls from now on."""
+        self._draining = True
+        async with self._changed:
+            self._changed.notify_all()
+        return adapter_pb.DrainResponse()
+
+    # What all calls share.
+
+    async def _unary(self, answer: Callable[[R, Call], Awaitable[A]], request: R, context: Context) -> A:
+        call = from_metadata(context.invocation_metadata())
+        with self._admitted(request, call):
+            return await answer(request, call)
+
+    @contextmanager
+    def _admitted(self, request: Request, call: Call) -> Iterator[None]:
+        if self._draining:
+            raise MeshError(Reason.DRAINING, "The model's backend is stopping; try again shortly.", retry_after=1)
+        if self._engine is None:
+            raise MeshError(Reason.ENGINE_UNAVAILABLE, "The model's engine does not answer; try again shortly.", retry_after=1)
+        model = _served(self._engine, call.model or request.model)
+        capabilities.check(request, model.capabilities, request.model)
+        if self._running >= self._limit(self._engine):
+            raise MeshError(Reason.BACKEND_FULL, "The model is busy; try again shortly.", retry_after=1)
+        self._running += 1
+        try:
+            yield
+        finally:
+            self._running -= 1
+
+    def _limit(self, engine: EngineStatus) -> int:
+        return self._max_concurrency or engine.max_concurrency
+
+    def _status(self) -> adapter_pb.Status:
+        status = adapter_pb.Status(adapter=self._kind, running=self._running)
+        if self._engine is None:
+            status.state = adapter_pb.STATE_FAILED if self._was_ready else adapter_pb.STATE_STARTING
+            status.message = self._trouble
+            return status
+        status.state = adapter_pb.STATE_DRAINING if self._draining else adapter_pb.STATE_READY
+        status.max_concurrency = self._limit(self._engine)
+        if self._engine.queued is not None:
+            status.queued = self._engine.queued
+        if self._engine.kv_cache_use is not None:
+            status.kv_cache_use = self._engine.kv_cache_use
+        for model in self._engine.models:
+            status.models.add(name=model.name, capabilities=sorted(model.capabilities), context_length=model.context_length)
+        return status
+
+    async def _follow(self) -> None:
+        """Asks the engine every second; an engine that does not answer is not ready, whatever it said before."""
+        while True:
+            try:
+                async with asyncio.timeout(STATUS_TIMEOUT_SECONDS):
+                    self._engine = await self._adapter.status()
+                self._was_ready = True
+            except (MeshError, TimeoutError) as error:
+                if self._engine is not None:
+                    log.warning("%s: the engine stopped answering: %s", self._adapter.place.name, error)
+                self._engine, self._trouble = None, str(error) or "the engine is too slow to say its status"
+            async with self._changed:
+                self._changed.notify_all()
+            await asyncio.sleep(STATUS_SECONDS)
+
+
+def build(config: AdapterConfig, place: Place) -> AdapterApp:
+    """The app of a backend's entry; nothing is started before it is entered."""
+    return AdapterApp(config.adapter, create(config, place), config.max_concurrency)
+
+
+def _served(engine: EngineStatus, name: str) -> Model:
+    """The engine's model of that name; an engine that serves one model answers to any name the mesh gave it."""
+    if len(engine.models) == 1:
+        return engine.models[0]
+    for model in engine.models:
+        if model.name == name:
+            return model
+    raise MeshError(Reason.MODEL_NOT_FOUND, f"The backend serves no model {name!r}.", param="model")

@@ -1,0 +1,18 @@
+"""A backend's entry in thinmesh.yaml, as its adapter reads it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from msgspec import field
+
+from thinmesh_core.config import Section
+
+
+class AdapterConfig(Section, frozen=True, kw_only=True):
+    """Which adapter, and its options; the options' type belongs to the adapter."""
+
+    adapter: str
+    options: dict[str, Any] = field(default_factory=dict)
+    max_concurrency: int | None = None
+    """Calls at once; unset: what the engine says."""

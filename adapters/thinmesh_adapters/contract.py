@@ -1,0 +1,92 @@
+"""What an engineer implements to put an engine behind the mesh."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import ClassVar, Generic, Self, TypeVar
+
+from thinmesh.inference.v1 import inference_service_pb2 as pb
+
+from thinmesh_core.call import Call
+from thinmesh_core.capabilities import Capability
+from thinmesh_core.config import Section
+
+
+@dataclass(frozen=True, slots=True)
+class Model:
+    """A model as its engine serves it; `context_length` in tokens."""
+
+    name: str
+    capabilities: frozenset[Capability]
+    context_length: int | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class EngineStatus:
+    """What an engine says of itself. `kv_cache_use` is from 0 to 1; None: the engine does not say."""
+
+    models: tuple[Model, ...]
+    max_concurrency: int
+    queued: int | None = None
+    kv_cache_use: float | None = field(default=None)
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where an adapter runs: its backend's name, and a folder of its own for sockets and files."""
+
+    name: str
+    folder: Path
+
+
+O = TypeVar("O", bound=Section)  # noqa: E741  # the adapter's options
+
+
+class Adapter(ABC, Generic[O]):
+    """The translator in front of one engine endpoint.
+
+    Entered once before the first call, left after the last. It never queues, retries or authenticates, and it raises
+    MeshError with words of its own: the engine's never reach the caller. Cancellation arrives as CancelledError (or
+    GeneratorExit) in the innermost frame; whatever runs at the engine must have stopped when that frame is left.
+    """
+
+    options_type: ClassVar[type[Section]]
+    """The type of `options` in the backend's entry."""
+
+    isolated: ClassVar[bool] = False
+    """Whether the engine runs inside the adapter's process, so that `thinmesh up` gives it a process of its own."""
+
+    def __init__(self, options: O, place: Place) -> None:
+        self.options = options
+        self.place = place
+
+    @abstractmethod
+    async def __aenter__(self) -> Self:
+        """Starts or connects to the engine; returns when it can be asked for its status."""
+
+    @abstractmethod
+    async def __aexit__(self, *exc_info: object) -> None:
+        """Lets go of the engine, and ends it if it was started here."""
+
+    @abstractmethod
+    async def status(self) -> EngineStatus:
+        """Asks the engine; MeshError ENGINE_UNAVAILABLE while it does not answer."""
+
+    def generate(self, request: pb.GenerateRequest, call: Call) -> AsyncGenerator[pb.GenerateEvent, None]:
+        """Deltas, then exactly one finish per choice, usage on the last event."""
+        raise NotImplementedError(f"{type(self).__name__} declares no generation")
+
+    async def embed(self, request: pb.EmbedRequest, call: Call) -> pb.EmbedResponse:
+        """One vector per input, in order."""
+        raise NotImplementedError(f"{type(self).__name__} declares no embedding")
+
+    async def rerank(self, request: pb.RerankRequest, call: Call) -> pb.RerankResponse:
+        """The documents, best first."""
+        raise NotImplementedError(f"{type(self).__name__} declares no reranking")
+
+    async def count_tokens(self, request: pb.CountTokensRequest, call: Call) -> pb.CountTokensResponse:
+        """The number of tokens, by the model's own tokenizer."""
+        raise NotImplementedError(f"{type(self).__name__} declares no counting")

@@ -1,0 +1,72 @@
+"""A stream of events folded into the whole answer."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Iterable
+from dataclasses import dataclass, field
+
+from thinmesh.inference.v1 import chat_pb2, sampling_pb2
+from thinmesh.inference.v1 import inference_service_pb2 as pb
+
+from thinmesh_core.errors import MeshError, Reason
+
+
+@dataclass(slots=True)
+class _Call:
+    id: str = ""
+    name: str = ""
+    arguments: list[str] = field(default_factory=list)
+
+
+@dataclass(slots=True)
+class _Choice:
+    text: list[str] = field(default_factory=list)
+    reasoning: list[str] = field(default_factory=list)
+    calls: dict[int, _Call] = field(default_factory=dict)
+    logprobs: list[sampling_pb2.TokenLogprob] = field(default_factory=list)
+    reason: pb.FinishReason.ValueType | None = None
+
+
+async def fold(events: AsyncIterator[pb.GenerateEvent]) -> pb.GenerateResponse:
+    """The answer that the events spell; ENGINE_PROTOCOL where a choice has no end or there is no usage."""
+    choices: dict[int, _Choice] = {}
+    usage = None
+    async for event in events:
+        for delta in event.deltas:
+            _add(choices.setdefault(delta.index, _Choice()), delta)
+        for finish in event.finishes:
+            choices.setdefault(finish.index, _Choice()).reason = finish.reason
+        if event.HasField("usage"):
+            usage = event.usage
+    if usage is None or not choices:
+        raise MeshError(Reason.ENGINE_PROTOCOL, "The engine's answer ended without an end.")
+    return pb.GenerateResponse(choices=[_choice(index, choices[index]) for index in sorted(choices)], usage=usage)
+
+
+def _add(choice: _Choice, delta: pb.Delta) -> None:
+    choice.text.append(delta.text)
+    choice.reasoning.append(delta.reasoning)
+    choice.logprobs.extend(delta.logprobs)
+    for piece in delta.tool_calls:
+        call = choice.calls.setdefault(piece.index, _Call())
+        call.id = call.id or piece.id
+        call.name = call.name or piece.name
+        call.arguments.append(piece.arguments_json)
+
+
+def _choice(index: int, choice: _Choice) -> pb.Choice:
+    if choice.reason is None:
+        raise MeshError(Reason.ENGINE_PROTOCOL, "The engine's answer ended without an end.")
+    return pb.Choice(
+        index=index,
+        text="".join(choice.text),
+        reasoning="".join(choice.reasoning),
+        tool_calls=_calls(choice.calls[key] for key in sorted(choice.calls)),
+        logprobs=choice.logprobs,
+        finish_reason=choice.reason,
+    )
+
+
+def _calls(calls: Iterable[_Call]) -> Iterable[chat_pb2.ToolCall]:
+    for call in calls:
+        yield chat_pb2.ToolCall(id=call.id, name=call.name, arguments_json="".join(call.arguments))

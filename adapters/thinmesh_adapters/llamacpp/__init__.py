@@ -1,0 +1,1 @@
+"""The adapter that runs llama.cpp, from the xllamacpp wheel."""

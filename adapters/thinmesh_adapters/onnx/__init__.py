@@ -1,0 +1,1 @@
+"""The adapter that runs sentence encoders on onnxruntime."""

@@ -1,0 +1,1 @@
+"""The adapter for any engine that speaks OpenAI's REST API."""

@@ -1,0 +1,158 @@
+"""Any engine that speaks OpenAI's REST API, behind the contract."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import AsyncGenerator, Iterable
+from contextlib import aclosing
+from typing import Literal, Self, TypeAlias
+
+import msgspec
+from thinmesh.inference.v1 import capability_pb2 as cap
+from thinmesh.inference.v1 import inference_service_pb2 as pb
+from thinmesh.inference.v1 import usage_pb2
+
+from thinmesh_adapters.contract import Adapter, EngineStatus, Model, Place
+from thinmesh_adapters.openai.answer import Answer, EngineUsage
+from thinmesh_adapters.openai.client import EngineClient
+from thinmesh_adapters.openai.translate import embed_body, generate_body, rerank_body
+from thinmesh_core.call import Call
+from thinmesh_core.capabilities import Capability
+from thinmesh_core.config import ConfigError, Section
+from thinmesh_core.errors import MeshError, Reason
+
+Can: TypeAlias = Literal[
+    "chat", "completion", "token_ids", "tools", "json_object", "json_schema", "regex", "grammar", "choice",
+    "logprobs", "n", "logit_bias", "images", "embed", "embed_dimensions", "rerank",
+]  # fmt: skip
+
+
+class Options(Section, frozen=True, kw_only=True):
+    """Where the engine is and what it can do: OpenAI's API has no way to ask it.
+
+    `key_env` names the environment variable that holds the engine's key. `idle_seconds` bounds the wait for the
+    engine's next byte. `model` is the engine's own name; unset, the name that the mesh's caller used goes through.
+    """
+
+    base_url: str
+    model: str | None = None
+    capabilities: tuple[Can, ...] = ("chat", "completion")
+    key_env: str | None = None
+    context_length: int | None = None
+    max_concurrency: int = 256
+    idle_seconds: float = 60.0
+
+
+class _Listed(msgspec.Struct):
+    id: str
+
+
+class _Models(msgspec.Struct):
+    data: list[_Listed]
+
+
+class _Vector(msgspec.Struct):
+    index: int
+    embedding: list[float]
+
+
+class _Vectors(msgspec.Struct):
+    data: list[_Vector]
+    usage: EngineUsage = msgspec.field(default_factory=EngineUsage)
+
+
+class _Ranked(msgspec.Struct):
+    index: int
+    relevance_score: float
+
+
+class _Ranking(msgspec.Struct):
+    results: list[_Ranked]
+    usage: EngineUsage = msgspec.field(default_factory=EngineUsage)
+
+
+class OpenAIAdapter(Adapter[Options]):
+    """Streams every generation: a unary call is its stream, folded, so that leaving it always stops the engine."""
+
+    options_type = Options
+
+    def __init__(self, options: Options, place: Place) -> None:
+        super().__init__(options, place)
+        key = None
+        if options.key_env is not None:
+            key = os.environ.get(options.key_env)
+            if not key:
+                raise ConfigError(f"backends.{place.name}: the environment variable {options.key_env} is not set")
+        self._client = EngineClient(options.base_url, key=key, idle_seconds=options.idle_seconds)
+        self._can = frozenset(_capability(one) for one in options.capabilities)
+
+    async def __aenter__(self) -> Self:
+        """Opens the session."""
+        await self._client.__aenter__()
+        return self
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        """Closes the session."""
+        await self._client.__aexit__(*exc_info)
+
+    async def status(self) -> EngineStatus:
+        """The models that the engine lists, or the one that is configured."""
+        listed = (await self._client.get("/models", _Models)).data
+        names = [self.options.model] if self.options.model is not None else [one.id for one in listed]
+        models = tuple(Model(name, self._can, self.options.context_length) for name in names)
+        return EngineStatus(models, self.options.max_concurrency)
+
+    async def generate(self, request: pb.GenerateRequest, call: Call) -> AsyncGenerator[pb.GenerateEvent, None]:
+        """One event a read."""
+        path = "/chat/completions" if request.HasField("chat") else "/completions"
+        body = generate_body(request, self._model(request.model, call))
+        async with aclosing(stream(self._client, path, body, request, call)) as events:
+            async for event in events:
+                yield event
+
+    async def embed(self, request: pb.EmbedRequest, call: Call) -> pb.EmbedResponse:
+        """The engine's vectors, in the inputs' order whatever order it gives."""
+        body = embed_body(request, self._model(request.model, call))
+        answer = await self._client.post("/embeddings", body, _Vectors, request_id=call.request_id)
+        _complete([one.index for one in answer.data], len(request.inputs))
+        vectors = [pb.Embedding(values=one.embedding) for one in sorted(answer.data, key=lambda one: one.index)]
+        return pb.EmbedResponse(embeddings=vectors, usage=usage_pb2.Usage(prompt_tokens=answer.usage.prompt_tokens))
+
+    async def rerank(self, request: pb.RerankRequest, call: Call) -> pb.RerankResponse:
+        """The engine's scores, best first whatever order it gives."""
+        body = rerank_body(request, self._model(request.model, call))
+        answer = await self._client.post("/rerank", body, _Ranking, request_id=call.request_id)
+        if not {one.index for one in answer.results} <= set(range(len(request.documents))):
+            raise MeshError(Reason.ENGINE_PROTOCOL, "The model's engine ranked a document that was not given.")
+        best = sorted(answer.results, key=lambda one: (-one.relevance_score, one.index))
+        return pb.RerankResponse(
+            results=[pb.RankedDocument(index=one.index, score=one.relevance_score) for one in best],
+            usage=usage_pb2.Usage(prompt_tokens=answer.usage.prompt_tokens),
+        )
+
+    def _model(self, asked: str, call: Call) -> str:
+        return self.options.model or call.model or asked
+
+
+async def stream(
+    client: EngineClient, path: str, body: dict[str, object], request: pb.GenerateRequest, call: Call
+) -> AsyncGenerator[pb.GenerateEvent, None]:
+    """An engine's stream as events of the contract; what one read brought is one event."""
+    answer = Answer(max(request.sampling.n, 1))
+    async with aclosing(client.stream(path, body, request_id=call.request_id)) as reads:
+        async for datas in reads:
+            event = pb.GenerateEvent()
+            for data in datas:
+                answer.feed(data, event)
+            if event.deltas or event.finishes:
+                yield event
+    yield answer.end()
+
+
+def _complete(indices: Iterable[int], count: int) -> None:
+    if sorted(indices) != list(range(count)):
+        raise MeshError(Reason.ENGINE_PROTOCOL, "The model's engine did not answer every input once.")
+
+
+def _capability(word: str) -> Capability:
+    return cap.Capability.Value(f"CAPABILITY_{word.upper()}")

@@ -1,0 +1,205 @@
+"""OpenAI's streamed chunks as events of the contract, and the engine held to its own protocol. Pure."""
+
+from __future__ import annotations
+
+import msgspec
+from thinmesh.inference.v1 import inference_service_pb2 as pb
+from thinmesh.inference.v1 import sampling_pb2, usage_pb2
+
+from thinmesh_core.errors import MeshError, Reason
+
+_REASONS = {
+    "stop": pb.FINISH_REASON_STOP,
+    "eos": pb.FINISH_REASON_STOP,
+    "length": pb.FINISH_REASON_LENGTH,
+    "tool_calls": pb.FINISH_REASON_TOOL_CALLS,
+    "function_call": pb.FINISH_REASON_TOOL_CALLS,
+    "content_filter": pb.FINISH_REASON_CONTENT_FILTER,
+}
+
+
+class TopLogprob(msgspec.Struct):
+    """A token with its probability; `bytes` as the engine knows them."""
+
+    token: str
+    logprob: float
+    bytes: list[int] | None = None
+
+
+class ChatLogprob(TopLogprob):
+    """A chosen token with its alternatives."""
+
+    top_logprobs: list[TopLogprob] | None = None
+
+
+class Logprobs(msgspec.Struct):
+    """Chat's `content`, or the parallel lists of text completions."""
+
+    content: list[ChatLogprob] | None = None
+    tokens: list[str] | None = None
+    token_logprobs: list[float | None] | None = None
+    top_logprobs: list[dict[str, float] | None] | None = None
+
+
+class FunctionDelta(msgspec.Struct):
+    """A piece of a function call."""
+
+    name: str | None = None
+    arguments: str | None = None
+
+
+class ToolCallDelta(msgspec.Struct):
+    """A piece of a tool call."""
+
+    index: int = 0
+    id: str | None = None
+    function: FunctionDelta = msgspec.field(default_factory=FunctionDelta)
+
+
+class ChatDelta(msgspec.Struct):
+    """What a chat chunk adds."""
+
+    content: str | None = None
+    reasoning_content: str | None = None
+    reasoning: str | None = None
+    tool_calls: list[ToolCallDelta] | None = None
+
+
+class ChunkChoice(msgspec.Struct):
+    """One choice in a chunk: `delta` in chat, `text` in completions."""
+
+    index: int = 0
+    delta: ChatDelta | None = None
+    text: str | None = None
+    logprobs: Logprobs | None = None
+    finish_reason: str | None = None
+
+
+class CachedTokens(msgspec.Struct):
+    """Details of the prompt's tokens."""
+
+    cached_tokens: int | None = None
+
+
+class ReasoningTokens(msgspec.Struct):
+    """Details of the answer's tokens."""
+
+    reasoning_tokens: int | None = None
+
+
+class EngineUsage(msgspec.Struct):
+    """What the engine counted."""
+
+    prompt_tokens: int = 0
+    completion_tokens: int | None = None
+    prompt_tokens_details: CachedTokens | None = None
+    completion_tokens_details: ReasoningTokens | None = None
+
+
+class Chunk(msgspec.Struct):
+    """One `data:` line of a stream."""
+
+    choices: list[ChunkChoice] = []
+    usage: EngineUsage | None = None
+    error: msgspec.Raw | None = None
+
+
+_decode = msgspec.json.Decoder(Chunk).decode
+
+
+class Answer:
+    """One stream of an engine, chunk by chunk. Whatever the protocol does not allow is ENGINE_PROTOCOL."""
+
+    def __init__(self, choices: int) -> None:
+        self._open = set(range(choices))
+        self._choices = choices
+        self._usage: EngineUsage | None = None
+        self._pieces = 0
+
+    def feed(self, data: bytes, event: pb.GenerateEvent) -> None:
+        """Adds what one chunk says to `event`."""
+        try:
+            chunk = _decode(data)
+        except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
+            raise _broken("sent what is no chunk") from error
+        if chunk.error is not None:
+            raise MeshError(Reason.ENGINE_ERROR, "The model's engine reported an error while it answered.")
+        if chunk.usage is not None:
+            self._usage = chunk.usage
+        for choice in chunk.choices:
+            self._choice(choice, event)
+
+    def end(self) -> pb.GenerateEvent:
+        """The last event, with the usage. Where the engine gives none, its pieces are counted as tokens."""
+        if self._open:
+            raise _broken("ended its answer without a finish")
+        used = self._usage or EngineUsage()
+        usage = usage_pb2.Usage(
+            prompt_tokens=used.prompt_tokens,
+            completion_tokens=self._pieces if used.completion_tokens is None else used.completion_tokens,
+        )
+        if used.prompt_tokens_details is not None and used.prompt_tokens_details.cached_tokens is not None:
+            usage.cached_prompt_tokens = used.prompt_tokens_details.cached_tokens
+        if used.completion_tokens_details is not None and used.completion_tokens_details.reasoning_tokens is not None:
+            usage.reasoning_tokens = used.completion_tokens_details.reasoning_tokens
+        return pb.GenerateEvent(usage=usage)
+
+    def _choice(self, choice: ChunkChoice, event: pb.GenerateEvent) -> None:
+        delta = _delta(choice)
+        if delta is not None or choice.finish_reason is not None:
+            if not 0 <= choice.index < self._choices:
+                raise _broken("answered a choice that was not asked for")
+            if choice.index not in self._open:
+                raise _broken("went on after a finish")
+        if delta is not None:
+            self._pieces += 1
+            event.deltas.append(delta)
+        if choice.finish_reason is not None:
+            self._open.discard(choice.index)
+            reason = _REASONS.get(choice.finish_reason)
+            if reason is None:
+                raise _broken("ended for a reason that does not exist")
+            event.finishes.append(pb.Finish(index=choice.index, reason=reason))
+
+
+def _delta(choice: ChunkChoice) -> pb.Delta | None:
+    """What the choice adds; None where that is nothing (role announcements, finish chunks)."""
+    said = choice.delta or ChatDelta(content=choice.text)
+    reasoning = said.reasoning_content or said.reasoning
+    if not (said.content or reasoning or said.tool_calls or choice.logprobs):
+        return None
+    delta = pb.Delta(index=max(choice.index, 0), text=said.content or "", reasoning=reasoning or "")
+    for piece in said.tool_calls or ():
+        delta.tool_calls.append(
+            pb.ToolCallDelta(
+                index=piece.index, id=piece.id, name=piece.function.name, arguments_json=piece.function.arguments or ""
+            )
+        )
+    if choice.logprobs is not None:
+        delta.logprobs.extend(_logprobs(choice.logprobs))
+    return delta
+
+
+def _logprobs(logprobs: Logprobs) -> list[sampling_pb2.TokenLogprob]:
+    if logprobs.content is not None:
+        return [
+            sampling_pb2.TokenLogprob(chosen=_logprob(one), top=[_logprob(other) for other in one.top_logprobs or ()])
+            for one in logprobs.content
+        ]
+    tops = logprobs.top_logprobs or [None] * len(logprobs.tokens or ())
+    return [
+        sampling_pb2.TokenLogprob(
+            chosen=_logprob(TopLogprob(token, logprob or 0.0)),
+            top=[_logprob(TopLogprob(*pair)) for pair in (top or {}).items()],
+        )
+        for token, logprob, top in zip(logprobs.tokens or (), logprobs.token_logprobs or (), tops, strict=False)
+    ]
+
+
+def _logprob(one: TopLogprob) -> sampling_pb2.Logprob:
+    known = one.token.encode(errors="replace") if one.bytes is None else bytes(byte & 0xFF for byte in one.bytes)
+    return sampling_pb2.Logprob(token=one.token, logprob=one.logprob, token_bytes=known)
+
+
+def _broken(what: str) -> MeshError:
+    return MeshError(Reason.ENGINE_PROTOCOL, f"The model's engine {what}.")

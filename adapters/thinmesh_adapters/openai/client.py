@@ -1,0 +1,151 @@
+"""HTTP to an OpenAI-compatible engine, by aiohttp: over TCP, TLS or a unix socket, every wait bounded.
+
+Why aiohttp: docs/adr/0008-aiohttp-to-engines.md.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import asynccontextmanager
+from pathlib import Path
+from typing import Self, TypeVar
+
+import aiohttp
+import msgspec
+
+from thinmesh_adapters.openai.translate import Body
+from thinmesh_core.errors import MeshError, Reason
+
+T = TypeVar("T")
+
+MAX_LINE_BYTES = 4 * 1024 * 1024
+"""Longest line of a stream; an engine that sends more without an end is broken."""
+
+MAX_ANSWER_BYTES = 64 * 1024 * 1024
+"""Largest whole answer."""
+
+CONNECT_SECONDS = 5.0
+
+_UNREACHABLE = "The model's engine can't be reached; try again shortly."
+
+
+class _ErrorBody(msgspec.Struct):
+    code: str | int | None = None
+    type: str | None = None
+    message: str | None = None
+
+
+class _Error(msgspec.Struct):
+    error: _ErrorBody
+
+
+class EngineClient:
+    """A session with one engine. `idle_seconds` bounds every wait for its next byte; `socket` replaces the URL's host."""
+
+    def __init__(self, base_url: str, *, key: str | None, idle_seconds: float, socket: Path | None = None) -> None:
+        self._base = base_url.rstrip("/")
+        self._headers = {"content-type": "application/json"} | ({"authorization": f"Bearer {key}"} if key else {})
+        self._timeout = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_SECONDS, sock_read=idle_seconds)
+        self._socket = socket
+        self._session: aiohttp.ClientSession | None = None
+
+    async def __aenter__(self) -> Self:
+        """Opens the session; connections are made when they are needed."""
+        # limit=0: how many calls run at once is the host's to say, not the pool's
+        connector = aiohttp.UnixConnector(str(self._socket), limit=0) if self._socket else aiohttp.TCPConnector(limit=0)
+        self._session = aiohttp.ClientSession(connector=connector, headers=self._headers, timeout=self._timeout)
+        return self
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        """Closes every connection."""
+        if self._session is not None:
+            await self._session.close()
+
+    async def get(self, path: str, kind: type[T]) -> T:
+        """The answer to a GET, typed."""
+        async with self._answered("GET", path, None, None) as response:
+            return await _whole(response, kind)
+
+    async def post(self, path: str, body: Body, kind: type[T], *, request_id: str) -> T:
+        """The answer to a POST, typed."""
+        async with self._answered("POST", path, body, request_id) as response:
+            return await _whole(response, kind)
+
+    async def stream(self, path: str, body: Body, *, request_id: str) -> AsyncGenerator[list[bytes], None]:
+        """What stands behind `data:` in each event, as many as one read brought; ends before `[DONE]`.
+
+        Leaving it closes the connection, which is how an engine learns that nobody listens any more.
+        """
+        async with self._answered("POST", path, body, request_id) as response:
+            rest = b""
+            while True:
+                read = await response.content.readany()
+                if not read:
+                    raise MeshError(Reason.ENGINE_UNAVAILABLE, "The model's engine was lost while it answered.")
+                lines = (rest + read).split(b"\n")
+                rest = lines.pop()
+                if len(rest) > MAX_LINE_BYTES:
+                    raise MeshError(Reason.ENGINE_PROTOCOL, "The model's engine sent a line without an end.")
+                events = [line[5:].strip() for line in lines if line.startswith(b"data:")]
+                if b"[DONE]" in events:
+                    yield events[: events.index(b"[DONE]")]
+                    return
+                if events:
+                    yield events
+
+    @asynccontextmanager
+    async def _answered(
+        self, method: str, path: str, body: Body | None, request_id: str | None
+    ) -> AsyncIterator[aiohttp.ClientResponse]:
+        assert self._session is not None, "the client is used before it is entered"
+        data = None if body is None else msgspec.json.encode(body)
+        headers = None if request_id is None else {"x-request-id": request_id}
+        try:
+            async with self._session.request(method, self._base + path, data=data, headers=headers) as response:
+                if response.status != 200:
+                    raise _refusal(response.status, await response.content.read(MAX_LINE_BYTES))
+                yield response
+        except TimeoutError as error:
+            raise MeshError(Reason.ENGINE_UNAVAILABLE, "The model's engine fell silent.") from error
+        except aiohttp.ClientError as error:
+            raise MeshError(Reason.ENGINE_UNAVAILABLE, _UNREACHABLE) from error
+
+
+async def _whole(response: aiohttp.ClientResponse, kind: type[T]) -> T:
+    data = bytearray()
+    async for piece in response.content.iter_any():
+        data += piece
+        if len(data) > MAX_ANSWER_BYTES:
+            raise MeshError(Reason.ENGINE_PROTOCOL, "The model's engine sent an answer that is too large.")
+    try:
+        return msgspec.json.decode(data, type=kind)
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
+        raise MeshError(Reason.ENGINE_PROTOCOL, "The model's engine sent what is no answer.") from error
+
+
+def _refusal(status: int, body: bytes) -> MeshError:
+    """What an engine's HTTP error means to the caller; its text decides, and stays inside."""
+    match status:
+        case 400 | 413 | 422:
+            if _about_context(body):
+                return MeshError(
+                    Reason.CONTEXT_LENGTH_EXCEEDED,
+                    "The input is longer than the model's context; shorten it.",
+                    param="messages",
+                )
+            return MeshError(Reason.INVALID_REQUEST, "The model's engine refused the request as invalid.")
+        case 404:
+            return MeshError(Reason.MODEL_NOT_FOUND, "The model's engine does not serve this model.", param="model")
+        case 429 | 503:
+            return MeshError(Reason.BACKEND_FULL, "The model is busy; try again shortly.", retry_after=1)
+        case _:
+            return MeshError(Reason.ENGINE_ERROR, "The model's engine failed.")
+
+
+def _about_context(body: bytes) -> bool:
+    try:
+        error = msgspec.json.decode(body, type=_Error).error
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError):
+        return False
+    named = f"{error.code} {error.type} {error.message}".lower()
+    return "context_length" in named or "context_size" in named or "maximum context" in named or "context length" in named

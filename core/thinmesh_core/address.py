@@ -1,0 +1,64 @@
+"""Where a part listens or is reached: host:port, or unix:/path."""
+
+from __future__ import annotations
+
+import ipaddress
+from dataclasses import dataclass
+from pathlib import Path
+
+from thinmesh_core.config import ConfigError
+
+# What sockaddr_un holds, less the closing zero.
+MAX_UNIX_PATH_BYTES = 107
+
+
+@dataclass(frozen=True, slots=True)
+class Address:
+    """A parsed address; exactly one of `path` and `host` is set."""
+
+    host: str | None
+    port: int
+    path: Path | None
+
+    @property
+    def local(self) -> bool:
+        """Whether only this machine can reach it."""
+        if self.path is not None:
+            return True
+        if self.host == "localhost":
+            return True
+        try:
+            return ipaddress.ip_address(self.host or "").is_loopback
+        except ValueError:
+            return False
+
+    def __str__(self) -> str:
+        """The form that grpc and people read."""
+        if self.path is not None:
+            return f"unix:{self.path}"
+        host = f"[{self.host}]" if self.host and ":" in self.host else self.host
+        return f"{host}:{self.port}"
+
+
+def parse(text: str) -> Address:
+    """The address of `host:port`, `[v6]:port` or `unix:/path`; ConfigError with the fix otherwise."""
+    if text.startswith("unix:"):
+        path = Path(text.removeprefix("unix:")).absolute()
+        if len(bytes(path)) > MAX_UNIX_PATH_BYTES:
+            raise ConfigError(
+                f"the socket path {path} is longer than {MAX_UNIX_PATH_BYTES} bytes: give a shorter --state folder"
+            )
+        return Address(None, 0, path)
+    host, colon, port = text.rpartition(":")
+    if not colon or not port.isdecimal() or not 0 <= int(port) <= 65535:
+        raise ConfigError(f"{text!r} is no address: write HOST:PORT (127.0.0.1:8080) or unix:/path/to/socket")
+    return Address(host.strip("[]") or "127.0.0.1", int(port), None)
+
+
+def check_listen(address: Address, *, insecure: bool) -> None:
+    """Refuses to listen in the clear where strangers can reach it, unless the configuration says so."""
+    if not address.local and not insecure:
+        raise ConfigError(
+            f"refusing to listen on {address} without TLS: use 127.0.0.1 or a unix socket behind nginx, "
+            "or set `insecure: true` in thinmesh.yaml if the network itself is private"
+        )

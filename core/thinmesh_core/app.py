@@ -1,0 +1,34 @@
+"""What every part is once built, whichever channel it is served on."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from types import TracebackType
+from typing import Self
+
+import grpc
+
+
+class App(ABC):
+    """A built part: enter it to start its background work, leave it to stop."""
+
+    services: tuple[str, ...] = ()
+    """Full names of the gRPC services it registers, for health and reflection."""
+
+    @abstractmethod
+    def register(self, server: grpc.aio.Server) -> None:
+        """Adds its servicers to a server, in-process or network."""
+
+    @abstractmethod
+    def problems(self) -> list[str]:
+        """Why it can't take calls now, for operators; empty when it is ready."""
+
+    @abstractmethod
+    async def __aenter__(self) -> Self:
+        """Starts the background work."""
+
+    @abstractmethod
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Stops the background work."""

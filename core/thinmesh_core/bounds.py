@@ -1,0 +1,174 @@
+"""The ranges of every field of a request, checked once at the gateway for REST and gRPC alike, before anything is queued."""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Sequence
+
+from thinmesh.inference.v1 import chat_pb2, sampling_pb2
+from thinmesh.inference.v1 import inference_service_pb2 as pb
+
+from thinmesh_core.capabilities import Request
+from thinmesh_core.errors import invalid
+
+MAX_MODEL_CHARACTERS = 128
+MAX_MESSAGES = 2048
+MAX_TOOLS = 128
+MAX_NAME_CHARACTERS = 64
+MAX_STOPS = 16
+MAX_STOP_CHARACTERS = 1024
+MAX_N = 128
+MAX_TOKENS = 1 << 22
+MAX_TOP_LOGPROBS = 20
+MAX_LOGIT_BIASES = 1024
+MAX_INPUTS = 2048
+MAX_DIMENSIONS = 1 << 16
+
+# (field, least, most) of Sampling; both ends allowed.
+_SAMPLING_RANGES = (
+    ("temperature", 0.0, 2.0),
+    ("top_p", 0.0, 1.0),
+    ("top_k", 0, 1 << 20),
+    ("min_p", 0.0, 1.0),
+    ("frequency_penalty", -2.0, 2.0),
+    ("presence_penalty", -2.0, 2.0),
+    ("repetition_penalty", 0.0, 10.0),
+    ("n", 1, MAX_N),
+)
+
+
+def check(request: Request) -> None:
+    """INVALID_REQUEST with the field's name unless every field is within its range."""
+    _length("model", request.model, 1, MAX_MODEL_CHARACTERS)
+    match request:
+        case pb.GenerateRequest():
+            _generate(request)
+        case pb.EmbedRequest():
+            _count("input", request.inputs, 1, MAX_INPUTS)
+            for one in request.inputs:
+                if not (one.text or one.token_ids.ids):
+                    raise invalid("input", "An input is empty: give a text or token ids.")
+            if request.HasField("dimensions"):
+                _range("dimensions", request.dimensions, 1, MAX_DIMENSIONS)
+        case pb.RerankRequest():
+            _length("query", request.query, 1, None)
+            _count("documents", request.documents, 1, MAX_INPUTS)
+            if request.HasField("top_n"):
+                _range("top_n", request.top_n, 1, MAX_INPUTS)
+        case pb.CountTokensRequest():
+            if request.WhichOneof("input") is None:
+                raise invalid("input", "Give chat messages or a text.")
+            if request.HasField("chat"):
+                _chat(request.chat)
+
+
+def _generate(request: pb.GenerateRequest) -> None:
+    match request.WhichOneof("input"):
+        case None:
+            raise invalid("input", "Give chat messages, a text or token ids.")
+        case "chat":
+            _chat(request.chat)
+        case "text":
+            _length("prompt", request.text, 1, None)
+        case "token_ids":
+            _count("prompt", request.token_ids.ids, 1, MAX_TOKENS)
+    if request.HasField("sampling"):
+        _sampling(request.sampling)
+    if request.HasField("stopping"):
+        _stopping(request.stopping)
+    if request.HasField("response_format"):
+        _response_format(request.response_format)
+    if request.HasField("logprobs"):
+        _range("top_logprobs", request.logprobs.top, 0, MAX_TOP_LOGPROBS)
+    if request.HasField("engine_options_json"):
+        _json_object("engine_options", request.engine_options_json)
+
+
+def _chat(chat: chat_pb2.ChatInput) -> None:
+    _count("messages", chat.messages, 1, MAX_MESSAGES)
+    for index, message in enumerate(chat.messages):
+        if message.role == chat_pb2.ROLE_UNSPECIFIED:
+            raise invalid(f"messages[{index}].role", "A message has no role.")
+        for part in message.content:
+            if part.WhichOneof("part") is None:
+                raise invalid(f"messages[{index}].content", "A content part is empty.")
+        if message.role == chat_pb2.ROLE_TOOL and not message.tool_call_id:
+            raise invalid(f"messages[{index}].tool_call_id", "A tool message names the call that it answers.")
+    _count("tools", chat.tools, 0, MAX_TOOLS)
+    for tool in chat.tools:
+        _length("tools", tool.name, 1, MAX_NAME_CHARACTERS)
+        if tool.HasField("parameters_json"):
+            _json_object("tools", tool.parameters_json)
+    if chat.tool_choice.HasField("function") and chat.tool_choice.function not in {tool.name for tool in chat.tools}:
+        raise invalid("tool_choice", "The function to call is not among the tools.")
+    if chat.tool_choice.mode == chat_pb2.TOOL_MODE_REQUIRED and not chat.tools:
+        raise invalid("tool_choice", "A call is required, but no tools are given.")
+
+
+def _sampling(sampling: sampling_pb2.Sampling) -> None:
+    for field, least, most in _SAMPLING_RANGES:
+        if sampling.HasField(field):  # type: ignore[arg-type]  # the names are the message's own
+            _range(field, getattr(sampling, field), least, most)
+    if sampling.HasField("repetition_penalty") and sampling.repetition_penalty == 0:
+        raise invalid("repetition_penalty", "repetition_penalty must be above 0.")
+    if len(sampling.logit_bias) > MAX_LOGIT_BIASES:
+        raise invalid("logit_bias", f"At most {MAX_LOGIT_BIASES} tokens can be biased.")
+    for bias in sampling.logit_bias.values():
+        _range("logit_bias", bias, -100.0, 100.0)
+
+
+def _stopping(stopping: sampling_pb2.Stopping) -> None:
+    if stopping.HasField("max_tokens"):
+        _range("max_tokens", stopping.max_tokens, 1, MAX_TOKENS)
+    if stopping.HasField("min_tokens"):
+        _range("min_tokens", stopping.min_tokens, 0, MAX_TOKENS)
+        if stopping.HasField("max_tokens") and stopping.min_tokens > stopping.max_tokens:
+            raise invalid("min_tokens", "min_tokens is above max_tokens.")
+    _count("stop", stopping.stop, 0, MAX_STOPS)
+    for text in stopping.stop:
+        _length("stop", text, 1, MAX_STOP_CHARACTERS)
+    _count("stop_token_ids", stopping.stop_token_ids, 0, MAX_STOPS)
+
+
+def _response_format(form: sampling_pb2.ResponseFormat) -> None:
+    match form.WhichOneof("format"):
+        case None:
+            raise invalid("response_format", "The response format is empty.")
+        case "json_schema":
+            _length("response_format", form.json_schema.name, 1, MAX_NAME_CHARACTERS)
+            _json_object("response_format", form.json_schema.schema_json)
+        case "regex":
+            _length("response_format", form.regex, 1, MAX_STOP_CHARACTERS)
+        case "grammar":
+            _length("response_format", form.grammar, 1, None)
+        case "choice":
+            _count("response_format", form.choice.texts, 1, MAX_STOPS * 8)
+
+
+def _range(param: str, value: float, least: float, most: float) -> None:
+    if not (math.isfinite(value) and least <= value <= most):
+        raise invalid(param, f"{param} must be from {least} to {most}, not {value:g}.")
+
+
+def _length(param: str, text: str, least: int, most: int | None) -> None:
+    if len(text) < least:
+        raise invalid(param, f"{param} is empty.")
+    if most is not None and len(text) > most:
+        raise invalid(param, f"{param} has {len(text)} characters, at most {most} are allowed.")
+
+
+def _count(param: str, items: Sequence[object], least: int, most: int) -> None:
+    if len(items) < least:
+        raise invalid(param, f"{param} is empty.")
+    if len(items) > most:
+        raise invalid(param, f"{param} has {len(items)} entries, at most {most} are allowed.")
+
+
+def _json_object(param: str, text: str) -> None:
+    try:
+        value = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise invalid(param, f"{param} holds text that is no JSON.") from error
+    if not isinstance(value, dict):
+        raise invalid(param, f"{param} must hold a JSON object.")

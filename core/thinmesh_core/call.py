@@ -1,0 +1,80 @@
+"""The call: what a hop knows of a request beside its message, and the metadata that carries it."""
+
+from __future__ import annotations
+
+import re
+import secrets
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+
+from thinmesh_core.errors import MeshError, Reason
+
+AUTHORIZATION = "authorization"
+REQUEST_ID = "x-request-id"
+TENANT = "thinmesh-tenant"
+PRINCIPAL = "thinmesh-principal"
+MODEL = "thinmesh-model"
+HOPS = "thinmesh-hops"
+TRACEPARENT = "traceparent"
+
+# A router may be another router's backend; more than this many in a row point at each other.
+MAX_HOPS = 4
+
+Metadata = tuple[tuple[str, str], ...]
+
+_REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
+_TRACEPARENT = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """One request's identity on its way through the mesh; the deadline is gRPC's own and not repeated here."""
+
+    request_id: str
+    tenant: str
+    principal: str
+    traceparent: str | None = None
+    # The engine's name for the model, set by the router after alias, weights and fallback.
+    model: str | None = None
+    hops: int = 0
+
+    def to_metadata(self) -> Metadata:
+        """The metadata to send with the next hop's request."""
+        pairs = [(REQUEST_ID, self.request_id), (TENANT, self.tenant), (PRINCIPAL, self.principal), (HOPS, str(self.hops))]
+        if self.traceparent is not None:
+            pairs.append((TRACEPARENT, self.traceparent))
+        if self.model is not None:
+            pairs.append((MODEL, self.model))
+        return tuple(pairs)
+
+    def forwarded(self, model: str) -> Call:
+        """The call as the next backend sees it; TOO_MANY_HOPS where routers point at each other."""
+        if self.hops >= MAX_HOPS:
+            raise MeshError(Reason.TOO_MANY_HOPS, f"The call passed {MAX_HOPS} routers; two of them point at each other.")
+        return replace(self, model=model, hops=self.hops + 1)
+
+
+def from_metadata(metadata: Iterable[tuple[str, str | bytes]] | None) -> Call:
+    """The call that a trusted peer sent; what is missing is filled in, so that a bare stub can be used against a router."""
+    values = {key: value for key, value in metadata or () if isinstance(value, str)}
+    hops = values.get(HOPS, "0")
+    return Call(
+        request_id=request_id(values.get(REQUEST_ID)),
+        tenant=values.get(TENANT, ""),
+        principal=values.get(PRINCIPAL, ""),
+        traceparent=traceparent(values.get(TRACEPARENT)),
+        model=values.get(MODEL),
+        hops=int(hops) if hops.isdecimal() else MAX_HOPS,
+    )
+
+
+def request_id(given: str | None) -> str:
+    """The caller's request id where it is harmless in logs and headers, else a new one."""
+    if given is not None and _REQUEST_ID.fullmatch(given):
+        return given
+    return f"req-{secrets.token_hex(12)}"
+
+
+def traceparent(given: str | None) -> str | None:
+    """The W3C trace context if it is well formed, else none."""
+    return given if given is not None and _TRACEPARENT.fullmatch(given) else None

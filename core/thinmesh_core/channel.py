@@ -1,0 +1,40 @@
+"""The seam between parts: a part asks for a channel by address and does not know whether there is a network behind it."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from typing import Protocol, TypeVar
+
+import grpc
+
+from thinmesh_core import address
+from thinmesh_core.wire import CLIENT_OPTIONS
+
+Channels = Callable[[str], grpc.aio.Channel]
+"""Gives the channel to an address."""
+
+
+class Cancellable(Protocol):
+    """A call that can be ended by its caller."""
+
+    def cancel(self) -> bool:
+        """Ends the call; false if it has ended."""
+        ...
+
+
+C = TypeVar("C", bound=Cancellable)
+
+
+def dial(target: str) -> grpc.aio.Channel:
+    """A network channel to `host:port` or `unix:/path`; it connects, and connects again, by itself."""
+    return grpc.aio.insecure_channel(str(address.parse(target)), options=CLIENT_OPTIONS)
+
+
+@asynccontextmanager
+async def cancelling(call: C) -> AsyncIterator[C]:
+    """Cancels the call on the way out: leaving a loop over its messages does not end it."""
+    try:
+        yield call
+    finally:
+        call.cancel()

@@ -1,0 +1,71 @@
+"""Serving an ASGI application on the network, by uvicorn, inside our own event loop and signal handling."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import socket
+from collections.abc import AsyncIterator, Awaitable, Callable, Generator, MutableMapping
+from contextlib import asynccontextmanager
+from typing import Any
+
+import uvicorn
+
+from thinmesh_core.address import Address, check_listen
+from thinmesh_core.config import ConfigError
+
+# ASGI's own types: what a scope or a message holds depends on its "type".
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+Asgi = Callable[[Message, Receive, Send], Awaitable[None]]
+
+BACKLOG = 2048
+"""Connections the kernel holds while we are busy: 128 costs a second when 256 streams open at once."""
+
+
+@asynccontextmanager
+async def serve_http(app: Asgi, address: Address, *, insecure: bool, grace: float) -> AsyncIterator[Address]:
+    """Serves until left; gives the address bound (port 0 is a free one). Running requests get `grace` seconds."""
+    check_listen(address, insecure=insecure)
+    listener = _listen(address)
+    config = uvicorn.Config(
+        app,
+        lifespan="off",
+        log_config=None,
+        access_log=False,
+        server_header=False,
+        backlog=BACKLOG,
+        timeout_graceful_shutdown=max(1, round(grace)),
+    )
+    server = _Server(config)
+    async with asyncio.TaskGroup() as tasks:
+        tasks.create_task(server.serve([listener]))
+        try:
+            yield Address(address.host, listener.getsockname()[1], None) if address.path is None else address
+        finally:
+            server.should_exit = True
+
+
+class _Server(uvicorn.Server):
+    @contextlib.contextmanager
+    def capture_signals(self) -> Generator[None, None, None]:
+        """Leaves signals to the process: several servers share it."""
+        yield
+
+
+def _listen(address: Address) -> socket.socket:
+    try:
+        if address.path is not None:
+            address.path.unlink(missing_ok=True)
+            listener = socket.socket(socket.AF_UNIX)
+            listener.bind(str(address.path))
+            listener.listen(BACKLOG)
+        else:
+            family = socket.AF_INET6 if ":" in (address.host or "") else socket.AF_INET
+            listener = socket.create_server((address.host or "", address.port), family=family, backlog=BACKLOG)
+            listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
+    except OSError as error:
+        raise ConfigError(f"can't listen on {address} ({error.strerror}): choose another address") from error
+    listener.setblocking(False)
+    return listener

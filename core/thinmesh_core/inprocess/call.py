@@ -1,0 +1,277 @@
+"""One in-process call: its deadline, its cancellation and its one end, shared by unary and streaming."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable, Generator
+from functools import partial
+from typing import Any, TypeVar, cast
+
+import grpc
+from google.protobuf.message import Message
+from grpc import StatusCode
+from grpc.aio import EOF, AbortError, AioRpcError, Metadata, UnaryStreamCall, UnaryUnaryCall, UsageError
+
+from thinmesh_core.inprocess.context import InProcessContext
+from thinmesh_core.inprocess.server import CallDetails, Handler, InProcessServer
+from thinmesh_core.wire import MAX_METADATA_BYTES, MAX_REQUEST_BYTES, MAX_RESPONSE_BYTES, METADATA_PAIR_OVERHEAD
+
+T = TypeVar("T")
+
+log = logging.getLogger(__name__)
+
+
+class InProcessCall(grpc.aio.Call):
+    """What both kinds of call share. Exactly one status ends it: the first of the handler's, a cancel's, a deadline's.
+
+    The handler runs in whichever task awaits the call. An interrupt cancels that task's wait and turns the
+    CancelledError back into a status on the way out, the way asyncio.timeout does.
+    """
+
+    def __init__(
+        self, server: InProcessServer, method: str, request: Message, metadata: Metadata, timeout: float | None
+    ) -> None:
+        self.server = server
+        self.metadata = metadata
+        self.initial = Metadata()
+        self._method = method
+        self._request = request
+        self._loop = asyncio.get_running_loop()
+        self._context = InProcessContext(self)
+        self._status: tuple[StatusCode, str] | None = None
+        self._interrupted: tuple[StatusCode, str] | None = None
+        self._runner: asyncio.Task[Any] | None = None
+        self._callbacks: list[Callable[[Any], None]] = []
+        self._deadline = None if timeout is None else self._loop.time() + timeout
+        self._timer = None if self._deadline is None else self._loop.call_at(self._deadline, self._expire)
+        server.began(self)
+
+    # What a caller may ask of a call.
+
+    def cancelled(self) -> bool:
+        """Whether it ended by cancellation."""
+        return self._status is not None and self._status[0] is StatusCode.CANCELLED
+
+    def done(self) -> bool:
+        """Whether it has ended."""
+        return self._status is not None
+
+    def time_remaining(self) -> float | None:
+        """Seconds to the deadline, if there is one."""
+        return None if self._deadline is None else max(self._deadline - self._loop.time(), 0.0)
+
+    def cancel(self) -> bool:
+        """Cancels; false if it has ended."""
+        return self.interrupt(StatusCode.CANCELLED, "Locally cancelled by application!")
+
+    def add_done_callback(self, callback: Callable[[Any], None]) -> None:
+        """Calls back with the call when it ends, at once if it has."""
+        if self.done():
+            callback(self)
+        else:
+            self._callbacks.append(callback)
+
+    async def initial_metadata(self) -> Metadata:
+        """What the handler sent before its first message."""
+        return self.initial
+
+    async def trailing_metadata(self) -> Metadata:
+        """What the handler sent at its end; waits for the end."""
+        await self._end()
+        return self._context.trailer
+
+    async def code(self) -> StatusCode:
+        """The status code; waits for the end."""
+        return (await self._end())[0]
+
+    async def details(self) -> str:
+        """The status text; waits for the end."""
+        return (await self._end())[1]
+
+    async def wait_for_connection(self) -> None:
+        """Returns at once: there is nothing to connect."""
+
+    def interrupt(self, code: StatusCode, details: str) -> bool:
+        """Ends the call from outside its handler with this status; false if it has ended."""
+        if self.done() or self._interrupted is not None:
+            return False
+        self._interrupted = (code, details)
+        if self._runner is None:
+            self._settle(code, details)
+            self._abandon()
+        elif self._runner is not asyncio.current_task():
+            self._runner.cancel()
+        return True
+
+    # What the two kinds of call build on.
+
+    def _abandon(self) -> None:
+        """Ends a handler that no task is inside of."""
+
+    async def _start(self) -> Handler:
+        """Checks what a wire would check, and finds the handler."""
+        if self.server.refusing:
+            raise self.refuse(StatusCode.UNAVAILABLE, "the server stopped")
+        _check_size(self._request, MAX_REQUEST_BYTES, self)
+        size = sum(len(key) + len(value) + METADATA_PAIR_OVERHEAD for key, value in self.metadata)
+        if size > MAX_METADATA_BYTES:
+            raise self.refuse(StatusCode.RESOURCE_EXHAUSTED, f"metadata of {size} bytes, {MAX_METADATA_BYTES} are allowed")
+        handler = await self.server.handler(CallDetails(self._method, self.metadata))
+        if handler is None:
+            raise self.refuse(StatusCode.UNIMPLEMENTED, "Method not found!")
+        return handler
+
+    async def _step(self, handler: Awaitable[T]) -> T:
+        """Awaits a step of the handler; whatever way it ends badly, the call is settled once and the caller sees it."""
+        if self._status is not None:
+            raise self._error()
+        task = asyncio.current_task()
+        assert task is not None
+        if self._runner is not None:
+            raise UsageError("the call is awaited by another task")
+        cancels_before = task.cancelling()
+        self._runner = task
+        try:
+            result = await handler
+        except asyncio.CancelledError:
+            if self._interrupted is not None and task.uncancel() <= cancels_before:
+                raise self.refuse(*self._interrupted) from None
+            if task.cancelling() <= cancels_before and self._interrupted is None:
+                log.exception("%s raised CancelledError though nobody cancelled it", self._method)
+                raise self.refuse(StatusCode.UNKNOWN, "the handler cancelled itself") from None
+            self._settle(StatusCode.CANCELLED, "the caller's task was cancelled")
+            raise
+        except StopAsyncIteration:
+            raise
+        except AbortError:
+            raise self.refuse(self._context.status_code, self._context.status_details) from None
+        except AioRpcError as error:
+            if self._status is None:
+                raise self.refuse(StatusCode.UNKNOWN, f"Unexpected {type(error)}: {error}") from error
+            raise
+        except Exception as error:
+            log.exception("%s failed", self._method)
+            raise self.refuse(StatusCode.UNKNOWN, f"Unexpected {type(error)}: {error}") from error
+        finally:
+            self._runner = None
+        if self._interrupted is not None:  # the handler swallowed the cancellation
+            task.uncancel()
+            raise self.refuse(*self._interrupted)
+        return result
+
+    def _finish(self) -> None:
+        """Settles with the status the handler left; an error if that is not OK."""
+        self._settle(self._context.status_code, self._context.status_details)
+        if self._context.status_code is not StatusCode.OK:
+            raise self._error()
+
+    def refuse(self, code: StatusCode, details: str) -> AioRpcError:
+        """Settles with an error, and gives it."""
+        self._settle(code, details)
+        return self._error()
+
+    def _settle(self, code: StatusCode, details: str) -> None:
+        if self._status is not None:
+            return
+        self._status = (code, details)
+        if self._timer is not None:
+            self._timer.cancel()
+        self.server.ended(self)
+        for callback in self._callbacks:
+            callback(self)
+
+    def _error(self) -> AioRpcError:
+        assert self._status is not None
+        code, details = self._status
+        return AioRpcError(code, self.initial, self._context.trailer, details)
+
+    def _expire(self) -> None:
+        self.interrupt(StatusCode.DEADLINE_EXCEEDED, "Deadline Exceeded")
+
+    async def _end(self) -> tuple[StatusCode, str]:
+        if self._status is None:
+            ended: asyncio.Future[None] = self._loop.create_future()
+            self.add_done_callback(partial(_resolve, ended))
+            await ended
+        assert self._status is not None
+        return self._status
+
+
+class InProcessUnaryCall(InProcessCall, UnaryUnaryCall[Any, Any]):
+    """A call with one answer; its handler runs when it is awaited, not before."""
+
+    _response: Message | None = None
+
+    def __await__(self) -> Generator[Any, None, Any]:
+        """Runs the handler, once."""
+        return self._answer().__await__()
+
+    async def _answer(self) -> Message:
+        if self._response is None:
+            self._response = await self._step(self._run())
+            self._finish()
+        return self._response
+
+    async def _run(self) -> Message:
+        handler = await self._start()
+        answer = cast("Callable[[Message, InProcessContext], Awaitable[Message]]", handler.unary_unary)
+        response = await answer(self._request, self._context)
+        _check_size(response, MAX_RESPONSE_BYTES, self)
+        return response
+
+
+class InProcessStreamCall(InProcessCall, UnaryStreamCall[Any, Any]):
+    """A call with streamed answers; each read is one step of the handler's generator."""
+
+    _messages: AsyncIterator[Message] | None = None
+
+    def __aiter__(self) -> AsyncIterator[Any]:
+        """The messages."""
+        return self._iterate()
+
+    async def _iterate(self) -> AsyncIterator[Message]:
+        while (message := await self.read()) is not EOF:
+            yield message
+
+    async def read(self) -> Any:
+        """The next message, or EOF after the last."""
+        if self._status is not None and self._status[0] is StatusCode.OK:
+            return EOF
+        try:
+            return await self._step(self._next())
+        except StopAsyncIteration:
+            self._finish()
+            return EOF
+
+    async def _next(self) -> Message:
+        if self._messages is None:
+            handler = await self._start()
+            answer = cast("Callable[[Message, InProcessContext], AsyncIterator[Message]]", handler.unary_stream)
+            self._messages = answer(self._request, self._context)
+        message = await anext(self._messages)
+        _check_size(message, MAX_RESPONSE_BYTES, self)
+        return message
+
+    def _abandon(self) -> None:
+        if self._messages is not None:
+            self.server.close_later(self._close())
+
+    async def _close(self) -> None:
+        close = getattr(self._messages, "aclose", None)
+        if close is not None:
+            try:
+                await close()
+            except Exception:
+                log.exception("%s failed while it was closed", self._method)
+
+
+def _resolve(ended: asyncio.Future[None], call: object) -> None:
+    if not ended.done():
+        ended.set_result(None)
+
+
+def _check_size(message: Message, limit: int, call: InProcessCall) -> None:
+    size = message.ByteSize()
+    if size > limit:
+        raise call.refuse(StatusCode.RESOURCE_EXHAUSTED, f"message of {size} bytes, {limit} are allowed")

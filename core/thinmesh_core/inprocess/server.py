@@ -1,0 +1,123 @@
+"""The serving end: handlers and interceptors as a grpc.aio server has them, found by method."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Coroutine, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, NoReturn, Protocol, TypeAlias
+
+import grpc
+from grpc.aio import ServerInterceptor, UsageError
+
+Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
+Continuation: TypeAlias = "Callable[[grpc.HandlerCallDetails], Awaitable[Handler | None]]"
+
+
+class RunningCall(Protocol):
+    """What the server must know of a call to end it."""
+
+    def interrupt(self, code: grpc.StatusCode, details: str) -> bool:
+        """Ends the call with this status, at once where nobody waits for it; false if it has ended."""
+        ...
+
+
+@dataclass(slots=True)
+class CallDetails:
+    """What an interceptor may look at before the handler is chosen."""
+
+    method: str
+    # grpc's stubs say a tuple of pairs; grpc.aio gives Metadata, and so do we
+    invocation_metadata: Any
+
+
+class InProcessServer(grpc.aio.Server):
+    """Serves servicers to InProcessChannels; register with the generated add_..._to_server functions.
+
+    Streaming handlers must be async generators: context.read and context.write have no wire to use.
+    """
+
+    def __init__(self, name: str, interceptors: Sequence[ServerInterceptor] = ()) -> None:
+        self.name = name
+        self.running: set[RunningCall] = set()
+        self.refusing = False
+        self._generic_handlers: list[grpc.GenericRpcHandler] = []
+        self._idle = asyncio.Event()
+        self._idle.set()
+        self._terminated = asyncio.Event()
+        self._closing: set[asyncio.Task[None]] = set()
+        self._chain: Continuation = self._look_up
+        for interceptor in reversed(interceptors):
+            self._chain = partial(interceptor.intercept_service, self._chain)
+
+    def add_generic_rpc_handlers(self, generic_rpc_handlers: Iterable[grpc.GenericRpcHandler]) -> None:
+        """Adds handlers, as the generated registration does."""
+        self._generic_handlers.extend(generic_rpc_handlers)
+
+    def add_registered_method_handlers(self, service_name: str, method_handlers: Mapping[str, Handler]) -> None:
+        """Nothing to do: the generated code adds the same handlers as generic ones."""
+
+    def add_insecure_port(self, address: str) -> NoReturn:
+        """Refused: this server has no port."""
+        raise UsageError("an in-process server listens on no port")
+
+    def add_secure_port(self, address: str, server_credentials: grpc.ServerCredentials) -> NoReturn:
+        """Refused: this server has no port."""
+        raise UsageError("an in-process server listens on no port")
+
+    async def start(self) -> None:
+        """Nothing to do: a channel can call as soon as servicers are added."""
+
+    async def stop(self, grace: float | None) -> None:
+        """Refuses new calls at once and ends those still running after `grace` seconds, as grpc.aio does."""
+        self.refusing = True
+        if grace:
+            try:
+                async with asyncio.timeout(grace):
+                    await self._idle.wait()
+            except TimeoutError:
+                pass  # the grace is over
+        for call in tuple(self.running):
+            call.interrupt(grpc.StatusCode.UNAVAILABLE, "the server stopped")
+        await self._idle.wait()
+        if self._closing:
+            await asyncio.wait(self._closing)
+        self._terminated.set()
+
+    async def wait_for_termination(self, timeout: float | None = None) -> bool:  # noqa: ASYNC109  # grpc.aio's signature
+        """Waits until stopped; true if `timeout` seconds passed before."""
+        try:
+            async with asyncio.timeout(timeout):
+                await self._terminated.wait()
+        except TimeoutError:
+            return True
+        return False
+
+    async def handler(self, details: CallDetails) -> Handler | None:
+        """The handler of a method behind the interceptors; none where nothing serves it."""
+        return await self._chain(details)
+
+    def began(self, call: RunningCall) -> None:
+        """Counts a call in."""
+        self.running.add(call)
+        self._idle.clear()
+
+    def ended(self, call: RunningCall) -> None:
+        """Counts a call out."""
+        self.running.discard(call)
+        if not self.running:
+            self._idle.set()
+
+    def close_later(self, closing: Coroutine[Any, Any, None]) -> None:
+        """Runs the end of a stream that was left between two messages, when no task is inside it."""
+        task = asyncio.get_running_loop().create_task(closing)
+        self._closing.add(task)
+        task.add_done_callback(self._closing.discard)
+
+    async def _look_up(self, details: grpc.HandlerCallDetails) -> Handler | None:
+        for generic in self._generic_handlers:
+            handler = generic.service(details)
+            if handler is not None:
+                return handler
+        return None

@@ -1,0 +1,85 @@
+"""What stands outermost around every servicer: whatever a handler raises leaves the process as one clear status."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+import logging
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import aclosing
+from typing import Any, NoReturn
+
+import grpc
+from grpc.aio import AbortError, AioRpcError, ServicerContext
+
+from thinmesh_core.errors import MeshError, internal
+from thinmesh_core.status import from_rpc_error, to_trailer
+
+log = logging.getLogger(__name__)
+
+Context = ServicerContext[Any, Any]
+
+
+class ErrorInterceptor(grpc.aio.ServerInterceptor):
+    """Turns MeshError into google.rpc.Status, and every other exception into INTERNAL without its text.
+
+    A handler that raises CancelledError although nobody cancelled it would leave a network caller waiting for its
+    deadline; it counts as a fault like any other.
+    """
+
+    async def intercept_service(
+        self, continuation: Callable[[grpc.HandlerCallDetails], Awaitable[Any]], handler_call_details: Any
+    ) -> Any:
+        """Wraps the handler, unary or generator; other kinds (health's Watch, reflection) answer for themselves."""
+        handler = await continuation(handler_call_details)
+        if handler is None:
+            return None
+        if handler.unary_unary is not None:
+            return grpc.unary_unary_rpc_method_handler(
+                _unary(handler.unary_unary), handler.request_deserializer, handler.response_serializer
+            )
+        if inspect.isasyncgenfunction(handler.unary_stream):
+            return grpc.unary_stream_rpc_method_handler(
+                _stream(handler.unary_stream), handler.request_deserializer, handler.response_serializer
+            )
+        return handler
+
+
+def _unary(handler: Callable[[Any, Context], Awaitable[Any]]) -> Callable[[Any, Context], Awaitable[Any]]:
+    async def answer(request: Any, context: Context) -> Any:
+        try:
+            return await handler(request, context)
+        except BaseException as error:  # noqa: BLE001  # cancellation too must leave as a status
+            await _abort(error, context)
+
+    return answer
+
+
+def _stream(handler: Callable[[Any, Context], Any]) -> Callable[[Any, Context], AsyncIterator[Any]]:
+    async def answer(request: Any, context: Context) -> AsyncIterator[Any]:
+        try:
+            async with aclosing(handler(request, context)) as events:
+                async for event in events:
+                    yield event
+        except BaseException as error:  # noqa: BLE001  # cancellation too must leave as a status
+            await _abort(error, context)
+
+    return answer
+
+
+async def _abort(error: BaseException, context: Context) -> NoReturn:
+    if isinstance(error, AioRpcError):
+        error = from_rpc_error(error)
+    if not isinstance(error, MeshError):
+        if isinstance(error, AbortError) or not _is_fault(error):
+            raise error
+        log.error("a handler failed", exc_info=error)
+        error = internal()
+    await context.abort(error.row.grpc, error.message, (to_trailer(error),))
+
+
+def _is_fault(error: BaseException) -> bool:
+    if isinstance(error, asyncio.CancelledError):
+        task = asyncio.current_task()
+        return task is not None and task.cancelling() == 0
+    return isinstance(error, Exception)

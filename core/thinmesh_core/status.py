@@ -1,0 +1,80 @@
+"""MeshError as google.rpc.Status on the wire, and back."""
+
+from __future__ import annotations
+
+from google.protobuf import any_pb2, duration_pb2
+from google.rpc import error_details_pb2, status_pb2
+from grpc import StatusCode
+from grpc.aio import AioRpcError
+
+from thinmesh_core.errors import BY_CODE, MeshError, Reason
+
+DETAILS_KEY = "grpc-status-details-bin"
+DOMAIN = "thinmesh"
+
+
+def to_trailer(error: MeshError) -> tuple[str, bytes]:
+    """The trailing metadata that carries `error` as google.rpc.Status, with ErrorInfo, and BadRequest or RetryInfo."""
+    details: list[error_details_pb2.ErrorInfo | error_details_pb2.BadRequest | error_details_pb2.RetryInfo] = [
+        error_details_pb2.ErrorInfo(reason=error.reason.name, domain=DOMAIN)
+    ]
+    if error.param is not None:
+        violation = error_details_pb2.BadRequest.FieldViolation(field=error.param, description=error.message)
+        details.append(error_details_pb2.BadRequest(field_violations=[violation]))
+    if error.retry_after is not None:
+        delay = duration_pb2.Duration()
+        delay.FromNanoseconds(int(error.retry_after * 1e9))
+        details.append(error_details_pb2.RetryInfo(retry_delay=delay))
+    status = status_pb2.Status(code=_number(error.row.grpc), message=error.message)
+    for detail in details:
+        packed = any_pb2.Any()
+        packed.Pack(detail)
+        status.details.append(packed)
+    return DETAILS_KEY, status.SerializeToString()
+
+
+def from_rpc_error(rpc_error: AioRpcError) -> MeshError:
+    """The MeshError that a peer sent; a status without our details keeps its meaning but not its text."""
+    for key, value in rpc_error.trailing_metadata() or ():
+        if key == DETAILS_KEY and isinstance(value, bytes):
+            error = _parse(value)
+            if error is not None:
+                return error
+    reason = BY_CODE.get(rpc_error.code(), Reason.ENGINE_ERROR)
+    return MeshError(reason, _FOREIGN.get(reason, "A part of the mesh reported a failure."))
+
+
+_FOREIGN = {
+    Reason.INVALID_REQUEST: "The model's adapter refused the request.",
+    Reason.INVALID_KEY: "The key was refused.",
+    Reason.MODEL_NOT_FOUND: "The model does not exist.",
+    Reason.CAPABILITY_MISSING: "The model can't do what was asked.",
+    Reason.BACKEND_FULL: "The model is busy; try again shortly.",
+    Reason.ENGINE_UNAVAILABLE: "The model can't be reached; try again shortly.",
+    Reason.DEADLINE_EXCEEDED: "The deadline passed before the answer was complete.",
+    Reason.CANCELLED: "The call was cancelled.",
+}
+
+
+def _parse(value: bytes) -> MeshError | None:
+    try:
+        status = status_pb2.Status.FromString(value)
+    except ValueError:  # protobuf's DecodeError: a peer's garbage counts as no details
+        return None
+    reason: Reason | None = None
+    param: str | None = None
+    retry_after: float | None = None
+    for detail in status.details:
+        info, bad, retry = error_details_pb2.ErrorInfo(), error_details_pb2.BadRequest(), error_details_pb2.RetryInfo()
+        if detail.Unpack(info) and info.domain == DOMAIN:
+            reason = Reason.__members__.get(info.reason)
+        elif detail.Unpack(bad) and bad.field_violations:
+            param = bad.field_violations[0].field
+        elif detail.Unpack(retry):
+            retry_after = retry.retry_delay.ToNanoseconds() / 1e9
+    return None if reason is None else MeshError(reason, status.message, param=param, retry_after=retry_after)
+
+
+def _number(code: StatusCode) -> int:
+    number: int = code.value[0]
+    return number

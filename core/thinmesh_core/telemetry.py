@@ -1,0 +1,62 @@
+"""Logs and metrics: the one home of every metric's name, and of what a log line may hold (never a prompt, never a key)."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from prometheus_client import REGISTRY, Counter, Gauge, Histogram, generate_latest
+
+from thinmesh_core.call import Call
+from thinmesh_core.errors import MeshError
+
+CALLS = Counter("thinmesh_calls", "Calls that ended at the gateway.", ["operation", "outcome"])
+CALL_SECONDS = Histogram(
+    "thinmesh_call_seconds",
+    "Time from a call's arrival at the gateway to its end.",
+    ["operation"],
+    buckets=(0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92),
+)
+CALLS_RUNNING = Gauge("thinmesh_calls_running", "Calls inside the gateway.")
+TOKENS = Counter("thinmesh_tokens", "Tokens of ended calls.", ["model", "type"])
+BACKEND_RUNNING = Gauge("thinmesh_backend_running", "Calls this router has running on a backend.", ["backend"])
+BACKEND_READY = Gauge("thinmesh_backend_ready", "Whether a backend takes calls, as this router sees it.", ["backend"])
+
+access = logging.getLogger("thinmesh.access")
+
+
+def configure_logging(level: str) -> None:
+    """Sends everything to standard error, one line a record."""
+    logging.basicConfig(level=level.upper(), format="%(asctime)s %(levelname)-7s %(name)s: %(message)s", force=True)
+
+
+def exposition() -> bytes:
+    """All metrics in Prometheus' text format."""
+    return generate_latest(REGISTRY)
+
+
+@contextmanager
+def observed(operation: str, model: str, call: Call) -> Iterator[None]:
+    """Counts, times and logs one call, however it ends."""
+    began = time.perf_counter()
+    outcome = "cancelled"  # what neither returns nor raises an Exception was cancelled
+    CALLS_RUNNING.inc()
+    try:
+        yield
+        outcome = "ok"
+    except MeshError as error:
+        outcome = error.reason.name.lower()
+        raise
+    except Exception:
+        outcome = "internal"
+        raise
+    finally:
+        seconds = time.perf_counter() - began
+        CALLS_RUNNING.dec()
+        CALLS.labels(operation, outcome).inc()
+        CALL_SECONDS.labels(operation).observe(seconds)
+        access.info(
+            "%s %s model=%s tenant=%s %s %.1fms", call.request_id, operation, model, call.tenant, outcome, seconds * 1e3
+        )

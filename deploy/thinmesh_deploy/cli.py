@@ -1,0 +1,155 @@
+"""The `thinmesh` command."""
+
+from __future__ import annotations
+
+import time
+from functools import partial
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+import typer
+from rich.console import Console
+
+from thinmesh_core.config import ConfigError
+from thinmesh_deploy import split
+from thinmesh_deploy.config import Listen, Setting, read
+from thinmesh_deploy.process import EXIT_CONFIG, run
+from thinmesh_gateway.keys import KeyStore
+
+app = typer.Typer(
+    help="An inference mesh: one typed gRPC contract and an OpenAI-compatible edge around unmodified engines.",
+    no_args_is_help=True,
+    add_completion=False,
+    rich_markup_mode="rich",
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+key_app = typer.Typer(help="API keys.", no_args_is_help=True)
+app.add_typer(key_app, name="key")
+
+console = Console(stderr=True, highlight=False)
+
+Config = Annotated[
+    Path | None, typer.Option("--config", help="thinmesh.yaml; without it the models that come with thinmesh are served.")
+]
+State = Annotated[Path, typer.Option("--state", help="Folder for keys and sockets.")]
+Http = Annotated[str | None, typer.Option("--http", metavar="HOST:PORT", help="Where REST listens. [127.0.0.1:8080]")]
+Grpc = Annotated[str | None, typer.Option("--grpc", metavar="HOST:PORT", help="Where gRPC listens. [127.0.0.1:8081]")]
+Admin = Annotated[
+    str | None,
+    typer.Option("--admin", metavar="HOST:PORT", help="Where /metrics, /healthz and /readyz listen. [127.0.0.1:9464]"),
+]
+LogLevel = Annotated[str, typer.Option("--log-level", help="debug, info, warning or error.")]
+Lifeline = Annotated[bool, typer.Option("--lifeline", hidden=True, help="Stop when standard input ends.")]
+
+STATE = Path(".thinmesh")
+
+
+@app.command()
+def up(
+    config: Config = None,
+    http: Http = None,
+    grpc: Grpc = None,
+    admin: Admin = None,
+    state: State = STATE,
+    log_level: LogLevel = "warning",
+) -> None:
+    """Start the whole mesh in the foreground.
+
+    [bold]Examples[/bold]
+
+    thinmesh up
+
+    thinmesh up --config thinmesh.yaml --http 127.0.0.1:9000
+    """
+    from thinmesh_deploy.up import up as serve  # imports every part, which the other commands need not have installed
+
+    setting = _read(config, state)
+    run(partial(serve, setting, _listening(setting, http, grpc, admin), console, log_level), log_level=log_level)
+
+
+@app.command()
+def gateway(
+    config: Config = None,
+    http: Http = None,
+    grpc: Grpc = None,
+    admin: Admin = None,
+    state: State = STATE,
+    log_level: LogLevel = "info",
+) -> None:
+    """Start the gateway alone: keys, REST and gRPC, in front of a router.
+
+    [bold]Example[/bold]
+
+    thinmesh gateway --config thinmesh.yaml
+    """
+    setting = _read(config, state)
+    run(partial(split.gateway, setting, _listening(setting, http, grpc, admin), _say), log_level=log_level)
+
+
+@app.command()
+def router(config: Config = None, admin: Admin = None, state: State = STATE, log_level: LogLevel = "info") -> None:
+    """Start the router alone, in front of adapters. It trusts who calls it: keep its socket private.
+
+    [bold]Example[/bold]
+
+    thinmesh router --config thinmesh.yaml --admin 127.0.0.1:9465
+    """
+    run(partial(split.router, _read(config, state), admin, _say), log_level=log_level)
+
+
+@app.command()
+def adapter(
+    backend: Annotated[str, typer.Argument(help="A backend of the configuration.")],
+    config: Config = None,
+    admin: Admin = None,
+    state: State = STATE,
+    log_level: LogLevel = "info",
+    lifeline: Lifeline = False,
+) -> None:
+    """Start the adapter of one backend alone, and its engine where that comes with it.
+
+    [bold]Example[/bold]
+
+    thinmesh adapter smollm2 --config thinmesh.yaml
+    """
+    say = (lambda _: None) if lifeline else _say
+    run(partial(split.adapter, _read(config, state), backend, admin, say), log_level=log_level, lifeline=lifeline)
+
+
+@key_app.command("create")
+def create_key(
+    tenant: Annotated[str, typer.Option("--tenant", help="A tenant of the configuration.")],
+    config: Config = None,
+    state: State = STATE,
+) -> None:
+    """Make a key and print it; it is shown this once. Running gateways know it within a second.
+
+    [bold]Example[/bold]
+
+    thinmesh key create --tenant search-team
+    """
+    setting = _read(config, state)
+    if tenant not in setting.config.tenants:
+        _fail(f"{setting.path} has no tenant {tenant!r}; it has: {', '.join(sorted(setting.config.tenants))}")
+    print(KeyStore(setting.state).create(tenant, time.time()))
+
+
+def _listening(setting: Setting, http: str | None, grpc: str | None, admin: str | None) -> Listen:
+    listen = setting.config.listen
+    return Listen(http=http or listen.http, grpc=grpc or listen.grpc, admin=admin or listen.admin, router=listen.router)
+
+
+def _read(config: Path | None, state: Path) -> Setting:
+    try:
+        return read(config, state)
+    except ConfigError as error:
+        _fail(str(error))
+
+
+def _fail(message: str) -> NoReturn:
+    console.print(f"thinmesh: {message}", markup=False, soft_wrap=True)
+    raise typer.Exit(EXIT_CONFIG)
+
+
+def _say(line: str) -> None:
+    console.print(line, markup=False, soft_wrap=True)

@@ -1,0 +1,107 @@
+"""thinmesh.yaml as a whole, and the part of it that each process is built from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+
+from thinmesh_adapters.config import AdapterConfig
+from thinmesh_core import address
+from thinmesh_core.config import ConfigError, Section, load
+from thinmesh_gateway.config import GatewayConfig, TenantConfig
+from thinmesh_router.config import ModelConfig, QueueConfig, RouterConfig
+from thinmesh_router.routes import RouteTable
+
+DEFAULT = Path(str(files("thinmesh_deploy") / "default.yaml"))
+
+DEV_TENANT = "dev"
+
+
+class BackendEntry(AdapterConfig, frozen=True, kw_only=True):
+    """A backend: its adapter, and where that is served. Without an address it runs on this machine."""
+
+    address: str | None = None
+
+
+class Listen(Section, frozen=True, kw_only=True):
+    """Where the processes listen; flags go before it. `router` and the adapters default to sockets in the state folder."""
+
+    http: str = "127.0.0.1:8080"
+    grpc: str = "127.0.0.1:8081"
+    admin: str = "127.0.0.1:9464"
+    router: str | None = None
+
+
+class MeshConfig(Section, frozen=True, kw_only=True):
+    """The whole file.
+
+    `call_seconds` is the longest a call may take, `grace_seconds` how long running calls may go on at a stop.
+    """
+
+    tenants: dict[str, TenantConfig]
+    backends: dict[str, BackendEntry]
+    models: dict[str, ModelConfig]
+    listen: Listen = Listen()
+    queue: QueueConfig = QueueConfig()
+    call_seconds: float = 600.0
+    grace_seconds: float = 30.0
+    insecure: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Setting:
+    """A configuration, the file it came from, and the state folder that it runs with."""
+
+    config: MeshConfig
+    path: Path
+    state: Path
+
+    @property
+    def sockets(self) -> Path:
+        """The folder for sockets, readable by its owner only."""
+        return self.state / "run"
+
+    @property
+    def router_address(self) -> str:
+        """Where the router listens when it is a process of its own."""
+        return self.config.listen.router or f"unix:{self.sockets / 'router.sock'}"
+
+    def backend_address(self, name: str) -> str:
+        """Where a backend's adapter listens when it is a process of its own."""
+        return self.config.backends[name].address or f"unix:{self.sockets / name}.sock"
+
+    def gateway(self, router: str) -> GatewayConfig:
+        """The gateway's part."""
+        config = self.config
+        return GatewayConfig(tenants=config.tenants, router=router, state=self.state, call_seconds=config.call_seconds)
+
+    def router(self, backend: Callable[[str], str]) -> RouterConfig:
+        """The router's part, with each backend's address."""
+        config = self.config
+        addresses = {name: backend(name) for name in config.backends}
+        return RouterConfig(models=config.models, backends=addresses, queue=config.queue, call_seconds=config.call_seconds)
+
+
+def read(path: Path | None, state: Path) -> Setting:
+    """The checked configuration of a file, or the default one; makes the state folder. ConfigError where anything is wrong."""
+    source = DEFAULT if path is None else path
+    setting = Setting(load(source, MeshConfig), source.absolute(), state.absolute())
+    _check(setting, setting.config.backends)
+    try:
+        setting.sockets.mkdir(mode=0o700, parents=True, exist_ok=True)
+        setting.state.chmod(0o700)
+    except OSError as error:
+        raise ConfigError(f"the state folder {state} can't be made: {error.strerror}; give another with --state") from error
+    return setting
+
+
+def _check(setting: Setting, backends: Mapping[str, BackendEntry]) -> None:
+    try:
+        RouteTable(setting.config.models, backends)
+        for name in backends:
+            address.parse(setting.backend_address(name))
+        address.parse(setting.router_address)
+    except ConfigError as error:
+        raise ConfigError(f"{setting.path}: {error}") from error

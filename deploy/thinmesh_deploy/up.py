@@ -1,0 +1,57 @@
+"""`thinmesh up`: the whole mesh in the foreground, told to the person who started it."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from pathlib import Path
+
+from rich.console import Console
+
+from thinmesh_deploy.config import DEV_TENANT, Listen, Setting
+from thinmesh_deploy.embedded import Mesh
+from thinmesh_gateway.keys import KeyStore
+
+DEV_KEY = "dev-key"
+LOOK_SECONDS = 0.1
+
+
+async def up(setting: Setting, at: Listen, console: Console, log_level: str, stop: asyncio.Event) -> None:
+    """Serves until `stop`; says what is awaited while models load, then where the mesh listens and what to try."""
+    key_file = _dev_key(setting)
+    mesh = Mesh(setting)
+    async with mesh.serving(at, log_level=log_level) as bound:
+        with console.status("starting") as status:
+            while (problems := mesh.problems()) and not stop.is_set():
+                status.update("starting: " + "; ".join(problems))
+                await asyncio.sleep(LOOK_SECONDS)
+        if not stop.is_set():
+            console.print(_greeting(setting, bound, key_file), soft_wrap=True)
+        await stop.wait()
+        console.print(f"stopping; running calls have {setting.config.grace_seconds:g} s")
+
+
+def _greeting(setting: Setting, bound: Listen, key_file: Path | None) -> str:
+    model = next(iter(setting.config.models))
+    key = "YOUR_KEY" if key_file is None else f"$(cat {key_file})"
+    body = f'{{"model": "{model}", "messages": [{{"role": "user", "content": "Write two sentences about the sea."}}]}}'
+    return f"""[bold green]thinmesh is up[/bold green]
+  REST   http://{bound.http}/v1
+  gRPC   {bound.grpc}
+  admin  http://{bound.admin}  (/metrics, /healthz, /readyz)
+  models {", ".join(setting.config.models)}
+
+Try it:
+curl -s http://{bound.http}/v1/chat/completions -H "authorization: Bearer {key}" -d '{body}'
+"""
+
+
+def _dev_key(setting: Setting) -> Path | None:
+    """The file with the development key, made on first start; none where the configuration has no tenant for it."""
+    if DEV_TENANT not in setting.config.tenants:
+        return None
+    path = setting.state / DEV_KEY
+    if not path.exists():
+        path.touch(mode=0o600)
+        path.write_text(KeyStore(setting.state).create(DEV_TENANT, time.time()) + "\n")
+    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path

@@ -1,0 +1,1 @@
+"""Admits strangers: keys, REST and gRPC."""

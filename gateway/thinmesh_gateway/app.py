@@ -1,0 +1,64 @@
+"""The gateway, built: both surfaces in front of one router."""
+
+from __future__ import annotations
+
+import asyncio
+from types import TracebackType
+from typing import Self
+
+import grpc
+from thinmesh.inference.v1 import inference_service_pb2_grpc as inference_grpc
+from thinmesh.model.v1 import model_service_pb2_grpc as model_grpc
+
+from thinmesh_core.app import App
+from thinmesh_core.channel import Channels
+from thinmesh_core.http import Asgi
+from thinmesh_gateway.auth import Authenticator
+from thinmesh_gateway.config import GatewayConfig
+from thinmesh_gateway.inference import Inference
+from thinmesh_gateway.keys import KeyStore
+from thinmesh_gateway.openai.routes import rest
+from thinmesh_gateway.service import GatewayService
+
+
+class GatewayApp(App):
+    """Admits strangers. `rest` is the OpenAI surface; `register` adds the gRPC one."""
+
+    services = ("thinmesh.inference.v1.InferenceService", "thinmesh.model.v1.ModelService")
+
+    def __init__(self, config: GatewayConfig, channels: Channels) -> None:
+        self._authenticator = Authenticator(KeyStore(config.state), config.tenants)
+        inference = Inference(channels(config.router), config.call_seconds)
+        self._service = GatewayService(self._authenticator, inference)
+        self.rest: Asgi = rest(self._authenticator, inference)
+        self._tasks = asyncio.TaskGroup()
+        self._following: asyncio.Task[None] | None = None
+
+    def register(self, server: grpc.aio.Server) -> None:
+        """Adds both services."""
+        inference_grpc.add_InferenceServiceServicer_to_server(self._service, server)
+        model_grpc.add_ModelServiceServicer_to_server(self._service, server)
+
+    def problems(self) -> list[str]:
+        """What is wrong with the keys."""
+        return [] if self._authenticator.trouble is None else [self._authenticator.trouble]
+
+    async def __aenter__(self) -> Self:
+        """Reads the keys, and starts to follow them."""
+        await asyncio.to_thread(self._authenticator.refresh)
+        await self._tasks.__aenter__()
+        self._following = self._tasks.create_task(self._authenticator.follow())
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Stops following the keys."""
+        if self._following is not None:
+            self._following.cancel()
+        await self._tasks.__aexit__(kind, error, trace)
+
+
+def build(config: GatewayConfig, channels: Channels) -> GatewayApp:
+    """The gateway of a configuration."""
+    return GatewayApp(config, channels)

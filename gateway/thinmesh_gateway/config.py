@@ -1,0 +1,22 @@
+"""The gateway's part of thinmesh.yaml."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from thinmesh_core.config import Section
+
+
+class TenantConfig(Section, frozen=True, kw_only=True):
+    """A tenant: who keys belong to."""
+
+    description: str = ""
+
+
+class GatewayConfig(Section, frozen=True, kw_only=True):
+    """Who may call, where the router is, and where the keys are. `call_seconds` is the longest a call may take."""
+
+    tenants: dict[str, TenantConfig]
+    router: str
+    state: Path
+    call_seconds: float = 600.0

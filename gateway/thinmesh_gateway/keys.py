@@ -1,0 +1,81 @@
+"""API keys: made at random, kept in the database only as HMAC-SHA256 under a pepper that is not in it.
+
+A slow hash would buy nothing: a key carries 256 random bits.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import os
+import secrets
+import sqlite3
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+_SCHEMA = """
+create table if not exists keys (
+    id text primary key,
+    tenant text not null,
+    digest blob not null unique,
+    created_unix_seconds integer not null
+) strict
+"""
+
+PREFIX = "tm_live"
+PEPPER_BYTES = 32
+BUSY_SECONDS = 5.0
+
+
+@dataclass(frozen=True, slots=True)
+class Principal:
+    """Who holds a key."""
+
+    id: str
+    tenant: str
+
+
+class KeyStore:
+    """The keys in a state folder: `keys.db`, and `pepper` beside it, readable by their owner only."""
+
+    def __init__(self, state: Path) -> None:
+        state.mkdir(mode=0o700, parents=True, exist_ok=True)
+        self._path = state / "keys.db"
+        self._pepper = _pepper(state / "pepper")
+        with closing(self._connect()) as database, database:
+            database.execute(_SCHEMA)
+        self._path.chmod(0o600)
+
+    def create(self, tenant: str, now: float) -> str:
+        """Makes a key for a tenant and gives it, the only time that it is seen; `now` in seconds since 1970."""
+        key_id = secrets.token_hex(6)
+        key = f"{PREFIX}_{key_id}_{secrets.token_hex(32)}"
+        with closing(self._connect()) as database, database:
+            database.execute("insert into keys values (?, ?, ?, ?)", (key_id, tenant, self.digest(key), int(now)))
+        return key
+
+    def read(self) -> dict[bytes, Principal]:
+        """Every key's holder by the key's digest."""
+        with closing(self._connect()) as database:
+            rows = database.execute("select digest, id, tenant from keys").fetchall()
+        return {digest: Principal(key_id, tenant) for digest, key_id, tenant in rows}
+
+    def digest(self, key: str) -> bytes:
+        """What of a key is stored. Looking the digest up tells nothing about the key by its timing."""
+        return hmac.digest(self._pepper, key.encode(errors="replace"), hashlib.sha256)
+
+    def _connect(self) -> sqlite3.Connection:
+        return sqlite3.connect(self._path, timeout=BUSY_SECONDS)
+
+
+def _pepper(path: Path) -> bytes:
+    """The pepper, made on first use; whoever makes it first wins, so that two processes never have two."""
+    try:
+        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    except FileExistsError:
+        return path.read_bytes()
+    with os.fdopen(descriptor, "wb") as file:
+        pepper = secrets.token_bytes(PEPPER_BYTES)
+        file.write(pepper)
+    return pepper

@@ -1,0 +1,309 @@
+"""OpenAI's request bodies, typed, and what they mean in the contract. Pure.
+
+Every field of the OpenAI specification stands here: honoured, or refused by name (REFUSED), or accepted and ignored
+(IGNORED). Anything else in a body is an unknown field, and refused. Ranges are not checked here but in
+thinmesh_core.bounds, for REST and gRPC alike; types only make sure that a value fits the contract's field.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, ClassVar, Literal, TypeAlias, TypeVar
+
+import msgspec
+from msgspec import UNSET, Meta, Struct, UnsetType
+
+from thinmesh_core.errors import MeshError, Reason, invalid
+
+UInt32: TypeAlias = Annotated[int, Meta(ge=0, le=(1 << 32) - 1)]
+Int64: TypeAlias = Annotated[int, Meta(ge=-(1 << 63), le=(1 << 63) - 1)]
+Inputs: TypeAlias = str | list[str | UInt32 | list[UInt32]]
+"""A text, several texts, the tokens of one text, or of several; a list holds one kind."""
+
+Unsupported: TypeAlias = Any
+"""A field that exists in the specification and that is not served; present and not null is refused."""
+
+
+class Body(Struct, kw_only=True, forbid_unknown_fields=True):
+    """A JSON object of the specification."""
+
+
+class StreamOptions(Body):
+    """`include_obfuscation` pads events against eavesdroppers who measure them; TLS is the edge's, so it is ignored."""
+
+    include_usage: bool | None = None
+    include_obfuscation: bool | None = None
+
+
+class TextPart(Body, tag_field="type", tag="text"):
+    """Text in a message."""
+
+    text: str
+
+
+class ImageUrl(Body):
+    """Where an image is."""
+
+    url: str
+    detail: Literal["auto", "low", "high"] | None = None
+
+
+class ImagePart(Body, tag_field="type", tag="image_url"):
+    """An image in a message."""
+
+    image_url: ImageUrl
+
+
+class RefusalPart(Body, tag_field="type", tag="refusal"):
+    """A refusal that an assistant said."""
+
+    refusal: str
+
+
+class FunctionCall(Body):
+    """A function's name and its arguments as JSON text."""
+
+    name: str
+    arguments: str
+
+
+class ToolCall(Body):
+    """A call that an assistant made."""
+
+    id: str
+    function: FunctionCall
+    type: Literal["function"] = "function"
+
+
+class Message(Body):
+    """One message. What SDKs send back of their own answers (annotations, null audio) is accepted."""
+
+    role: Literal["system", "developer", "user", "assistant", "tool"]
+    content: str | list[TextPart | ImagePart | RefusalPart] | None = None
+    name: str | None = None
+    tool_calls: list[ToolCall] | None = None
+    tool_call_id: str | None = None
+    refusal: str | None = None
+    annotations: list[Any] | None = None
+    reasoning_content: str | None = None
+    audio: None = None
+    function_call: None = None
+
+
+class Function(Body):
+    """A function offered; `parameters` is kept as its verbatim JSON text."""
+
+    name: str
+    description: str | None = None
+    parameters: msgspec.Raw | UnsetType = UNSET
+    strict: bool | None = None
+
+
+class Tool(Body):
+    """A tool offered."""
+
+    function: Function
+    type: Literal["function"] = "function"
+
+
+class FunctionName(Body):
+    """Names a function."""
+
+    name: str
+
+
+class NamedTool(Body):
+    """The one tool to call."""
+
+    function: FunctionName
+    type: Literal["function"] = "function"
+
+
+class TextFormat(Body, tag_field="type", tag="text"):
+    """Free text."""
+
+
+class JsonObjectFormat(Body, tag_field="type", tag="json_object"):
+    """Any JSON object."""
+
+
+class Schema(Body):
+    """A named JSON schema, kept as its verbatim text."""
+
+    name: str
+    schema: msgspec.Raw | UnsetType = UNSET
+    description: str | None = None
+    strict: bool | None = None
+
+
+class JsonSchemaFormat(Body, tag_field="type", tag="json_schema"):
+    """JSON that satisfies a schema."""
+
+    json_schema: Schema
+
+
+class StructuredOutputs(Body):
+    """vLLM's extension for constraints that OpenAI does not have; exactly one."""
+
+    regex: str | None = None
+    grammar: str | None = None
+    choice: list[str] | None = None
+
+
+class Generation(Body, kw_only=True):
+    """What chat and text completions share. The second group are engines' well-known extensions."""
+
+    REFUSED: ClassVar[tuple[str, ...]] = ()
+    IGNORED: ClassVar[tuple[str, ...]] = ()
+
+    model: str
+    frequency_penalty: float | None = None
+    logit_bias: dict[UInt32, float] | None = None
+    max_tokens: UInt32 | None = None
+    n: UInt32 | None = None
+    presence_penalty: float | None = None
+    seed: Int64 | None = None
+    stop: str | list[str] | None = None
+    stream: bool | None = None
+    stream_options: StreamOptions | None = None
+    temperature: float | None = None
+    top_p: float | None = None
+    user: str | None = None
+
+    top_k: UInt32 | None = None
+    min_p: float | None = None
+    repetition_penalty: float | None = None
+    min_tokens: UInt32 | None = None
+    stop_token_ids: list[UInt32] | None = None
+    ignore_eos: bool | None = None
+    structured_outputs: StructuredOutputs | None = None
+    engine_options: msgspec.Raw | UnsetType = UNSET
+
+
+class ChatCompletion(Generation, kw_only=True):
+    """POST /v1/chat/completions."""
+
+    REFUSED: ClassVar[tuple[str, ...]] = (
+        "audio",
+        "function_call",
+        "functions",
+        "moderation",
+        "prediction",
+        "reasoning_effort",
+        "verbosity",
+        "web_search_options",
+    )
+    IGNORED: ClassVar[tuple[str, ...]] = (
+        "metadata",
+        "modalities",
+        "prompt_cache_key",
+        "prompt_cache_options",
+        "prompt_cache_retention",
+        "safety_identifier",
+        "service_tier",
+        "store",
+        "user",
+    )
+
+    messages: list[Message]
+    logprobs: bool | None = None
+    max_completion_tokens: UInt32 | None = None
+    parallel_tool_calls: bool | None = None
+    response_format: TextFormat | JsonObjectFormat | JsonSchemaFormat | None = None
+    tool_choice: Literal["none", "auto", "required"] | NamedTool | None = None
+    tools: list[Tool] | None = None
+    top_logprobs: UInt32 | None = None
+
+    metadata: dict[str, str] | None = None
+    modalities: list[Literal["text"]] | None = None
+    prompt_cache_key: str | None = None
+    prompt_cache_options: dict[str, Any] | None = None
+    prompt_cache_retention: str | None = None
+    safety_identifier: str | None = None
+    service_tier: Literal["auto", "default"] | None = None
+    store: Literal[False] | None = None
+
+    audio: Unsupported = None
+    function_call: Unsupported = None
+    functions: Unsupported = None
+    moderation: Unsupported = None
+    prediction: Unsupported = None
+    reasoning_effort: Unsupported = None
+    verbosity: Unsupported = None
+    web_search_options: Unsupported = None
+
+
+class TextCompletion(Generation, kw_only=True):
+    """POST /v1/completions. `max_tokens` is 16 where it is not given, as OpenAI has it."""
+
+    REFUSED: ClassVar[tuple[str, ...]] = ("suffix",)
+    IGNORED: ClassVar[tuple[str, ...]] = ("user",)
+
+    prompt: Inputs
+    best_of: Literal[1] | None = None
+    echo: Literal[False] | None = None
+    logprobs: UInt32 | None = None
+    suffix: Unsupported = None
+
+
+class Embeddings(Body):
+    """POST /v1/embeddings."""
+
+    REFUSED: ClassVar[tuple[str, ...]] = ()
+    IGNORED: ClassVar[tuple[str, ...]] = ("user",)
+
+    model: str
+    input: Inputs
+    dimensions: UInt32 | None = None
+    encoding_format: Literal["float", "base64"] | None = None
+    user: str | None = None
+
+
+class Rerank(Body):
+    """POST /v1/rerank, as Jina, Cohere and vLLM have it."""
+
+    REFUSED: ClassVar[tuple[str, ...]] = ()
+    IGNORED: ClassVar[tuple[str, ...]] = ()
+
+    model: str
+    query: str
+    documents: list[str]
+    top_n: UInt32 | None = None
+    return_documents: bool | None = None
+
+
+B = TypeVar("B", ChatCompletion, TextCompletion, Embeddings, Rerank)
+
+_DECODERS: dict[type[Any], msgspec.json.Decoder[Any]] = {
+    kind: msgspec.json.Decoder(kind) for kind in (ChatCompletion, TextCompletion, Embeddings, Rerank)
+}
+
+
+def decode(data: bytes, kind: type[B]) -> B:
+    """The body as `kind`; INVALID_REQUEST that names the field where JSON, a type or a field is wrong."""
+    try:
+        body: B = _DECODERS[kind].decode(data)
+    except msgspec.ValidationError as error:
+        raise _mistyped(str(error)) from error
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise MeshError(Reason.INVALID_REQUEST, "The body is no valid JSON.") from error
+    except RecursionError as error:
+        raise MeshError(Reason.INVALID_REQUEST, "The body is nested too deeply.") from error
+    for name in kind.REFUSED:
+        if getattr(body, name) is not None:
+            raise invalid(name, f"{name!r} is not supported by this service; leave it out.")
+    return body
+
+
+def _mistyped(text: str) -> MeshError:
+    """Makes msgspec's words into ours: "Expected `int`, got `str` - at `$.max_tokens`"."""
+    what, _, path = text.partition(" - at `$")
+    path = path.rstrip("`").lstrip(".")
+    if "unknown field" in what:
+        field = what.split("`")[1]
+        path = f"{path}.{field}" if path else field
+        return invalid(path, f"Unknown field {path!r}.")
+    if "missing required field" in what:
+        field = what.split("`")[1]
+        path = f"{path}.{field}" if path else field
+        return invalid(path, f"The field {path!r} is missing.")
+    return invalid(path or "body", f"{path or 'The body'}: {what[:1].lower()}{what[1:]}.")

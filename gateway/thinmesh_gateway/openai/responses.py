@@ -1,0 +1,220 @@
+"""Answers of the contract as OpenAI's response bodies, whole and in chunks. Pure."""
+
+from __future__ import annotations
+
+import base64
+import sys
+from array import array
+from collections.abc import Iterable, Iterator, Sequence
+
+from msgspec import UNSET, Struct
+from thinmesh.inference.v1 import inference_service_pb2 as pb
+from thinmesh.inference.v1 import sampling_pb2, usage_pb2
+from thinmesh.model.v1 import model_service_pb2 as model_pb
+
+from thinmesh_core import capabilities
+from thinmesh_gateway.openai.bodies import (
+    ChatChoice,
+    ChatLogprob,
+    ChatLogprobs,
+    Completion,
+    CompletionDetails,
+    Document,
+    Embedding,
+    Embeddings,
+    EmbeddingUsage,
+    FunctionCall,
+    Message,
+    Model,
+    Models,
+    PromptDetails,
+    Ranked,
+    Ranking,
+    TextChoice,
+    TextLogprobs,
+    ToolCall,
+    TopLogprob,
+    Usage,
+)
+
+FINISH_REASONS: dict[pb.FinishReason.ValueType, str] = {
+    pb.FINISH_REASON_STOP: "stop",
+    pb.FINISH_REASON_LENGTH: "length",
+    pb.FINISH_REASON_TOOL_CALLS: "tool_calls",
+    pb.FINISH_REASON_CONTENT_FILTER: "content_filter",
+}
+
+
+class Head(Struct, frozen=True):
+    """What every body of one answer repeats; `created` in seconds since 1970, `model` as the caller named it."""
+
+    id: str
+    created: int
+    model: str
+
+
+def chat(head: Head, answer: pb.GenerateResponse) -> Completion:
+    """A whole chat completion."""
+    choices = [_chat_choice(choice) for choice in answer.choices]
+    return Completion(head.id, "chat.completion", head.created, head.model, choices, usage(answer.usage))
+
+
+def chat_opening(head: Head, choices: int, *, with_usage: bool) -> Completion:
+    """The first chunk, which names the role of every choice."""
+    opened = [ChatChoice(index, None, delta=Message(role="assistant", content="")) for index in range(choices)]
+    return _chunk(head, "chat.completion.chunk", opened, with_usage=with_usage)
+
+
+def chat_chunks(head: Head, event: pb.GenerateEvent, *, with_usage: bool) -> Iterator[Completion]:
+    """A chunk for each delta and finish of an event."""
+    for delta in event.deltas:
+        choice = ChatChoice(delta.index, None, delta=_chat_delta(delta), logprobs=_chat_logprobs(delta.logprobs))
+        yield _chunk(head, "chat.completion.chunk", [choice], with_usage=with_usage)
+    for finish in event.finishes:
+        ended = ChatChoice(finish.index, FINISH_REASONS[finish.reason], delta=Message())
+        yield _chunk(head, "chat.completion.chunk", [ended], with_usage=with_usage)
+
+
+def text(head: Head, answers: Iterable[pb.GenerateResponse]) -> Completion:
+    """A whole text completion; choices of several prompts are numbered through."""
+    choices: list[TextChoice] = []
+    total = usage_pb2.Usage()
+    for answer in answers:
+        for choice in answer.choices:
+            reason = FINISH_REASONS[choice.finish_reason]
+            choices.append(TextChoice(len(choices), choice.text, reason, _text_logprobs(choice.logprobs, 0)))
+        total.prompt_tokens += answer.usage.prompt_tokens
+        total.completion_tokens += answer.usage.completion_tokens
+    return Completion(head.id, "text_completion", head.created, head.model, choices, usage(total))
+
+
+def text_chunks(head: Head, event: pb.GenerateEvent, offsets: dict[int, int], *, with_usage: bool) -> Iterator[Completion]:
+    """A chunk for each delta and finish of an event; `offsets` counts each choice's characters so far, and is moved on."""
+    for delta in event.deltas:
+        logprobs = _text_logprobs(delta.logprobs, offsets.get(delta.index, 0))
+        offsets[delta.index] = offsets.get(delta.index, 0) + len(delta.text)
+        choice = TextChoice(delta.index, delta.text, None, logprobs)
+        yield _chunk(head, "text_completion", [choice], with_usage=with_usage)
+    for finish in event.finishes:
+        ended = TextChoice(finish.index, "", FINISH_REASONS[finish.reason])
+        yield _chunk(head, "text_completion", [ended], with_usage=with_usage)
+
+
+def usage_chunk(head: Head, kind: str, used: usage_pb2.Usage) -> Completion:
+    """The last chunk where `include_usage` asks for it: no choices, the usage of the whole call."""
+    return Completion(head.id, kind, head.created, head.model, [], usage(used))
+
+
+def usage(used: usage_pb2.Usage) -> Usage:
+    """Tokens of a call; details only where the engine gave them."""
+    return Usage(
+        used.prompt_tokens,
+        used.completion_tokens,
+        used.prompt_tokens + used.completion_tokens,
+        PromptDetails(used.cached_prompt_tokens) if used.HasField("cached_prompt_tokens") else None,
+        CompletionDetails(used.reasoning_tokens) if used.HasField("reasoning_tokens") else None,
+    )
+
+
+def embeddings(model: str, answer: pb.EmbedResponse, *, encode: bool) -> Embeddings:
+    """Vectors as numbers, or with `encode` as base64."""
+    vectors = [
+        Embedding(index, _base64(one.values) if encode else list(one.values)) for index, one in enumerate(answer.embeddings)
+    ]
+    return Embeddings(vectors, model, EmbeddingUsage(answer.usage.prompt_tokens, answer.usage.prompt_tokens))
+
+
+def ranking(head: Head, answer: pb.RerankResponse, documents: Sequence[str] | None) -> Ranking:
+    """Documents, best first; with their texts where `documents` are given."""
+    results = [
+        Ranked(one.index, one.score, UNSET if documents is None else Document(documents[one.index])) for one in answer.results
+    ]
+    used = EmbeddingUsage(answer.usage.prompt_tokens, answer.usage.prompt_tokens)
+    return Ranking(head.id, head.model, results, used)
+
+
+def model(found: model_pb.Model) -> Model:
+    """A model."""
+    return Model(
+        found.id,
+        found.created_unix_seconds,
+        found.owned_by,
+        list(found.aliases),
+        [capabilities.name(one) for one in found.capabilities],
+        found.ready,
+        found.context_length if found.HasField("context_length") else None,
+    )
+
+
+def models(found: Iterable[model_pb.Model]) -> Models:
+    """All models."""
+    return Models([model(one) for one in found])
+
+
+def _chunk(head: Head, kind: str, choices: Sequence[ChatChoice | TextChoice], *, with_usage: bool) -> Completion:
+    return Completion(head.id, kind, head.created, head.model, choices, None if with_usage else UNSET)
+
+
+def _chat_choice(choice: pb.Choice) -> ChatChoice:
+    calls = [ToolCall(FunctionCall(call.arguments_json, call.name), call.id) for call in choice.tool_calls]
+    message = Message(
+        role="assistant",
+        content=None if calls and not choice.text else choice.text,
+        refusal=None,
+        reasoning_content=choice.reasoning or UNSET,
+        tool_calls=calls or UNSET,
+    )
+    return ChatChoice(
+        choice.index, FINISH_REASONS[choice.finish_reason], message=message, logprobs=_chat_logprobs(choice.logprobs)
+    )
+
+
+def _chat_delta(delta: pb.Delta) -> Message:
+    calls = [
+        ToolCall(
+            FunctionCall(piece.arguments_json, piece.name if piece.HasField("name") else UNSET),
+            piece.id if piece.HasField("id") else UNSET,
+            "function" if piece.HasField("id") else UNSET,
+            piece.index,
+        )
+        for piece in delta.tool_calls
+    ]
+    silent = bool(calls or delta.reasoning) and not delta.text
+    return Message(
+        content=UNSET if silent else delta.text, reasoning_content=delta.reasoning or UNSET, tool_calls=calls or UNSET
+    )
+
+
+def _chat_logprobs(logprobs: Sequence[sampling_pb2.TokenLogprob]) -> ChatLogprobs | None:
+    if not logprobs:
+        return None
+    return ChatLogprobs(
+        [
+            ChatLogprob(one.chosen.token, one.chosen.logprob, list(one.chosen.token_bytes), [_top(other) for other in one.top])
+            for one in logprobs
+        ]
+    )
+
+
+def _top(one: sampling_pb2.Logprob) -> TopLogprob:
+    return TopLogprob(one.token, one.logprob, list(one.token_bytes))
+
+
+def _text_logprobs(logprobs: Sequence[sampling_pb2.TokenLogprob], offset: int) -> TextLogprobs | None:
+    if not logprobs:
+        return None
+    listed = TextLogprobs([], [], [], [])
+    for one in logprobs:
+        listed.tokens.append(one.chosen.token)
+        listed.token_logprobs.append(one.chosen.logprob)
+        listed.top_logprobs.append({other.token: other.logprob for other in one.top})
+        listed.text_offset.append(offset)
+        offset += len(one.chosen.token)
+    return listed
+
+
+def _base64(values: Iterable[float]) -> str:
+    packed = array("f", values)
+    if sys.byteorder == "big":
+        packed.byteswap()
+    return base64.b64encode(packed).decode()

@@ -1,0 +1,1 @@
+"""Decides which call goes when and where."""

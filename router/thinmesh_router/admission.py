@@ -1,0 +1,159 @@
+"""One place where a call waits: first come, first served per model, until a backend has room."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Collection
+from dataclasses import dataclass
+from random import Random
+
+from thinmesh_core.capabilities import Capability, name
+from thinmesh_core.errors import MeshError, Reason
+from thinmesh_router.backends import Backend, Backends
+from thinmesh_router.balancer import Candidate, choose
+from thinmesh_router.config import QueueConfig, Target
+from thinmesh_router.routes import Route, RouteTable
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where an admitted call goes, and under which of the engine's names."""
+
+    backend: Backend
+    model: str
+
+
+@dataclass(slots=True, eq=False)
+class _Waiting:
+    route: Route
+    needs: frozenset[Capability]
+    tried: Collection[str]
+    granted: asyncio.Future[Place]
+
+
+class Ticket:
+    """An admitted call: leaving it gives its place to the next one, whatever way the call ended."""
+
+    __slots__ = ("_admission", "place")
+
+    def __init__(self, admission: Admission, place: Place) -> None:
+        self._admission = admission
+        self.place = place
+
+    def __enter__(self) -> Place:
+        """Where to send the call."""
+        return self.place
+
+    def __exit__(self, *exc_info: object) -> None:
+        """Frees the place."""
+        self._admission.release(self.place)
+
+
+class Admission:
+    """Grants places on backends. A free place goes to whoever waits longest; nobody overtakes within a model."""
+
+    def __init__(self, table: RouteTable, backends: Backends, queue: QueueConfig, random: Random) -> None:
+        self._table = table
+        self._backends = backends
+        self._queue = queue
+        self._random = random
+        self._lines: dict[str, deque[_Waiting]] = {name: deque() for name in table.routes}
+        backends.on_change = self._dispatch
+
+    async def admit(self, route: Route, needs: frozenset[Capability], tried: Collection[str] = ()) -> Ticket:
+        """A place for a call, on none of the backends `tried`, at once or within the queue's bounds.
+
+        NO_BACKEND where there is none to wait for, CAPABILITY_MISSING where none can do it, OVERLOADED where the line
+        is full or the wait over.
+        """
+        line = self._lines[route.model]
+        place = None if line else self._grant(route, needs, tried)
+        if place is None:
+            if len(line) >= self._queue.max_waiting:
+                raise _overloaded("the queue is full")
+            place = await self._wait(line, _Waiting(route, needs, tried, asyncio.get_running_loop().create_future()))
+        return Ticket(self, place)
+
+    def release(self, place: Place) -> None:
+        """Frees a place for whoever waits."""
+        place.backend.release()
+        self._dispatch()
+
+    async def _wait(self, line: deque[_Waiting], waiting: _Waiting) -> Place:
+        line.append(waiting)
+        try:
+            async with asyncio.timeout(self._queue.wait_seconds):
+                return await waiting.granted
+        except BaseException as error:
+            if waiting in line:
+                line.remove(waiting)
+                self._dispatch()  # whoever stood behind may need less
+            elif _was_granted(waiting.granted):  # the place came in the same moment as the end of the wait
+                self.release(waiting.granted.result())
+            if isinstance(error, TimeoutError):
+                raise _overloaded(f"no place within {self._queue.wait_seconds:g} s") from error
+            raise
+
+    def _dispatch(self) -> None:
+        """Serves the lines' heads while backends have room, and refuses those that have nothing left to wait for."""
+        for line in self._lines.values():
+            while line:
+                head = line[0]
+                try:
+                    place = self._grant(head.route, head.needs, head.tried)
+                except MeshError as error:
+                    line.popleft()
+                    head.granted.set_exception(error)
+                    continue
+                if place is None:
+                    break
+                line.popleft()
+                head.granted.set_result(place)
+
+    def _grant(self, route: Route, needs: frozenset[Capability], tried: Collection[str]) -> Place | None:
+        """A place now, or None to wait; the first route of the chain that has a backend for it decides."""
+        unable = starting = False
+        for stage in self._table.chain(route):
+            ready = [target for target in stage.targets if self._backends[target.backend].ready and target.backend not in tried]
+            able = [target for target in ready if self._backends[target.backend].can(_engine_model(target, stage), needs)]
+            if able:
+                return self._choose(able, stage)
+            unable |= bool(ready)
+            starting |= any(self._backends[target.backend].starting for target in stage.targets)
+        if unable:
+            raise self._incapable(route, needs)
+        if starting:
+            return None
+        raise MeshError(Reason.NO_BACKEND, f"The model {route.model!r} has no backend that takes calls now.", retry_after=5)
+
+    def _choose(self, targets: list[Target], route: Route) -> Place | None:
+        free = [target for target in targets if self._backends[target.backend].limit.free]
+        if not free:
+            return None
+        candidates = [Candidate(target.weight, self._backends[target.backend].load) for target in free]
+        target = free[choose(candidates, self._random)]
+        backend = self._backends[target.backend]
+        backend.acquire()
+        return Place(backend, _engine_model(target, route))
+
+    def _incapable(self, route: Route, needs: frozenset[Capability]) -> MeshError:
+        ready = [target for target in route.targets if self._backends[target.backend].ready]
+        has: set[Capability] = set()
+        for target in ready:
+            served = self._backends[target.backend].served(_engine_model(target, route))
+            has.update(served.capabilities if served is not None else ())
+        missing = ", ".join(sorted(name(one) for one in (needs - has) or needs))
+        return MeshError(Reason.CAPABILITY_MISSING, f"The model {route.model!r} does not support: {missing}.")
+
+
+def _was_granted(granted: asyncio.Future[Place]) -> bool:
+    return granted.done() and not granted.cancelled() and granted.exception() is None
+
+
+def _engine_model(target: Target, route: Route) -> str:
+    return target.model or route.model
+
+
+def _overloaded(why: str) -> MeshError:
+    return MeshError(Reason.OVERLOADED, f"The model is busy: {why}; try again shortly.", retry_after=1)

@@ -1,0 +1,59 @@
+"""The router, built: routes, the live backends, and the services in front of them."""
+
+from __future__ import annotations
+
+import time
+from random import Random
+from typing import Self
+
+import grpc
+from thinmesh.inference.v1 import inference_service_pb2_grpc as inference_grpc
+from thinmesh.model.v1 import model_service_pb2_grpc as model_grpc
+
+from thinmesh_core.app import App
+from thinmesh_core.channel import Channels
+from thinmesh_router.admission import Admission
+from thinmesh_router.backends import Backends
+from thinmesh_router.config import RouterConfig
+from thinmesh_router.models import ModelService
+from thinmesh_router.routes import RouteTable
+from thinmesh_router.service import InferenceService
+
+
+class RouterApp(App):
+    """Decides who goes when and where."""
+
+    services = ("thinmesh.inference.v1.InferenceService", "thinmesh.model.v1.ModelService")
+
+    def __init__(self, config: RouterConfig, channels: Channels) -> None:
+        self._table = RouteTable(config.models, config.backends)
+        self._backends = Backends(config.backends, channels)
+        admission = Admission(self._table, self._backends, config.queue, Random())  # noqa: S311  # chooses backends, not secrets
+        self._inference = InferenceService(self._table, admission, config.call_seconds)
+        self._models = ModelService(self._table, self._backends, created=int(time.time()))
+
+    def register(self, server: grpc.aio.Server) -> None:
+        """Adds both services."""
+        inference_grpc.add_InferenceServiceServicer_to_server(self._inference, server)
+        model_grpc.add_ModelServiceServicer_to_server(self._models, server)
+
+    def problems(self) -> list[str]:
+        """A line a backend, while some are still starting or none takes calls; one that fails later is its models' trouble."""
+        backends = self._backends.values()
+        if all(not one.starting for one in backends) and any(one.ready for one in backends):
+            return []
+        return [f"backend {one.name} is {one.state}: {one.status.message}" for one in backends if not one.ready]
+
+    async def __aenter__(self) -> Self:
+        """Starts to watch the backends."""
+        await self._backends.__aenter__()
+        return self
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        """Stops watching."""
+        await self._backends.__aexit__(*exc_info)
+
+
+def build(config: RouterConfig, channels: Channels) -> RouterApp:
+    """The router of a configuration; nothing is dialled before it is entered."""
+    return RouterApp(config, channels)

@@ -1,0 +1,163 @@
+"""The live set of backends: each watches its adapter's status and keeps its own count of running calls."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Callable, Iterator, Mapping
+from types import TracebackType
+from typing import Any, Self
+
+import grpc
+from thinmesh.adapter.v1 import adapter_service_pb2 as pb
+from thinmesh.adapter.v1 import adapter_service_pb2_grpc as adapter_grpc
+from thinmesh.inference.v1 import inference_service_pb2_grpc as inference_grpc
+
+from thinmesh_core.capabilities import Capability
+from thinmesh_core.channel import Channels, cancelling
+from thinmesh_core.telemetry import BACKEND_READY, BACKEND_RUNNING
+from thinmesh_router.limits import Limit
+
+log = logging.getLogger(__name__)
+
+SILENCE_SECONDS = 5.0
+"""An adapter that says nothing for so long is unreachable; it speaks at least every second."""
+
+STARTING_SECONDS = 120.0
+"""An adapter not reached for so long has failed, and is not waited for."""
+
+WATCH_SECONDS = 600.0
+"""The deadline of one watch; it is opened again."""
+
+RETRY_SECONDS = 0.25
+"""Pause before a lost watch is opened again."""
+
+
+class Backend:
+    """The router's view of one adapter."""
+
+    def __init__(self, name: str, channel: grpc.aio.Channel) -> None:
+        self.name = name
+        self.inference = inference_grpc.InferenceServiceStub(channel)
+        self.limit = Limit()
+        self.status = pb.Status(state=pb.STATE_STARTING, message="not reached yet")
+        self._expected = asyncio.get_running_loop().time() + STARTING_SECONDS
+        self._adapter = adapter_grpc.AdapterServiceStub(channel)
+        self._ready_gauge = BACKEND_READY.labels(name)
+        self._running_gauge = BACKEND_RUNNING.labels(name)
+
+    @property
+    def state(self) -> str:
+        """The state in lower case, for people."""
+        return pb.State.Name(self.status.state).removeprefix("STATE_").lower()
+
+    @property
+    def ready(self) -> bool:
+        """Whether it takes calls."""
+        return self.status.state == pb.STATE_READY
+
+    @property
+    def starting(self) -> bool:
+        """Whether it is worth waiting for."""
+        return self.status.state == pb.STATE_STARTING
+
+    @property
+    def load(self) -> float:
+        """Running and queued calls as a share of what it runs at once; other routers' calls count by its own word."""
+        running = max(self.limit.running, self.status.running) + self.status.queued
+        return running / max(self.limit.maximum, 1)
+
+    def served(self, model: str) -> pb.ServedModel | None:
+        """What it says of a model; a backend with one model serves it under any name."""
+        if len(self.status.models) == 1:
+            return self.status.models[0]
+        return next((one for one in self.status.models if one.name == model), None)
+
+    def can(self, model: str, needs: frozenset[Capability]) -> bool:
+        """Whether it serves the model with all these capabilities."""
+        served = self.served(model)
+        return served is not None and needs.issubset(served.capabilities)
+
+    def acquire(self) -> None:
+        """Counts a call in."""
+        self.limit.acquire()
+        self._running_gauge.set(self.limit.running)
+
+    def release(self) -> None:
+        """Counts a call out."""
+        self.limit.release()
+        self._running_gauge.set(self.limit.running)
+
+    async def watch(self, changed: Callable[[], None]) -> None:
+        """Follows the status for ever, calling back after each; a lost adapter is not ready until it speaks again."""
+        while True:
+            try:
+                async with cancelling(self._adapter.WatchStatus(pb.WatchStatusRequest(), timeout=WATCH_SECONDS)) as call:
+                    await self._read(call, changed)
+            except (grpc.aio.AioRpcError, TimeoutError) as error:
+                self._lost(error)
+                changed()
+            await asyncio.sleep(RETRY_SECONDS)
+
+    async def _read(self, call: Any, changed: Callable[[], None]) -> None:
+        while True:
+            async with asyncio.timeout(SILENCE_SECONDS):
+                answer = await call.read()
+            if answer is grpc.aio.EOF:
+                return
+            self._take(answer.status)
+            changed()
+
+    def _take(self, status: pb.Status) -> None:
+        if status.state != self.status.state:
+            self.status = status
+            log.info("backend %s is %s %s", self.name, self.state, status.message)
+        self.status = status
+        self.limit.maximum = status.max_concurrency
+        self._ready_gauge.set(self.ready)
+
+    def _lost(self, error: grpc.aio.AioRpcError | TimeoutError) -> None:
+        if self.starting and asyncio.get_running_loop().time() < self._expected:
+            return  # not reached so far: still being looked for
+        if isinstance(error, grpc.aio.AioRpcError) and error.code() is grpc.StatusCode.DEADLINE_EXCEEDED:
+            return  # the watch itself was over
+        self._take(pb.Status(state=pb.STATE_FAILED, message="the adapter can't be reached"))
+
+
+class Backends(Mapping[str, Backend]):
+    """All backends by name; enter it to watch them."""
+
+    def __init__(self, addresses: Mapping[str, str], channels: Channels) -> None:
+        self.on_change: Callable[[], None] = lambda: None
+        self._backends = {name: Backend(name, channels(address)) for name, address in addresses.items()}
+        self._tasks = asyncio.TaskGroup()
+        self._watches: list[asyncio.Task[None]] = []
+
+    def __getitem__(self, name: str) -> Backend:
+        """The backend of that name."""
+        return self._backends[name]
+
+    def __iter__(self) -> Iterator[str]:
+        """Names."""
+        return iter(self._backends)
+
+    def __len__(self) -> int:
+        """How many there are."""
+        return len(self._backends)
+
+    async def __aenter__(self) -> Self:
+        """Starts a watch on each."""
+        await self._tasks.__aenter__()
+        self._watches = [self._tasks.create_task(one.watch(self._changed)) for one in self._backends.values()]
+        return self
+
+    async def __aexit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        """Ends the watches."""
+        for watch in self._watches:
+            watch.cancel()
+        await self._tasks.__aexit__(kind, error, trace)
+
+    def _changed(self) -> None:
+        self.on_change()

@@ -1,0 +1,80 @@
+"""Which backends serve a model: names, aliases, weights and fallbacks. Pure."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+
+from thinmesh_core.config import ConfigError
+from thinmesh_core.errors import MeshError, Reason, invalid
+from thinmesh_router.config import ModelConfig, Target
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """A model's targets; `fallback` names the models to try while none of the targets takes calls."""
+
+    model: str
+    aliases: tuple[str, ...]
+    owned_by: str
+    targets: tuple[Target, ...]
+    fallback: tuple[str, ...]
+    engine_options: frozenset[str]
+
+    def check_options(self, options_json: str) -> None:
+        """INVALID_REQUEST unless the model's entry lets every one of these engine options through."""
+        for key in json.loads(options_json):
+            if key not in self.engine_options:
+                raise invalid("engine_options", f"The model {self.model!r} does not let the engine option {key!r} through.")
+
+
+class RouteTable:
+    """All routes by model and alias. Checked when built: what it names exists, and no name means two models."""
+
+    def __init__(self, models: Mapping[str, ModelConfig], backends: Iterable[str]) -> None:
+        known = frozenset(backends)
+        self.routes = {name: _route(name, config) for name, config in sorted(models.items())}
+        self._names = dict(self.routes)
+        for route in self.routes.values():
+            _check(route, self.routes, known)
+            for alias in route.aliases:
+                if alias in self._names:
+                    raise ConfigError(f"models.{route.model}.aliases: {alias!r} already names {self._names[alias].model!r}")
+                self._names[alias] = route
+
+    def resolve(self, name: str) -> Route:
+        """The route of a model or alias; MODEL_NOT_FOUND where there is none."""
+        route = self._names.get(name)
+        if route is None:
+            raise MeshError(
+                Reason.MODEL_NOT_FOUND, f"The model {name!r} does not exist; GET /v1/models lists those that do.", param="model"
+            )
+        return route
+
+    def chain(self, route: Route) -> list[Route]:
+        """The route, then those that stand in for it, in order."""
+        return [route, *(self.routes[name] for name in route.fallback)]
+
+
+def _route(name: str, config: ModelConfig) -> Route:
+    targets = tuple(Target(backend=one) if isinstance(one, str) else one for one in config.backends)
+    return Route(name, config.aliases, config.owned_by, targets, config.fallback, frozenset(config.engine_options))
+
+
+def _check(route: Route, routes: Mapping[str, Route], backends: frozenset[str]) -> None:
+    where = f"models.{route.model}"
+    if not route.targets:
+        raise ConfigError(f"{where}.backends is empty: name at least one backend")
+    for target in route.targets:
+        if target.backend not in backends:
+            raise ConfigError(
+                f"{where}.backends: there is no backend {target.backend!r}; there are: {', '.join(sorted(backends))}"
+            )
+        if target.weight <= 0:
+            raise ConfigError(f"{where}.backends: the weight of {target.backend!r} must be above 0")
+    for name in route.fallback:
+        if name not in routes:
+            raise ConfigError(f"{where}.fallback: there is no model {name!r}")
+        if name == route.model:
+            raise ConfigError(f"{where}.fallback: a model can't stand in for itself")
