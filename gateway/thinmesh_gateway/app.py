@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from types import TracebackType
+from contextlib import AsyncExitStack
 from typing import Self
 
 import grpc
@@ -31,8 +31,7 @@ class GatewayApp(App):
         inference = Inference(channels(config.router), config.call_seconds)
         self._service = GatewayService(self._authenticator, inference)
         self.rest: Asgi = rest(self._authenticator, inference)
-        self._tasks = asyncio.TaskGroup()
-        self._following: asyncio.Task[None] | None = None
+        self._stack = AsyncExitStack()
 
     def register(self, server: grpc.aio.Server) -> None:
         """Adds both services."""
@@ -46,17 +45,13 @@ class GatewayApp(App):
     async def __aenter__(self) -> Self:
         """Reads the keys, and starts to follow them."""
         await asyncio.to_thread(self._authenticator.refresh)
-        await self._tasks.__aenter__()
-        self._following = self._tasks.create_task(self._authenticator.follow())
+        tasks = await self._stack.enter_async_context(asyncio.TaskGroup())
+        self._stack.callback(tasks.create_task(self._authenticator.follow()).cancel)
         return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    async def __aexit__(self, *exc_info: object) -> None:
         """Stops following the keys."""
-        if self._following is not None:
-            self._following.cancel()
-        await self._tasks.__aexit__(kind, error, trace)
+        await self._stack.aclose()
 
 
 def build(config: GatewayConfig, channels: Channels) -> GatewayApp:

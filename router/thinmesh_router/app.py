@@ -51,7 +51,7 @@ class RouterApp(App):
 
     async def __aexit__(self, *exc_info: object) -> None:
         """Stops watching."""
-        await self._backends.__aexit__(*exc_info)
+        await self._backends.__aexit__(None, None, None)
 
 
 def build(config: RouterConfig, channels: Channels) -> RouterApp:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Callable, Iterator, Mapping
-from types import TracebackType
+from contextlib import AsyncExitStack
 from typing import Any, Self
 
 import grpc
@@ -130,8 +130,7 @@ class Backends(Mapping[str, Backend]):
     def __init__(self, addresses: Mapping[str, str], channels: Channels) -> None:
         self.on_change: Callable[[], None] = lambda: None
         self._backends = {name: Backend(name, channels(address)) for name, address in addresses.items()}
-        self._tasks = asyncio.TaskGroup()
-        self._watches: list[asyncio.Task[None]] = []
+        self._stack = AsyncExitStack()
 
     def __getitem__(self, name: str) -> Backend:
         """The backend of that name."""
@@ -147,17 +146,14 @@ class Backends(Mapping[str, Backend]):
 
     async def __aenter__(self) -> Self:
         """Starts a watch on each."""
-        await self._tasks.__aenter__()
-        self._watches = [self._tasks.create_task(one.watch(self._changed)) for one in self._backends.values()]
+        tasks = await self._stack.enter_async_context(asyncio.TaskGroup())
+        for backend in self._backends.values():
+            self._stack.callback(tasks.create_task(backend.watch(self._changed)).cancel)
         return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    async def __aexit__(self, *exc_info: object) -> None:
         """Ends the watches."""
-        for watch in self._watches:
-            watch.cancel()
-        await self._tasks.__aexit__(kind, error, trace)
+        await self._stack.aclose()
 
     def _changed(self) -> None:
         self.on_change()
