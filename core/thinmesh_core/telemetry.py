@@ -30,6 +30,7 @@ access = logging.getLogger("thinmesh.access")
 def configure_logging(level: str) -> None:
     """Sends everything to standard error, one line a record."""
     logging.basicConfig(level=level.upper(), format="%(asctime)s %(levelname)-7s %(name)s: %(message)s", force=True)
+    logging.getLogger("uvicorn").setLevel(logging.WARNING)  # its starts and stops are ours to tell
 
 
 def exposition() -> bytes:

@@ -1,0 +1,63 @@
+# thinmesh. `make help` lists what there is.
+PYTHON ?= python3
+ARGS ?=
+VENV := .venv/bin
+UV := .uv/bin/uv
+UV_VERSION := 0.13.9
+SYNC := $(UV) sync --frozen --all-extras --compile-bytecode --inexact --python $(PYTHON)
+
+export UV_PYTHON_DOWNLOADS := never
+export MYPY_CACHE_DIR := .cache/mypy
+export RUFF_CACHE_DIR := .cache/ruff
+
+.DEFAULT_GOAL := help
+.PHONY: help up test lint fix protos wheel clean
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+up: .venv/.up ## Install what is needed and start the mesh; flags go into ARGS="--http 127.0.0.1:9000"
+	@$(VENV)/thinmesh up $(ARGS)
+
+test: .venv/.dev ## Install what is needed and run the tests; ARGS go to pytest
+	@$(VENV)/pytest $(ARGS)
+
+lint: .venv/.dev ## Check style, types, layers, protos and generated code
+	$(VENV)/ruff check .
+	$(VENV)/ruff format --check .
+	$(VENV)/mypy
+	$(VENV)/lint-imports --cache-dir .cache/import_linter
+	$(VENV)/buf lint
+	$(VENV)/buf format --diff --exit-code
+	@PATH=$(VENV):$$PATH sh protos/breaking.sh
+	@PATH=$(VENV):$$PATH $(VENV)/python protos/generate.py .cache/gen && diff -r protos/gen .cache/gen \
+		&& echo "generated code is up to date" || { echo "protos/gen is stale: make protos"; exit 1; }
+
+fix: .venv/.dev ## Format, and mend what can be mended by itself
+	$(VENV)/ruff check --fix .
+	$(VENV)/ruff format .
+	$(VENV)/buf format --write
+
+protos: .venv/.dev ## Regenerate protos/gen from the protos
+	@PATH=$(VENV):$$PATH $(VENV)/python protos/generate.py
+
+wheel: .venv/.dev ## Build the wheels into dist/
+	$(UV) build --quiet --all-packages --wheel --out-dir dist
+
+clean: ## Remove what make made; the state folder .thinmesh stays
+	rm -rf .venv .uv .cache dist
+
+$(UV):
+	@echo "installing uv $(UV_VERSION) into .uv"
+	@$(PYTHON) -m venv .uv || { echo "python's venv module is needed: apt-get install python3-venv"; exit 1; }
+	@.uv/bin/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+
+.venv/.up: uv.lock pyproject.toml protos/pyproject.toml | $(UV)
+	@echo "installing thinmesh and its small models into .venv"
+	@$(SYNC)
+	@touch $@
+
+.venv/.dev: uv.lock pyproject.toml protos/pyproject.toml | $(UV)
+	@echo "installing thinmesh and its development tools into .venv"
+	@$(SYNC) --group dev
+	@touch $@ .venv/.up
