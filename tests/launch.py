@@ -1,0 +1,142 @@
+"""Starts real meshes as real processes, all in one or split, and ends them."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import sys
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+import aiohttp
+
+Mode = Literal["up", "split"]
+
+START_SECONDS = 60.0
+STOP_SECONDS = 20.0
+
+ECHO = """
+tenants: {dev: {}, other: {}}
+backends: {echo: {adapter: echo}}
+models: {echo: {backends: [echo], aliases: [parrot]}}
+"""
+
+
+@dataclass(slots=True)
+class Running:
+    """A mesh that takes calls. `processes` by what they are: up, gateway, router, or a backend's name."""
+
+    http: str
+    grpc: str
+    key: str
+    state: Path
+    processes: dict[str, asyncio.subprocess.Process] = field(default_factory=dict)
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """What authenticates a REST call."""
+        return {"authorization": f"Bearer {self.key}"}
+
+    @property
+    def metadata(self) -> tuple[tuple[str, str], ...]:
+        """What authenticates a gRPC call."""
+        return (("authorization", f"Bearer {self.key}"),)
+
+
+@asynccontextmanager
+async def mesh(config: str, state: Path, mode: Mode) -> AsyncIterator[Running]:
+    """A mesh of this configuration; every backend is ready."""
+    state.mkdir(parents=True, exist_ok=True)
+    file = state / "thinmesh.yaml"
+    file.write_text(config)
+    async with AsyncExitStack() as stack:
+        running = await (_up if mode == "up" else _split)(stack, file, state)
+        await _until_ready(running)
+        yield running
+
+
+@asynccontextmanager
+async def command(*arguments: str) -> AsyncIterator[asyncio.subprocess.Process]:
+    """A `thinmesh` command; told to stop on the way out, and killed if it does not."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "thinmesh_deploy", *arguments, stderr=asyncio.subprocess.PIPE, env=os.environ | {"COLUMNS": "200"}
+    )
+    try:
+        yield process
+    finally:
+        if process.returncode is None:
+            process.terminate()
+        assert process.stderr is not None
+        try:
+            async with asyncio.timeout(STOP_SECONDS):
+                await process.communicate()
+        except TimeoutError:
+            process.kill()
+            await process.communicate()
+            raise
+
+
+async def said(process: asyncio.subprocess.Process, pattern: str) -> re.Match[str]:
+    """Waits for a line on standard error that matches; what came until then is in the failure's text."""
+    assert process.stderr is not None
+    lines: list[str] = []
+    async with asyncio.timeout(START_SECONDS):
+        async for line in process.stderr:
+            lines.append(line.decode())
+            found = re.search(pattern, lines[-1])
+            if found is not None:
+                return found
+    raise AssertionError(f"the process never said {pattern!r} but:\n{''.join(lines)}")
+
+
+async def output(*arguments: str) -> tuple[int, str, str]:
+    """Runs a `thinmesh` command to its end: exit code, standard output, standard error."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable, "-m", "thinmesh_deploy", *arguments, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
+    )
+    async with asyncio.timeout(START_SECONDS):
+        out, error = await process.communicate()
+    assert process.returncode is not None
+    return process.returncode, out.decode(), error.decode()
+
+
+def flags(file: Path, state: Path) -> Sequence[str]:
+    """What every command is given."""
+    return ("--config", str(file), "--state", str(state))
+
+
+async def _up(stack: AsyncExitStack, file: Path, state: Path) -> Running:
+    ports = ("--http", "127.0.0.1:0", "--grpc", "127.0.0.1:0", "--admin", "127.0.0.1:0")
+    process = await stack.enter_async_context(command("up", *flags(file, state), *ports))
+    http = (await said(process, r"REST +http://(\S+)/v1"))[1]
+    grpc = (await said(process, r"gRPC +(\S+)"))[1]
+    key = (state / "dev-key").read_text().strip()
+    return Running(f"http://{http}", grpc, key, state, {"up": process})
+
+
+async def _split(stack: AsyncExitStack, file: Path, state: Path) -> Running:
+    processes: dict[str, asyncio.subprocess.Process] = {}
+    backends = re.findall(r"^backends: \{(\w+):|^  (\w+):\n    adapter:", file.read_text(), re.MULTILINE)
+    for name in (first or second for first, second in backends):
+        processes[name] = await stack.enter_async_context(command("adapter", name, *flags(file, state)))
+    processes["router"] = await stack.enter_async_context(command("router", *flags(file, state)))
+    ports = ("--http", "127.0.0.1:0", "--grpc", "127.0.0.1:0", "--admin", "127.0.0.1:0")
+    processes["gateway"] = await stack.enter_async_context(command("gateway", *flags(file, state), *ports))
+    found = await said(processes["gateway"], r"REST (http://\S+)/v1, gRPC ([^\s,]+)")
+    code, key, error = await output("key", "create", "--tenant", "dev", *flags(file, state))
+    assert code == 0, error
+    return Running(found[1], found[2], key.strip(), state, processes)
+
+
+async def _until_ready(running: Running) -> None:
+    """Other processes tell nobody when they are ready: asks until all models are."""
+    async with asyncio.timeout(START_SECONDS), aiohttp.ClientSession(headers=running.headers) as session:
+        while True:
+            async with session.get(f"{running.http}/v1/models") as response:
+                if response.status == 200 and all(model["ready"] for model in (await response.json())["data"]):
+                    return
+            await asyncio.sleep(0.05)
