@@ -15,7 +15,7 @@ from thinmesh.inference.v1 import usage_pb2
 from thinmesh_adapters.contract import Adapter, EngineStatus, Model, Place
 from thinmesh_adapters.openai.answer import Answer, EngineUsage
 from thinmesh_adapters.openai.client import EngineClient
-from thinmesh_adapters.openai.translate import embed_body, generate_body, rerank_body
+from thinmesh_adapters.openai.translate import Body, embed_body, generate_body, rerank_body
 from thinmesh_core.call import Call
 from thinmesh_core.capabilities import Capability
 from thinmesh_core.config import ConfigError, Section
@@ -106,7 +106,8 @@ class OpenAIAdapter(Adapter[Options]):
         """One event a read."""
         path = "/chat/completions" if request.HasField("chat") else "/completions"
         body = generate_body(request, self._model(request.model, call))
-        async with aclosing(stream(self._client, path, body, request, call)) as events:
+        answer = Answer(max(request.sampling.n, 1))
+        async with aclosing(stream(self._client, path, body, answer, call)) as events:
             async for event in events:
                 yield event
 
@@ -135,10 +136,9 @@ class OpenAIAdapter(Adapter[Options]):
 
 
 async def stream(
-    client: EngineClient, path: str, body: dict[str, object], request: pb.GenerateRequest, call: Call
+    client: EngineClient, path: str, body: Body, answer: Answer, call: Call
 ) -> AsyncGenerator[pb.GenerateEvent, None]:
     """An engine's stream as events of the contract; what one read brought is one event."""
-    answer = Answer(max(request.sampling.n, 1))
     async with aclosing(client.stream(path, body, request_id=call.request_id)) as reads:
         async for datas in reads:
             event = pb.GenerateEvent()

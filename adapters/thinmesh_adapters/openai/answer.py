@@ -113,7 +113,7 @@ class Answer:
     def __init__(self, choices: int) -> None:
         self._open = set(range(choices))
         self._choices = choices
-        self._usage: EngineUsage | None = None
+        self.usage: EngineUsage | None = None
         self._pieces = 0
 
     def feed(self, data: bytes, event: pb.GenerateEvent) -> None:
@@ -125,15 +125,19 @@ class Answer:
         if chunk.error is not None:
             raise MeshError(Reason.ENGINE_ERROR, "The model's engine reported an error while it answered.")
         if chunk.usage is not None:
-            self._usage = chunk.usage
+            self.count(chunk.usage)
         for choice in chunk.choices:
             self._choice(choice, event)
+
+    def count(self, used: EngineUsage) -> None:
+        """Takes the usage that a chunk reports; the last word is the whole call's."""
+        self.usage = used
 
     def end(self) -> pb.GenerateEvent:
         """The last event, with the usage. Where the engine gives none, its pieces are counted as tokens."""
         if self._open:
             raise _broken("ended its answer without a finish")
-        used = self._usage or EngineUsage()
+        used = self.usage or EngineUsage()
         usage = usage_pb2.Usage(
             prompt_tokens=used.prompt_tokens,
             completion_tokens=self._pieces if used.completion_tokens is None else used.completion_tokens,
