@@ -104,6 +104,24 @@ async def output(*arguments: str) -> tuple[int, str, str]:
     return process.returncode, out.decode(), error.decode()
 
 
+def only_child(parent: int) -> int:
+    """The one child process of a process."""
+    (child,) = Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
+    return int(child)
+
+
+def cpu_seconds(pid: int) -> float:
+    """What a process has used of the processors, user and system."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
+def memory_bytes(pid: int) -> int:
+    """What a process holds in memory."""
+    resident = Path(f"/proc/{pid}/statm").read_text().split()[1]
+    return int(resident) * os.sysconf("SC_PAGE_SIZE")
+
+
 def flags(file: Path, state: Path) -> Sequence[str]:
     """What every command is given."""
     return ("--config", str(file), "--state", str(state))

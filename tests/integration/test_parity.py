@@ -59,7 +59,8 @@ def _chat(body: Body) -> Body:
 
 def _generate(**fields: Any) -> pb.GenerateRequest:
     message = chat_pb2.Message(role=chat_pb2.ROLE_USER, content=[chat_pb2.ContentPart(text="one two three")])
-    return pb.GenerateRequest(**({"model": "echo", "chat": chat_pb2.ChatInput(messages=[message])} | fields))
+    defaults: Body = {"model": "echo", "chat": chat_pb2.ChatInput(messages=[message])}
+    return pb.GenerateRequest(**(defaults | fields))
 
 
 def _sampled(**fields: Any) -> pb.GenerateRequest:
@@ -223,7 +224,11 @@ async def _by_rest_stream(mesh: Running, case: Case) -> Outcome:
 async def _by_grpc(mesh: Running, case: Case) -> Outcome:
     async with dial(mesh.grpc) as channel:
         stub = inference_grpc.InferenceServiceStub(channel)
-        methods = {pb.GenerateRequest: stub.Generate, pb.EmbedRequest: stub.Embed, pb.RerankRequest: stub.Rerank}
+        methods: dict[type[Any], Any] = {
+            pb.GenerateRequest: stub.Generate,
+            pb.EmbedRequest: stub.Embed,
+            pb.RerankRequest: stub.Rerank,
+        }
         try:
             answer: Any = await methods[type(case.request)](case.request, metadata=mesh.metadata, timeout=SECONDS)
         except grpc.aio.AioRpcError as rpc_error:

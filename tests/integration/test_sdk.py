@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import AsyncIterator
+from typing import Any
 
 import openai
 import pytest
@@ -16,7 +17,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 CHAT = "smollm2-135m-instruct"
 EMBED = "all-minilm-l6-v2"
-SEA = [{"role": "user", "content": "Write two sentences about the sea."}]
+SEA: Any = [{"role": "user", "content": "Write two sentences about the sea."}]
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -32,7 +33,7 @@ async def sdk(running: Running) -> AsyncIterator[openai.AsyncOpenAI]:
 
 
 async def test_chat_gives_real_text(sdk: openai.AsyncOpenAI) -> None:
-    answer = await sdk.chat.completions.create(model=CHAT, messages=SEA, max_tokens=60)  # type: ignore[arg-type]
+    answer = await sdk.chat.completions.create(model=CHAT, messages=SEA, max_tokens=60)
     text = answer.choices[0].message.content
     assert text is not None
     assert len(text.split()) > 5
@@ -43,9 +44,9 @@ async def test_chat_gives_real_text(sdk: openai.AsyncOpenAI) -> None:
 
 
 async def test_a_stream_with_usage_is_the_whole_answer(sdk: openai.AsyncOpenAI) -> None:
-    greedy = {"model": CHAT, "messages": SEA, "max_tokens": 30, "temperature": 0, "seed": 1}
-    whole = await sdk.chat.completions.create(**greedy)  # type: ignore[call-overload]
-    stream = await sdk.chat.completions.create(**greedy, stream=True, stream_options={"include_usage": True})  # type: ignore[call-overload]
+    greedy: Any = {"model": CHAT, "messages": SEA, "max_tokens": 30, "temperature": 0, "seed": 1}
+    whole = await sdk.chat.completions.create(**greedy)
+    stream = await sdk.chat.completions.create(**greedy, stream=True, stream_options={"include_usage": True})
     chunks = [chunk async for chunk in stream]
     assert "".join(chunk.choices[0].delta.content or "" for chunk in chunks[:-1]) == whole.choices[0].message.content
     assert chunks[-2].choices[0].finish_reason == whole.choices[0].finish_reason
@@ -62,7 +63,7 @@ async def test_several_choices_logprobs_and_stops(sdk: openai.AsyncOpenAI) -> No
         n=2,
         logprobs=True,
         top_logprobs=3,
-        extra_body={"ignore_eos": True},  # type: ignore[arg-type]
+        extra_body={"ignore_eos": True},
     )
     assert [choice.index for choice in answer.choices] == [0, 1]
     assert answer.usage is not None
@@ -75,12 +76,12 @@ async def test_several_choices_logprobs_and_stops(sdk: openai.AsyncOpenAI) -> No
 
 
 async def test_an_answer_keeps_to_a_json_schema(sdk: openai.AsyncOpenAI) -> None:
-    schema = {"type": "object", "properties": {"depth": {"type": "integer", "maximum": 9}}, "required": ["depth"]}
+    schema: Any = {"type": "object", "properties": {"depth": {"type": "integer", "maximum": 9}}, "required": ["depth"]}
     answer = await sdk.chat.completions.create(
         model=CHAT,
-        messages=SEA,  # type: ignore[arg-type]
+        messages=SEA,
         max_tokens=40,
-        response_format={"type": "json_schema", "json_schema": {"name": "sea", "schema": schema}},  # type: ignore[arg-type,misc]
+        response_format={"type": "json_schema", "json_schema": {"name": "sea", "schema": schema}},
     )
     assert '"depth"' in (answer.choices[0].message.content or "")
 
@@ -113,7 +114,7 @@ async def test_models_are_listed_and_found_by_alias(sdk: openai.AsyncOpenAI) -> 
 
 async def test_errors_are_the_sdks_own(sdk: openai.AsyncOpenAI) -> None:
     with pytest.raises(openai.NotFoundError, match="does not exist"):
-        await sdk.chat.completions.create(model="nope", messages=SEA)  # type: ignore[arg-type]
+        await sdk.chat.completions.create(model="nope", messages=SEA)
     with pytest.raises(openai.AuthenticationError):
         await sdk.with_options(api_key="tm_live_wrong").models.list()
     with pytest.raises(openai.BadRequestError, match="context") as raised:

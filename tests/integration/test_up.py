@@ -11,7 +11,7 @@ from pathlib import Path
 
 import aiohttp
 import pytest
-from launch import ECHO, command, flags, mesh, output, said
+from launch import ECHO, command, flags, mesh, only_child, output, said
 
 PORTS = ("--http", "127.0.0.1:0", "--grpc", "127.0.0.1:0", "--admin", "127.0.0.1:0")
 
@@ -121,12 +121,12 @@ models: {minilm: {backends: [minilm]}}
 """
     async with mesh(config, state, "up") as running, aiohttp.ClientSession(headers=running.headers) as session:
         mesh_process = running.processes["up"]
-        first = await _only_child(mesh_process.pid)
+        first = only_child(mesh_process.pid)
         os.kill(first, signal.SIGKILL)
         async with asyncio.timeout(30):
-            while not await _embeds(session, running.http) or await _only_child(mesh_process.pid) == first:
+            while _alive(first) or not await _embeds(session, running.http):
                 await asyncio.sleep(0.1)
-        second = await _only_child(mesh_process.pid)
+        second = only_child(mesh_process.pid)
         mesh_process.kill()
         async with asyncio.timeout(30):
             while _alive(second):
@@ -136,15 +136,6 @@ models: {minilm: {backends: [minilm]}}
 async def _embeds(session: aiohttp.ClientSession, http: str) -> bool:
     async with session.post(f"{http}/v1/embeddings", json={"model": "minilm", "input": "a"}) as response:
         return response.status == 200
-
-
-async def _only_child(parent: int) -> int:
-    async with asyncio.timeout(30):
-        while True:
-            children = Path(f"/proc/{parent}/task/{parent}/children").read_text().split()
-            if len(children) == 1:
-                return int(children[0])
-            await asyncio.sleep(0.05)
 
 
 def _alive(pid: int) -> bool:

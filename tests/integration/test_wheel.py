@@ -15,7 +15,7 @@ import pytest_asyncio
 from launch import ECHO, Running, mesh
 
 ROOT = Path(__file__).parents[2]
-CLIENTS = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
+CLIENTS: list[str] = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

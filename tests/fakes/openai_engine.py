@@ -1,0 +1,138 @@
+"""A fake engine that speaks OpenAI's streaming API over real HTTP, as vLLM does, and misbehaves on demand."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
+from typing import Any
+
+from aiohttp import web
+
+
+@dataclass
+class FakeEngine:
+    """What it says, how it fails, and what it saw.
+
+    `tokens` are said one each `delay` seconds, again and again while `endless`; before the first and after `die_after`
+    it may hang or die. `raw` replaces the whole stream by these reads; `refusal` answers every request with a status
+    and a body. `generated` counts tokens that went out; `left` is set when a client leaves in mid-stream.
+    """
+
+    tokens: list[str] = field(default_factory=lambda: ["The", " sea", " is", " blue", "."])
+    delay: float = 0
+    endless: bool = False
+    die_after: int | None = None
+    hang_after: int | None = None
+    raw: list[bytes] | None = None
+    refusal: tuple[int, bytes] | None = None
+    base_url: str = ""
+    requests: list[dict[str, Any]] = field(default_factory=list)
+    headers: list[dict[str, str]] = field(default_factory=list)
+    generated: int = 0
+    began: asyncio.Event = field(default_factory=asyncio.Event)
+    left: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def reset(self) -> None:
+        """Well-behaved again, nothing seen."""
+        self.__init__(base_url=self.base_url)  # type: ignore[misc]
+
+    async def models(self, request: web.Request) -> web.StreamResponse:
+        """GET /v1/models."""
+        return web.json_response({"object": "list", "data": [{"id": "fake", "object": "model"}]})
+
+    async def embeddings(self, request: web.Request) -> web.StreamResponse:
+        """POST /v1/embeddings: each text's length, last input first."""
+        body = await self._seen(request)
+        data = [{"index": index, "embedding": [float(len(text))]} for index, text in enumerate(body["input"])]
+        return self._refused() or web.json_response({"data": data[::-1], "usage": {"prompt_tokens": 7}})
+
+    async def rerank(self, request: web.Request) -> web.StreamResponse:
+        """POST /v1/rerank: scores by length, in the order given."""
+        body = await self._seen(request)
+        results = [{"index": index, "relevance_score": len(text)} for index, text in enumerate(body["documents"])]
+        return self._refused() or web.json_response({"results": results, "usage": {"prompt_tokens": 9}})
+
+    async def generate(self, request: web.Request) -> web.StreamResponse:
+        """POST /v1/chat/completions and /v1/completions, streamed."""
+        body = await self._seen(request)
+        refused = self._refused()
+        if refused is not None:
+            return refused
+        response = web.StreamResponse(headers={"content-type": "text/event-stream"})
+        await response.prepare(request)
+        try:
+            if self.raw is not None:
+                for read in self.raw:
+                    await response.write(read)
+                    await asyncio.sleep(0)
+                return response
+            await self._stream(response, chat=request.path.endswith("chat/completions"), choices=body.get("n", 1))
+        except (ConnectionError, asyncio.CancelledError):
+            self.left.set()
+            raise
+        return response
+
+    async def _stream(self, response: web.StreamResponse, *, chat: bool, choices: int) -> None:
+        async def say(index: int, text: str | None, finish: str | None) -> None:
+            said: dict[str, Any] = {"delta": {} if text is None else {"content": text}} if chat else {"text": text or ""}
+            await self._send(response, {"choices": [{"index": index, "finish_reason": finish} | said]})
+
+        said = 0
+        while said < len(self.tokens) or self.endless:
+            if said == self.hang_after:
+                await asyncio.Event().wait()
+            if said == self.die_after:
+                assert response._payload_writer is not None
+                response._payload_writer.transport.abort()  # type: ignore[attr-defined]
+                return
+            await asyncio.sleep(self.delay)
+            for index in range(choices):
+                await say(index, self.tokens[said % len(self.tokens)], None)
+            said += 1
+            self.generated += choices
+            self.began.set()
+        for index in range(choices):
+            await say(index, None, "stop")
+        usage = {"prompt_tokens": 5, "completion_tokens": said * choices, "total_tokens": 5 + said * choices}
+        await self._send(response, {"choices": [], "usage": usage})
+        await response.write(b"data: [DONE]\n\n")
+
+    async def _send(self, response: web.StreamResponse, chunk: dict[str, Any]) -> None:
+        await response.write(b"data: " + json.dumps(chunk, ensure_ascii=False).encode() + b"\n\n")
+
+    async def _seen(self, request: web.Request) -> dict[str, Any]:
+        body: dict[str, Any] = await request.json()
+        self.requests.append(body)
+        self.headers.append(dict(request.headers))
+        return body
+
+    def _refused(self) -> web.Response | None:
+        if self.refusal is None:
+            return None
+        status, body = self.refusal
+        return web.Response(status=status, body=body)
+
+
+@asynccontextmanager
+async def fake_engine() -> AsyncIterator[FakeEngine]:
+    """A fake engine on a free port of this machine."""
+    engine = FakeEngine()
+    application = web.Application(client_max_size=1 << 26)
+    application.router.add_get("/v1/models", engine.models)
+    application.router.add_post("/v1/embeddings", engine.embeddings)
+    application.router.add_post("/v1/rerank", engine.rerank)
+    application.router.add_post("/v1/chat/completions", engine.generate)
+    application.router.add_post("/v1/completions", engine.generate)
+    runner = web.AppRunner(application, handler_cancellation=True, shutdown_timeout=0.1)
+    await runner.setup()
+    site = web.TCPSite(runner, "127.0.0.1", 0)
+    await site.start()
+    assert site._server is not None
+    engine.base_url = f"http://127.0.0.1:{site._server.sockets[0].getsockname()[1]}/v1"  # type: ignore[attr-defined]
+    try:
+        yield engine
+    finally:
+        await runner.cleanup()
