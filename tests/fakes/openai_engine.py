@@ -69,13 +69,13 @@ class FakeEngine:
                     await response.write(read)
                     await asyncio.sleep(0)
                 return response
-            await self._stream(response, chat=request.path.endswith("chat/completions"), choices=body.get("n", 1))
+            await self._stream(request, response, chat=request.path.endswith("chat/completions"), choices=body.get("n", 1))
         except (ConnectionError, asyncio.CancelledError):
             self.left.set()
             raise
         return response
 
-    async def _stream(self, response: web.StreamResponse, *, chat: bool, choices: int) -> None:
+    async def _stream(self, request: web.Request, response: web.StreamResponse, *, chat: bool, choices: int) -> None:
         async def say(index: int, text: str | None, finish: str | None) -> None:
             said: dict[str, Any] = {"delta": {} if text is None else {"content": text}} if chat else {"text": text or ""}
             await self._send(response, {"choices": [{"index": index, "finish_reason": finish} | said]})
@@ -85,8 +85,8 @@ class FakeEngine:
             if said == self.hang_after:
                 await asyncio.Event().wait()
             if said == self.die_after:
-                assert response._payload_writer is not None
-                response._payload_writer.transport.abort()  # type: ignore[attr-defined]
+                if request.transport is not None:
+                    request.transport.abort()
                 return
             await asyncio.sleep(self.delay)
             for index in range(choices):
