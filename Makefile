@@ -26,6 +26,7 @@ lint: .venv/.dev ## Check style, types, layers, protos and generated code
 	$(VENV)/ruff check .
 	$(VENV)/ruff format --check .
 	$(VENV)/mypy
+	$(VENV)/mypy tests
 	$(VENV)/lint-imports --cache-dir .cache/import_linter
 	$(VENV)/buf lint
 	$(VENV)/buf format --diff --exit-code

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from google.protobuf import any_pb2, duration_pb2
+from google.protobuf.message import DecodeError
 from google.rpc import error_details_pb2, status_pb2
 from grpc import StatusCode
 from grpc.aio import AioRpcError
@@ -59,7 +60,7 @@ _FOREIGN = {
 def _parse(value: bytes) -> MeshError | None:
     try:
         status = status_pb2.Status.FromString(value)
-    except ValueError:  # protobuf's DecodeError: a peer's garbage counts as no details
+    except DecodeError:  # a peer's garbage counts as no details
         return None
     reason: Reason | None = None
     param: str | None = None

@@ -122,7 +122,7 @@ class InProcessCall(grpc.aio.Call):
             raise self.refuse(StatusCode.UNIMPLEMENTED, "Method not found!")
         return handler
 
-    async def _step(self, handler: Awaitable[T]) -> T:
+    async def _step(self, step: Callable[[], Awaitable[T]]) -> T:
         """Awaits a step of the handler; whatever way it ends badly, the call is settled once and the caller sees it."""
         if self._status is not None:
             raise self._error()
@@ -133,7 +133,7 @@ class InProcessCall(grpc.aio.Call):
         cancels_before = task.cancelling()
         self._runner = task
         try:
-            result = await handler
+            result = await step()
         except asyncio.CancelledError:
             if self._interrupted is not None and task.uncancel() <= cancels_before:
                 raise self.refuse(*self._interrupted) from None
@@ -209,7 +209,7 @@ class InProcessUnaryCall(InProcessCall, UnaryUnaryCall[Any, Any]):
 
     async def _answer(self) -> Message:
         if self._response is None:
-            self._response = await self._step(self._run())
+            self._response = await self._step(self._run)
             self._finish()
         return self._response
 
@@ -239,7 +239,7 @@ class InProcessStreamCall(InProcessCall, UnaryStreamCall[Any, Any]):
         if self._status is not None and self._status[0] is StatusCode.OK:
             return EOF
         try:
-            return await self._step(self._next())
+            return await self._step(self._next)
         except StopAsyncIteration:
             self._finish()
             return EOF

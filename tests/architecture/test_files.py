@@ -1,0 +1,85 @@
+"""The layout keeps its promises: small files, pure modules, and documents that name what exists."""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[2]
+PACKAGES = {
+    "core": "thinmesh_core",
+    "gateway": "thinmesh_gateway",
+    "router": "thinmesh_router",
+    "adapters": "thinmesh_adapters",
+    "deploy": "thinmesh_deploy",
+}
+SOURCES = sorted(path for folder in PACKAGES for path in (ROOT / folder).rglob("*.py"))
+TESTS = sorted((ROOT / "tests").rglob("*.py"))
+
+PURE = [
+    *("core/thinmesh_core/bounds.py", "core/thinmesh_core/call.py", "core/thinmesh_core/capabilities.py"),
+    *("gateway/thinmesh_gateway/openai/requests.py", "gateway/thinmesh_gateway/openai/translate.py"),
+    *("gateway/thinmesh_gateway/openai/responses.py", "gateway/thinmesh_gateway/openai/bodies.py"),
+    "gateway/thinmesh_gateway/openai/errors.py",
+    *("router/thinmesh_router/routes.py", "router/thinmesh_router/limits.py", "router/thinmesh_router/balancer.py"),
+    *("adapters/thinmesh_adapters/openai/translate.py", "adapters/thinmesh_adapters/openai/answer.py"),
+    "adapters/thinmesh_adapters/llamacpp/translate.py",
+]
+IMPURE = {"grpc", "asyncio", "aiohttp", "starlette", "uvicorn", "socket", "time", "datetime", "threading"}
+DOCUMENTS = [ROOT / "docs" / "architecture.md", *(ROOT / "docs" / "adr").glob("*.md"), ROOT / "CONTRIBUTING.md"]
+
+
+@pytest.mark.parametrize("path", SOURCES, ids=lambda path: str(path.relative_to(ROOT)))
+def test_no_source_is_longer_than_400_lines(path: Path) -> None:
+    assert len(path.read_text().splitlines()) <= 400
+
+
+@pytest.mark.parametrize("path", TESTS, ids=lambda path: str(path.relative_to(ROOT)))
+def test_no_test_is_longer_than_500_lines(path: Path) -> None:
+    assert len(path.read_text().splitlines()) <= 500
+
+
+@pytest.mark.parametrize("name", PURE)
+def test_pure_modules_know_no_io_and_no_clock(name: str) -> None:
+    tree = ast.parse((ROOT / name).read_text())
+    imported: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            imported.update(alias.name.partition(".")[0] for alias in node.names)
+        elif isinstance(node, ast.ImportFrom):
+            imported.add((node.module or "").partition(".")[0])
+    assert not imported & IMPURE
+
+
+def test_every_translate_module_is_among_the_pure_ones() -> None:
+    translating = {str(path.relative_to(ROOT)) for path in SOURCES if path.name == "translate.py"}
+    assert translating <= set(PURE)
+
+
+@pytest.mark.parametrize("document", DOCUMENTS, ids=lambda path: path.name)
+def test_documents_name_files_and_code_that_exist(document: Path) -> None:
+    """Every `name.py`, `folder/` and `Class.method` in back quotes is somewhere in the tree."""
+    listed = subprocess.run(
+        ["git", "ls-files", "--cached", "--others", "--exclude-standard"], cwd=ROOT, capture_output=True, text=True, check=True
+    ).stdout.split()
+    folders = {f"{parent}/" for name in listed for parent in Path(name).parents}
+    code = "\n".join(path.read_text() for path in (*SOURCES, *TESTS, *(ROOT / "protos").glob("thinmesh/**/*.proto")))
+    missing = []
+    for name in re.findall(r"`([\w./-]+?)`", document.read_text()):
+        if name.endswith("/"):
+            known = any(folder.endswith(name) or f"/{name}" in folder for folder in folders) or name == "run/"
+        elif re.search(r"\.(py|proto|yaml|toml|md)$", name) and name != "thinmesh.yaml":
+            known = any(f"/{one}".endswith(f"/{name}") for one in listed)
+        elif re.fullmatch(r"[A-Z]\w+\.\w+|[a-z_]+\.[a-z_]+", name) and not name.startswith(
+            ("keys.", "grpc.", "context.", "buf.")
+        ):
+            known = re.search(rf"\b{name.rpartition('.')[2]}\b", code) is not None
+        else:
+            continue
+        if not known:
+            missing.append(name)
+    assert not missing
