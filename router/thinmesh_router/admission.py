@@ -100,6 +100,9 @@ class Admission:
         for line in self._lines.values():
             while line:
                 head = line[0]
+                if head.granted.cancelled():  # it left in this very turn
+                    line.popleft()
+                    continue
                 try:
                     place = self._grant(head.route, head.needs, head.tried)
                 except MeshError as error:
