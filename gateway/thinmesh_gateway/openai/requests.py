@@ -296,8 +296,8 @@ def decode(data: bytes, kind: type[B]) -> B:
 
 def _mistyped(text: str) -> MeshError:
     """Makes msgspec's words into ours: "Expected `int`, got `str` - at `$.max_tokens`"."""
-    what, _, path = text.partition(" - at `$")
-    path = path.rstrip("`").lstrip(".")
+    what, _, where = text.partition(" - at `")
+    path = where.rpartition("$")[2].rstrip("`").lstrip(".")
     if "unknown field" in what:
         field = what.split("`")[1]
         path = f"{path}.{field}" if path else field

@@ -146,7 +146,7 @@ def rest(authenticator: Authenticator, inference: Inference) -> Asgi:
     def route(path: str, endpoint: Endpoint, method: str) -> Route:
         return Route(path, guarded(endpoint), methods=[method])
 
-    return Starlette(
+    application = Starlette(
         routes=[
             route("/v1/chat/completions", routes.chat, "POST"),
             route("/v1/completions", routes.completions, "POST"),
@@ -157,6 +157,8 @@ def rest(authenticator: Authenticator, inference: Inference) -> Asgi:
         ],
         exception_handlers={404: _no_route, 405: _no_method},
     )
+    application.router.redirect_slashes = False
+    return application
 
 
 async def _no_route(request: Request, error: Exception) -> Response:

@@ -1,0 +1,88 @@
+"""Keys: seen once, stored as HMAC, denied unless known."""
+
+from __future__ import annotations
+
+import sqlite3
+import stat
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from thinmesh_core.errors import MeshError, Reason
+from thinmesh_gateway.auth import Authenticator
+from thinmesh_gateway.keys import KeyStore
+
+ALSO_LONG_ENOUGH = 64
+
+
+def authenticator(store: KeyStore) -> Authenticator:
+    known = Authenticator(store, {"t"})
+    known.refresh()
+    return known
+
+
+def test_a_key_is_random_and_only_its_digest_is_stored(tmp_path: Path) -> None:
+    store = KeyStore(tmp_path)
+    keys = {store.create("t", 1.0) for _ in range(20)}
+    assert len(keys) == 20
+    stored = (tmp_path / "keys.db").read_bytes()
+    for key in keys:
+        secret = key.rpartition("_")[2]
+        assert len(secret) >= ALSO_LONG_ENOUGH
+        assert secret.encode() not in stored
+    assert {holder.tenant for holder in store.read().values()} == {"t"}
+
+
+def test_files_are_their_owners_alone(tmp_path: Path) -> None:
+    state = tmp_path / "state"
+    KeyStore(state)
+    assert [stat.S_IMODE(path.stat().st_mode) for path in (state, state / "keys.db", state / "pepper")] == [0o700, 0o600, 0o600]
+
+
+def test_two_processes_that_start_at_once_have_one_pepper(tmp_path: Path) -> None:
+    with ThreadPoolExecutor(8) as threads:
+        digests = set(threads.map(lambda _: KeyStore(tmp_path).digest("k"), range(32)))
+    assert len(digests) == 1
+
+
+def test_a_key_is_worth_nothing_under_another_pepper(tmp_path: Path) -> None:
+    assert KeyStore(tmp_path / "a").digest("k") != KeyStore(tmp_path / "b").digest("k")
+
+
+@pytest.mark.parametrize("scheme", ["Bearer ", "bearer ", "BEARER   "])
+def test_a_known_key_makes_a_call(tmp_path: Path, scheme: str) -> None:
+    store = KeyStore(tmp_path)
+    key = store.create("t", 1.0)
+    call = authenticator(store).call(scheme + key, request="r-1", trace=None)
+    assert (call.tenant, call.request_id, call.principal in key, call.hops, call.model) == ("t", "r-1", True, 0, None)
+
+
+@given(st.none() | st.text())
+def test_anything_else_is_refused_alike(tmp_path_factory: pytest.TempPathFactory, authorization: str | None) -> None:
+    store = KeyStore(tmp_path_factory.getbasetemp() / "shared")
+    with pytest.raises(MeshError) as raised:
+        authenticator(store).call(authorization, request=None, trace=None)
+    assert raised.value.reason is Reason.INVALID_KEY
+
+
+def test_a_key_of_a_tenant_that_is_not_configured_is_refused(tmp_path: Path) -> None:
+    store = KeyStore(tmp_path)
+    key = store.create("gone", 1.0)
+    with pytest.raises(MeshError) as raised:
+        authenticator(store).call(f"Bearer {key}", request=None, trace=None)
+    assert raised.value.reason is Reason.INVALID_KEY
+
+
+def test_known_keys_stay_good_while_the_database_is_gone(tmp_path: Path) -> None:
+    store = KeyStore(tmp_path)
+    key = store.create("t", 1.0)
+    known = authenticator(store)
+    (tmp_path / "keys.db").write_bytes(b"no database at all" * 100)
+    with pytest.raises(sqlite3.Error):
+        store.read()
+    known.refresh()
+    assert known.trouble is not None
+    assert known.call(f"Bearer {key}", request=None, trace=None).tenant == "t"
