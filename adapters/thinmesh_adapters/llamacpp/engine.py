@@ -9,7 +9,7 @@ from pathlib import Path
 import xllamacpp
 
 PREFILL_BATCH = 128
-"""Prompt tokens per step. A cancel, and every other call's next token, wait for the step: at 2048 that was 7.5 s here."""
+"""Prompt tokens per step. A cancel, and every other call, wait for a step: 3 s at 512 tokens here, 0.3 s at 128."""
 
 _ERRORS_ONLY = 1
 

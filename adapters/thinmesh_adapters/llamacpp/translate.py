@@ -16,6 +16,8 @@ _UNKNOWN = ("min_tokens", "stop_token_ids")
 def llama_body(request: pb.GenerateRequest, model: str) -> Body:
     """The body of a streaming completion; INVALID_REQUEST for what llama.cpp does not have."""
     body = generate_body(request, model)
+    # llama.cpp finds out that nobody listens by writing: reports of progress make it write while it reads a long prompt
+    body["return_progress"] = True
     for name in _UNKNOWN:
         if name in body:
             raise invalid(name, f"This model's engine has no {name}.")

@@ -101,7 +101,7 @@ class Chunk(msgspec.Struct):
 
     choices: list[ChunkChoice] = []
     usage: EngineUsage | None = None
-    error: msgspec.Raw | None = None
+    error: object = None
 
 
 _decode = msgspec.json.Decoder(Chunk).decode

@@ -26,6 +26,9 @@ MAX_ANSWER_BYTES = 64 * 1024 * 1024
 
 CONNECT_SECONDS = 5.0
 
+KEEPALIVE_SECONDS = 2.0
+"""How long an idle connection is kept. Engines close theirs after 5 s (uvicorn, llama.cpp); a call must not meet that."""
+
 _UNREACHABLE = "The model's engine can't be reached; try again shortly."
 
 
@@ -52,7 +55,12 @@ class EngineClient:
     async def __aenter__(self) -> Self:
         """Opens the session; connections are made when they are needed."""
         # limit=0: how many calls run at once is the host's to say, not the pool's
-        connector = aiohttp.UnixConnector(str(self._socket), limit=0) if self._socket else aiohttp.TCPConnector(limit=0)
+        connector: aiohttp.BaseConnector
+        if self._socket is None:
+            connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=KEEPALIVE_SECONDS)
+        else:
+            # A local connection costs next to nothing, and llama.cpp closes after each stream without saying so.
+            connector = aiohttp.UnixConnector(str(self._socket), limit=0, force_close=True)
         self._session = aiohttp.ClientSession(connector=connector, headers=self._headers, timeout=self._timeout)
         return self
 
@@ -88,6 +96,8 @@ class EngineClient:
                     raise MeshError(Reason.ENGINE_PROTOCOL, "The model's engine sent a line without an end.")
                 events = [line[5:].strip() for line in lines if line.startswith(b"data:")]
                 if b"[DONE]" in events:
+                    if not response.content.at_eof():
+                        response.close()  # what was left in the middle must not carry the next call
                     yield events[: events.index(b"[DONE]")]
                     return
                 if events:
@@ -97,11 +107,10 @@ class EngineClient:
     async def _answered(
         self, method: str, path: str, body: Body | None, request_id: str | None
     ) -> AsyncIterator[aiohttp.ClientResponse]:
-        assert self._session is not None, "the client is used before it is entered"
         data = None if body is None else msgspec.json.encode(body)
         headers = None if request_id is None else {"x-request-id": request_id}
         try:
-            async with self._session.request(method, self._base + path, data=data, headers=headers) as response:
+            async with await self._send(method, path, data, headers) as response:
                 if response.status != 200:
                     raise _refusal(response.status, await response.content.read(MAX_LINE_BYTES))
                 yield response
@@ -109,6 +118,17 @@ class EngineClient:
             raise MeshError(Reason.ENGINE_UNAVAILABLE, "The model's engine fell silent.") from error
         except aiohttp.ClientError as error:
             raise MeshError(Reason.ENGINE_UNAVAILABLE, _UNREACHABLE) from error
+
+    async def _send(self, method: str, path: str, data: bytes | None, headers: dict[str, str] | None) -> aiohttp.ClientResponse:
+        """Sends, on a second connection where the engine closed an idle one in the moment it was taken."""
+        assert self._session is not None, "the client is used before it is entered"
+        url = self._base + path
+        try:
+            return await self._session.request(method, url, data=data, headers=headers, allow_redirects=False)
+        except aiohttp.ClientConnectorError:
+            raise
+        except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError):
+            return await self._session.request(method, url, data=data, headers=headers, allow_redirects=False)
 
 
 async def _whole(response: aiohttp.ClientResponse, kind: type[T]) -> T:
