@@ -56,9 +56,6 @@ class Adapter(ABC, Generic[O]):
     options_type: ClassVar[type[Section]]
     """The type of `options` in the backend's entry."""
 
-    isolated: ClassVar[bool] = False
-    """Whether the engine runs inside the adapter's process, so that `thinmesh up` gives it a process of its own."""
-
     def __init__(self, options: O, place: Place) -> None:
         self.options = options
         self.place = place

@@ -3,33 +3,42 @@
 from __future__ import annotations
 
 from importlib import import_module
-from typing import Any
+from typing import Any, NamedTuple
 
 from thinmesh_adapters.config import AdapterConfig
 from thinmesh_adapters.contract import Adapter, Place
 from thinmesh_core.config import ConfigError, convert
 
+
+class Entry(NamedTuple):
+    """Where an adapter is. `isolated`: its engine runs inside its process, so `thinmesh up` gives it one of its own."""
+
+    module: str
+    name: str
+    isolated: bool = False
+
+
 ADAPTERS = {
-    "echo": "thinmesh_adapters.echo:EchoAdapter",
-    "llamacpp": "thinmesh_adapters.llamacpp.adapter:LlamaCppAdapter",
-    "onnx": "thinmesh_adapters.onnx.adapter:OnnxAdapter",
-    "openai": "thinmesh_adapters.openai.adapter:OpenAIAdapter",
+    "echo": Entry("thinmesh_adapters.echo", "EchoAdapter"),
+    "llamacpp": Entry("thinmesh_adapters.llamacpp.adapter", "LlamaCppAdapter", isolated=True),
+    "onnx": Entry("thinmesh_adapters.onnx.adapter", "OnnxAdapter", isolated=True),
+    "openai": Entry("thinmesh_adapters.openai.adapter", "OpenAIAdapter"),
 }
 
 
-def find(kind: str) -> type[Adapter[Any]]:
-    """The adapter's class; ConfigError where there is none or its extra is not installed."""
+def find(kind: str) -> Entry:
+    """Where the adapter is; ConfigError where there is none."""
     if kind not in ADAPTERS:
         raise ConfigError(f"there is no adapter {kind!r}; there are: {', '.join(sorted(ADAPTERS))}")
-    module, _, name = ADAPTERS[kind].partition(":")
-    try:
-        found: type[Adapter[Any]] = getattr(import_module(module), name)
-    except ImportError as error:
-        raise ConfigError(f"the adapter {kind!r} needs its extra: pip install 'thinmesh[{kind}]' ({error})") from error
-    return found
+    return ADAPTERS[kind]
 
 
 def create(config: AdapterConfig, place: Place) -> Adapter[Any]:
     """The adapter of a backend's entry, with its options typed."""
-    kind = find(config.adapter)
+    entry = find(config.adapter)
+    try:
+        kind: type[Adapter[Any]] = getattr(import_module(entry.module), entry.name)
+    except ImportError as error:
+        extra = f"pip install 'thinmesh[{config.adapter}]'"
+        raise ConfigError(f"the adapter {config.adapter!r} needs its extra: {extra} ({error})") from error
     return kind(convert(config.options, kind.options_type, source=f"backends.{place.name}.options"), place)

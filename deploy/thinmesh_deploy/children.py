@@ -9,7 +9,9 @@ import time
 from collections.abc import AsyncIterator, Iterable
 from contextlib import asynccontextmanager
 
+from thinmesh_core.config import ConfigError
 from thinmesh_deploy.config import Setting
+from thinmesh_deploy.process import EXIT_CONFIG
 
 log = logging.getLogger(__name__)
 
@@ -39,6 +41,8 @@ async def _keep(name: str, setting: Setting, log_level: str) -> None:
     while True:
         began = time.monotonic()
         code = await _run(name, setting, log_level)
+        if code == EXIT_CONFIG:  # it has said why, and would say it for ever
+            raise ConfigError(f"the adapter of backend {name!r} refused its configuration")
         if time.monotonic() - began > SETTLED_SECONDS:
             pause = FIRST_PAUSE_SECONDS
         log.error("the adapter of backend %s ended with %s; it starts again in %.1f s", name, code, pause)

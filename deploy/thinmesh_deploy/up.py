@@ -21,6 +21,7 @@ async def up(setting: Setting, at: Listen, console: Console, log_level: str, sto
     key_file = _dev_key(setting)
     mesh = Mesh(setting)
     async with mesh.serving(at, log_level=log_level) as bound:
+        console.print("starting: " + "; ".join(mesh.problems()))
         with console.status("starting") as status:
             while (problems := mesh.problems()) and not stop.is_set():
                 status.update("starting: " + "; ".join(problems))

@@ -42,7 +42,7 @@ class RouterApp(App):
         backends = self._backends.values()
         if all(not one.starting for one in backends) and any(one.ready for one in backends):
             return []
-        return [f"backend {one.name} is {one.state}: {one.status.message}" for one in backends if not one.ready]
+        return [f"backend {one.name}: {one.state}, {one.status.message}" for one in backends if not one.ready]
 
     async def __aenter__(self) -> Self:
         """Starts to watch the backends."""

@@ -65,6 +65,10 @@ async def test_a_new_key_is_known_without_a_restart(state: Path) -> None:
         ("tenants: {}\nbackends: {e: {adapter: echo}}\nmodels: {m: {backends: e}}", "at `$.models[...].backends`"),
         ("tenants: {}\nbackends: {e: {adapter: ecko}}\nmodels: {m: {backends: [e]}}", "there is no adapter 'ecko'"),
         ("tenants: {}\nbackends: {e: {adapter: echo, options: {dely: 1}}}\nmodels: {m: {backends: [e]}}", "backends.e.options"),
+        (
+            "tenants: {}\nbackends: {e: {adapter: llamacpp, options: {model: /nowhere.gguf}}}\nmodels: {m: {backends: [e]}}",
+            "/nowhere.gguf does not exist",
+        ),
         ("tenants: [", "is no YAML"),
     ],
 )

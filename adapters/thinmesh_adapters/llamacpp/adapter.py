@@ -67,7 +67,6 @@ class LlamaCppAdapter(Adapter[Options]):
     """Runs the engine in its own process and speaks with it as with any OpenAI-compatible one, over a private socket."""
 
     options_type = Options
-    isolated = True
 
     def __init__(self, options: Options, place: Place) -> None:
         super().__init__(options, place)

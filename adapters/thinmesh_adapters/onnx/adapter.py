@@ -38,7 +38,6 @@ class OnnxAdapter(Adapter[Options]):
     """Runs the model in one thread of its own: calls take turns there, and the loop stays free."""
 
     options_type = Options
-    isolated = True
 
     def __init__(self, options: Options, place: Place) -> None:
         super().__init__(options, place)
