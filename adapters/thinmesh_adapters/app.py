@@ -21,7 +21,7 @@ from thinmesh_adapters.registry import create
 from thinmesh_core import capabilities
 from thinmesh_core.app import App
 from thinmesh_core.call import Call, from_metadata
-from thinmesh_core.capabilities import Request
+from thinmesh_core.capabilities import Request, choices
 from thinmesh_core.errors import MeshError, Reason
 
 log = logging.getLogger(__name__)
@@ -84,7 +84,7 @@ class AdapterApp(App, inference_grpc.InferenceServiceServicer, adapter_grpc.Adap
         call = from_metadata(context.invocation_metadata())
         with self._admitted(request, call):
             async with aclosing(self._adapter.generate(request, call)) as events:
-                return await fold(events)
+                return await fold(events, choices(request))
 
     async def StreamGenerate(self, request: pb.GenerateRequest, context: Context) -> AsyncGenerator[pb.GenerateEvent, None]:
         """The adapter's events."""

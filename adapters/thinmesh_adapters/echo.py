@@ -18,6 +18,7 @@ from thinmesh.inference.v1 import inference_service_pb2 as pb
 
 from thinmesh_adapters.contract import Adapter, EngineStatus, Model
 from thinmesh_core.call import Call
+from thinmesh_core.capabilities import choices
 from thinmesh_core.config import Section
 from thinmesh_core.errors import MeshError, Reason
 
@@ -65,7 +66,7 @@ class EchoAdapter(Adapter[Options]):
         """One event a token for each choice in turn."""
         prompt_tokens = len(tokens(_prompt(request)))
         self._fits(prompt_tokens)
-        n = max(request.sampling.n, 1)
+        n = choices(request)
         count, words, reason = _answer(request)
         for word in words:
             await asyncio.sleep(self.options.delay_ms / 1000)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from thinmesh.inference.v1 import chat_pb2, sampling_pb2
 from thinmesh.inference.v1 import inference_service_pb2 as pb
 
-from thinmesh_core.errors import MeshError, Reason
+from thinmesh_core.rules import StreamRules
 
 
 @dataclass(slots=True)
@@ -24,23 +24,24 @@ class _Choice:
     reasoning: list[str] = field(default_factory=list)
     calls: dict[int, _Call] = field(default_factory=dict)
     logprobs: list[sampling_pb2.TokenLogprob] = field(default_factory=list)
-    reason: pb.FinishReason.ValueType | None = None
+    reason: pb.FinishReason.ValueType = pb.FINISH_REASON_UNSPECIFIED
 
 
-async def fold(events: AsyncIterator[pb.GenerateEvent]) -> pb.GenerateResponse:
-    """The answer that the events spell; ENGINE_PROTOCOL where a choice has no end or there is no usage."""
-    choices: dict[int, _Choice] = {}
+async def fold(events: AsyncIterator[pb.GenerateEvent], choices: int) -> pb.GenerateResponse:
+    """The answer of so many choices that the events spell; ENGINE_PROTOCOL where they break the stream's rules."""
+    rules = StreamRules(choices)
+    whole = [_Choice() for _ in range(choices)]
     usage = None
     async for event in events:
+        rules.check(event)
         for delta in event.deltas:
-            _add(choices.setdefault(delta.index, _Choice()), delta)
+            _add(whole[delta.index], delta)
         for finish in event.finishes:
-            choices.setdefault(finish.index, _Choice()).reason = finish.reason
+            whole[finish.index].reason = finish.reason
         if event.HasField("usage"):
             usage = event.usage
-    if usage is None or not choices:
-        raise MeshError(Reason.ENGINE_PROTOCOL, "The engine's answer ended without an end.")
-    return pb.GenerateResponse(choices=[_choice(index, choices[index]) for index in sorted(choices)], usage=usage)
+    rules.end()
+    return pb.GenerateResponse(choices=[_choice(index, one) for index, one in enumerate(whole)], usage=usage)
 
 
 def _add(choice: _Choice, delta: pb.Delta) -> None:
@@ -55,8 +56,6 @@ def _add(choice: _Choice, delta: pb.Delta) -> None:
 
 
 def _choice(index: int, choice: _Choice) -> pb.Choice:
-    if choice.reason is None:
-        raise MeshError(Reason.ENGINE_PROTOCOL, "The engine's answer ended without an end.")
     return pb.Choice(
         index=index,
         text="".join(choice.text),

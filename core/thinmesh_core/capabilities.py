@@ -40,6 +40,11 @@ def required(request: Request) -> frozenset[Capability]:
             return frozenset({cap.CAPABILITY_COUNT_TOKENS})
 
 
+def choices(request: pb.GenerateRequest) -> int:
+    """How many choices the answer has."""
+    return max(request.sampling.n, 1)
+
+
 def check(request: Request, declared: Iterable[Capability], model: str) -> None:
     """CAPABILITY_MISSING, with its name, unless all that the request needs is declared."""
     missing = required(request).difference(declared)

@@ -11,7 +11,7 @@ from thinmesh_adapters.config import AdapterConfig
 from thinmesh_core import address
 from thinmesh_core.config import ConfigError, Section, load
 from thinmesh_gateway.config import GatewayConfig, TenantConfig
-from thinmesh_router.config import ModelConfig, QueueConfig, RouterConfig
+from thinmesh_router.config import ModelConfig, QueueConfig, RouterConfig, WatchdogConfig
 from thinmesh_router.routes import RouteTable
 
 DEFAULT = Path(str(files("thinmesh_deploy") / "default.yaml"))
@@ -45,6 +45,7 @@ class MeshConfig(Section, frozen=True, kw_only=True):
     models: dict[str, ModelConfig]
     listen: Listen = Listen()
     queue: QueueConfig = QueueConfig()
+    watchdog: WatchdogConfig = WatchdogConfig()
     call_seconds: float = 600.0
     grace_seconds: float = 30.0
     insecure: bool = False
@@ -81,7 +82,13 @@ class Setting:
         """The router's part, with each backend's address."""
         config = self.config
         addresses = {name: backend(name) for name in config.backends}
-        return RouterConfig(models=config.models, backends=addresses, queue=config.queue, call_seconds=config.call_seconds)
+        return RouterConfig(
+            models=config.models,
+            backends=addresses,
+            queue=config.queue,
+            watchdog=config.watchdog,
+            call_seconds=config.call_seconds,
+        )
 
 
 def read(path: Path | None, state: Path) -> Setting:

@@ -10,7 +10,8 @@ import hmac
 import os
 import secrets
 import sqlite3
-from contextlib import closing
+import tempfile
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -70,12 +71,12 @@ class KeyStore:
 
 
 def _pepper(path: Path) -> bytes:
-    """The pepper, made on first use; whoever makes it first wins, so that two processes never have two."""
-    try:
-        descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        return path.read_bytes()
-    with os.fdopen(descriptor, "wb") as file:
-        pepper = secrets.token_bytes(PEPPER_BYTES)
-        file.write(pepper)
-    return pepper
+    """The pepper, made on first use. It appears whole or not at all, and whoever is first wins: nobody ever has two."""
+    if not path.exists():
+        descriptor, name = tempfile.mkstemp(dir=path.parent)  # its owner's alone
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(secrets.token_bytes(PEPPER_BYTES))
+        with suppress(FileExistsError):
+            os.link(name, path)
+        Path(name).unlink()
+    return path.read_bytes()

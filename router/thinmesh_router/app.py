@@ -29,7 +29,7 @@ class RouterApp(App):
         self._table = RouteTable(config.models, config.backends)
         self._backends = Backends(config.backends, channels)
         admission = Admission(self._table, self._backends, config.queue, Random())  # noqa: S311  # chooses backends, not secrets
-        self._inference = InferenceService(self._table, admission, config.call_seconds)
+        self._inference = InferenceService(self._table, admission, config)
         self._models = ModelService(self._table, self._backends, created=int(time.time()))
 
     def register(self, server: grpc.aio.Server) -> None:

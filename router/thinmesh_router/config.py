@@ -33,10 +33,18 @@ class QueueConfig(Section, frozen=True, kw_only=True):
     max_waiting: int = 1024
 
 
+class WatchdogConfig(Section, frozen=True, kw_only=True):
+    """How long a stream may be silent: until its first event, and between two."""
+
+    first_event_seconds: float = 120.0
+    idle_seconds: float = 60.0
+
+
 class RouterConfig(Section, frozen=True, kw_only=True):
     """Models, where their backends are, and the bounds of waiting. `call_seconds` bounds a call that has no deadline."""
 
     models: dict[str, ModelConfig]
     backends: dict[str, str]
     queue: QueueConfig = QueueConfig()
+    watchdog: WatchdogConfig = WatchdogConfig()
     call_seconds: float = 600.0

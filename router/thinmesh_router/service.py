@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator, Awaitable, Callable
+from contextlib import aclosing
 from typing import Any, TypeVar
 
 import grpc
@@ -10,11 +12,13 @@ from thinmesh.inference.v1 import inference_service_pb2 as pb
 from thinmesh.inference.v1 import inference_service_pb2_grpc as inference_grpc
 
 from thinmesh_core.call import Call, from_metadata
-from thinmesh_core.capabilities import Request, required
+from thinmesh_core.capabilities import Request, choices, required
 from thinmesh_core.channel import cancelling
 from thinmesh_core.errors import MeshError, Reason
+from thinmesh_core.rules import StreamRules
 from thinmesh_core.status import from_rpc_error
 from thinmesh_router.admission import Admission, Place
+from thinmesh_router.config import RouterConfig
 from thinmesh_router.routes import RouteTable
 
 Context = grpc.aio.ServicerContext[Any, Any]
@@ -24,10 +28,11 @@ A = TypeVar("A")
 class InferenceService(inference_grpc.InferenceServiceServicer):
     """Forwards each call to a backend, unchanged, with its deadline and identity."""
 
-    def __init__(self, table: RouteTable, admission: Admission, call_seconds: float) -> None:
+    def __init__(self, table: RouteTable, admission: Admission, config: RouterConfig) -> None:
         self._table = table
         self._admission = admission
-        self._call_seconds = call_seconds
+        self._call_seconds = config.call_seconds
+        self._watchdog = config.watchdog
 
     async def StreamGenerate(self, request: pb.GenerateRequest, context: Context) -> AsyncGenerator[pb.GenerateEvent, None]:
         """The backend's events, as they come."""
@@ -37,12 +42,14 @@ class InferenceService(inference_grpc.InferenceServiceServicer):
                 try:
                     stub = place.backend.inference
                     stream = stub.StreamGenerate(request, metadata=attempts.metadata(place), timeout=self._timeout(context))
-                    async with cancelling(stream) as events:
+                    async with cancelling(stream), aclosing(self._watched(stream, request)) as events:
                         async for event in events:
                             attempts.committed = True
                             yield event
                     return
                 except grpc.aio.AioRpcError as error:
+                    attempts.failed(place, from_rpc_error(error))
+                except MeshError as error:
                     attempts.failed(place, error)
 
     async def Generate(self, request: pb.GenerateRequest, context: Context) -> pb.GenerateResponse:
@@ -69,7 +76,27 @@ class InferenceService(inference_grpc.InferenceServiceServicer):
                     call = method(place)
                     return await call(request, metadata=attempts.metadata(place), timeout=self._timeout(context))
                 except grpc.aio.AioRpcError as error:
-                    attempts.failed(place, error)
+                    attempts.failed(place, from_rpc_error(error))
+
+    async def _watched(self, stream: Any, request: pb.GenerateRequest) -> AsyncGenerator[pb.GenerateEvent, None]:
+        """The stream's events while it keeps to the rules and is never silent for too long.
+
+        Only the wait for the backend is timed: a slow reader is nobody's fault.
+        """
+        rules = StreamRules(choices(request))
+        patience = self._watchdog.first_event_seconds
+        while True:
+            try:
+                async with asyncio.timeout(patience):
+                    event = await stream.read()
+            except TimeoutError:
+                raise MeshError(Reason.ENGINE_UNAVAILABLE, "The model's engine fell silent.") from None
+            if event is grpc.aio.EOF:
+                rules.end()
+                return
+            rules.check(event)
+            yield event
+            patience = self._watchdog.idle_seconds
 
     def _timeout(self, context: Context) -> float:
         remaining: float | None = context.time_remaining()
@@ -101,9 +128,8 @@ class _Attempts:
         """What goes with the request to this backend."""
         return self._call.forwarded(place.model).to_metadata()
 
-    def failed(self, place: Place, rpc_error: grpc.aio.AioRpcError) -> None:
+    def failed(self, place: Place, error: MeshError) -> None:
         """Returns where another backend may try; raises what the caller is told otherwise."""
-        error = from_rpc_error(rpc_error)
         if error.reason is Reason.BACKEND_FULL:
             error = MeshError(Reason.OVERLOADED, error.message, retry_after=error.retry_after)
         if self.committed or not error.row.retryable:

@@ -82,7 +82,7 @@ async def test_llama_cpp_stops_generating_within_250_ms_of_being_left(llama: Lla
 
 async def test_llama_cpp_gives_up_a_long_prompt_when_it_is_left(llama: LlamaCppAdapter) -> None:
     long = pb.GenerateRequest(text="word " * 1900, stopping=ENDLESS)
-    asking = asyncio.create_task(fold(llama.generate(long, CALL)))
+    asking = asyncio.create_task(fold(llama.generate(long, CALL), 1))
     while not await busy(llama):
         await asyncio.sleep(0.005)
     asking.cancel()
@@ -110,13 +110,13 @@ async def test_llama_cpp_counts_as_it_generates(llama: LlamaCppAdapter) -> None:
             generate.chat.CopyFrom(request.chat)
         else:
             generate.text = request.text
-        used = (await fold(llama.generate(generate, CALL))).usage
+        used = (await fold(llama.generate(generate, CALL), 1)).usage
         assert counted == used.prompt_tokens
 
 
 async def test_llama_cpp_takes_the_next_call_right_after_a_stream(llama: LlamaCppAdapter) -> None:
     for _ in range(20):
-        await fold(llama.generate(pb.GenerateRequest(text="a", stopping=sampling_pb2.Stopping(max_tokens=1)), CALL))
+        await fold(llama.generate(pb.GenerateRequest(text="a", stopping=sampling_pb2.Stopping(max_tokens=1)), CALL), 1)
         assert (await llama.count_tokens(pb.CountTokensRequest(text="a"), CALL)).tokens == 1
 
 

@@ -45,7 +45,7 @@ def make(**options: Any) -> OpenAIAdapter:
 
 async def answer(adapter: OpenAIAdapter, request: pb.GenerateRequest = TEXT) -> pb.GenerateResponse:
     async with aclosing(adapter.generate(request, CALL)) as events:
-        return await fold(events)
+        return await fold(events, 1)
 
 
 async def fails(adapter: OpenAIAdapter) -> MeshError:

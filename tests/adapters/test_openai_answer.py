@@ -25,8 +25,8 @@ def used(prompt: int, completion: int) -> bytes:
     return json.dumps({"choices": [], "usage": {"prompt_tokens": prompt, "completion_tokens": completion}}).encode()
 
 
-def events(datas: list[bytes], choices: int = 1, kind: type[Answer] = Answer) -> list[pb.GenerateEvent]:
-    answer = kind(choices)
+def events(datas: list[bytes], kind: type[Answer] = Answer) -> list[pb.GenerateEvent]:
+    answer = kind()
     seen = []
     for data in datas:
         event = pb.GenerateEvent()
@@ -35,12 +35,12 @@ def events(datas: list[bytes], choices: int = 1, kind: type[Answer] = Answer) ->
     return [*seen, answer.end()]
 
 
-async def whole(seen: list[pb.GenerateEvent]) -> pb.GenerateResponse:
+async def whole(seen: list[pb.GenerateEvent], choices: int = 1) -> pb.GenerateResponse:
     async def stream() -> Any:
         for event in seen:
             yield event
 
-    return await fold(stream())
+    return await fold(stream(), choices)
 
 
 async def test_a_good_stream_is_its_answer() -> None:
@@ -93,7 +93,7 @@ def test_without_usage_pieces_are_counted() -> None:
 
 def test_llama_cpps_usage_is_summed_over_choices() -> None:
     datas = [chunk(0, "stop", content="a"), used(5, 3), chunk(1, "stop", content="b"), used(5, 4)]
-    usage = events(datas, 2, LlamaAnswer)[-1].usage
+    usage = events(datas, LlamaAnswer)[-1].usage
     assert (usage.prompt_tokens, usage.completion_tokens) == (5, 7)
 
 
@@ -115,9 +115,9 @@ BROKEN = {
 
 
 @pytest.mark.parametrize("name", BROKEN)
-def test_a_broken_stream_is_the_engines_fault(name: str) -> None:
+async def test_a_broken_stream_is_the_engines_fault(name: str) -> None:
     with pytest.raises(MeshError) as raised:
-        events(BROKEN[name], 2 if "two choices" in name else 1)
+        await whole(events(BROKEN[name]), 2 if "two choices" in name else 1)
     assert raised.value.reason is Reason.ENGINE_PROTOCOL
 
 
@@ -131,7 +131,7 @@ def test_an_error_in_the_stream_keeps_its_words_inside() -> None:
 @given(st.lists(st.tuples(st.integers(0, 2), st.text(max_size=6)), max_size=20))
 async def test_any_interleaving_of_choices_folds_to_their_texts(pieces: list[tuple[int, str]]) -> None:
     datas = [chunk(index, content=text) for index, text in pieces] + [chunk(index, "stop") for index in range(3)]
-    answer = await whole(events([*datas, used(1, 1)], 3))
+    answer = await whole(events([*datas, used(1, 1)]), 3)
     assert [choice.text for choice in answer.choices] == [
         "".join(text for at, text in pieces if at == index) for index in range(3)
     ]

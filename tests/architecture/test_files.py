@@ -22,6 +22,7 @@ TESTS = sorted((ROOT / "tests").rglob("*.py"))
 
 PURE = [
     *("core/thinmesh_core/bounds.py", "core/thinmesh_core/call.py", "core/thinmesh_core/capabilities.py"),
+    "core/thinmesh_core/rules.py",
     *("gateway/thinmesh_gateway/openai/requests.py", "gateway/thinmesh_gateway/openai/translate.py"),
     *("gateway/thinmesh_gateway/openai/responses.py", "gateway/thinmesh_gateway/openai/bodies.py"),
     "gateway/thinmesh_gateway/openai/errors.py",

@@ -38,6 +38,7 @@ class ScriptedAdapter(Servicer, WatchServicer):
         )
         self.error: MeshError | None = None
         self.events_before_error = 0
+        self.events = EVENTS
         self.hold: asyncio.Event | None = None
         self.began = asyncio.Event()
         self.ended = asyncio.Event()
@@ -72,7 +73,7 @@ class ScriptedAdapter(Servicer, WatchServicer):
     async def StreamGenerate(self, request: pb.GenerateRequest, context: Any) -> AsyncIterator[pb.GenerateEvent]:
         await self._begin(request, context)
         try:
-            for number, event in enumerate(EVENTS):
+            for number, event in enumerate(self.events):
                 if self.error is not None and number == self.events_before_error:
                     raise self.error
                 yield event

@@ -16,7 +16,7 @@ from fakes.adapter import ScriptedAdapter
 from thinmesh_core.inprocess import InProcessChannel, InProcessServer
 from thinmesh_core.interceptors import ErrorInterceptor
 from thinmesh_router.app import RouterApp, build
-from thinmesh_router.config import ModelConfig, QueueConfig, RouterConfig
+from thinmesh_router.config import ModelConfig, RouterConfig
 
 
 @dataclass(frozen=True)
@@ -37,12 +37,12 @@ async def route() -> AsyncIterator[Route]:
     async with AsyncExitStack() as stack:
 
         async def serve(
-            adapters: dict[str, ScriptedAdapter], models: dict[str, ModelConfig] | None = None, **queue: Any
+            adapters: dict[str, ScriptedAdapter], models: dict[str, ModelConfig] | None = None, **settings: Any
         ) -> Routed:
             config = RouterConfig(
                 models=models or {"m": ModelConfig(backends=tuple(adapters))},
                 backends={name: name for name in adapters},
-                queue=QueueConfig(**queue),
+                **settings,
             )
             app = build(config, lambda address: adapters[address].channel())
             await stack.enter_async_context(app)

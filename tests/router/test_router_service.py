@@ -16,7 +16,7 @@ from thinmesh.model.v1 import model_service_pb2 as model_pb
 
 from fakes.adapter import EVENTS, ScriptedAdapter, reason
 from thinmesh_core.errors import MeshError, Reason
-from thinmesh_router.config import ModelConfig, Target
+from thinmesh_router.config import ModelConfig, Target, WatchdogConfig
 
 Route = Callable[..., Awaitable[Any]]
 REQUEST = pb.GenerateRequest(model="m", text="x")
@@ -208,3 +208,30 @@ async def test_models_are_the_sum_of_their_backends(route: Route) -> None:
     await asyncio.sleep(0.01)
     listed = (await routed.models.ListModels(model_pb.ListModelsRequest(), timeout=SECONDS)).models
     assert [model.ready for model in listed] == [False, True]
+
+
+@pytest.mark.parametrize(
+    "broken",
+    [EVENTS[:1], EVENTS[1:] * 2, [*EVENTS, EVENTS[0]], [pb.GenerateEvent(deltas=[pb.Delta(index=7)]), *EVENTS]],
+    ids=["no end", "two ends", "more after the end", "a stray choice"],
+)
+async def test_a_backend_that_breaks_the_streams_rules_ends_in_one_error(route: Route, broken: list[pb.GenerateEvent]) -> None:
+    adapter = ScriptedAdapter()
+    adapter.events = broken
+    routed = await route({"a": adapter})
+    with pytest.raises(AioRpcError) as raised:
+        await events(routed.stub)
+    assert reason(raised.value) == "ENGINE_PROTOCOL"
+    adapter.events = EVENTS
+    assert await events(routed.stub) == EVENTS
+
+
+async def test_a_silent_backend_is_left_for_another_before_the_first_event_only(route: Route) -> None:
+    silent, good = ScriptedAdapter(limit=1), ScriptedAdapter(limit=1)
+    silent.hold = asyncio.Event()
+    watchdog = WatchdogConfig(first_event_seconds=0.05, idle_seconds=0.05)
+    routed = await route({"silent": silent, "good": good}, watchdog=watchdog)
+    for _ in range(4):
+        assert await events(routed.stub) == EVENTS
+    assert silent.requests
+    assert silent.running == 0

@@ -106,8 +106,7 @@ class LlamaCppAdapter(Adapter[Options]):
         """One event a read."""
         path = "/v1/chat/completions" if request.HasField("chat") else "/v1/completions"
         body = llama_body(request, self.place.name)
-        answer = LlamaAnswer(max(request.sampling.n, 1))
-        async with aclosing(stream(self._client, path, body, answer, call)) as events:
+        async with aclosing(stream(self._client, path, body, LlamaAnswer(), call)) as events:
             async for event in events:
                 yield event
 

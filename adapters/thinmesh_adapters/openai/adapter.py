@@ -106,8 +106,7 @@ class OpenAIAdapter(Adapter[Options]):
         """One event a read."""
         path = "/chat/completions" if request.HasField("chat") else "/completions"
         body = generate_body(request, self._model(request.model, call))
-        answer = Answer(max(request.sampling.n, 1))
-        async with aclosing(stream(self._client, path, body, answer, call)) as events:
+        async with aclosing(stream(self._client, path, body, Answer(), call)) as events:
             async for event in events:
                 yield event
 

@@ -108,11 +108,9 @@ _decode = msgspec.json.Decoder(Chunk).decode
 
 
 class Answer:
-    """One stream of an engine, chunk by chunk. Whatever the protocol does not allow is ENGINE_PROTOCOL."""
+    """One stream of an engine, chunk by chunk. What is no chunk is ENGINE_PROTOCOL; the order of events is StreamRules'."""
 
-    def __init__(self, choices: int) -> None:
-        self._open = set(range(choices))
-        self._choices = choices
+    def __init__(self) -> None:
         self.usage: EngineUsage | None = None
         self._pieces = 0
 
@@ -135,8 +133,6 @@ class Answer:
 
     def end(self) -> pb.GenerateEvent:
         """The last event, with the usage. Where the engine gives none, its pieces are counted as tokens."""
-        if self._open:
-            raise _broken("ended its answer without a finish")
         used = self.usage or EngineUsage()
         usage = usage_pb2.Usage(
             prompt_tokens=used.prompt_tokens,
@@ -149,17 +145,13 @@ class Answer:
         return pb.GenerateEvent(usage=usage)
 
     def _choice(self, choice: ChunkChoice, event: pb.GenerateEvent) -> None:
+        if choice.index < 0:
+            raise _broken("answered a choice that can't be")
         delta = _delta(choice)
-        if delta is not None or choice.finish_reason is not None:
-            if not 0 <= choice.index < self._choices:
-                raise _broken("answered a choice that was not asked for")
-            if choice.index not in self._open:
-                raise _broken("went on after a finish")
         if delta is not None:
             self._pieces += 1
             event.deltas.append(delta)
         if choice.finish_reason is not None:
-            self._open.discard(choice.index)
             reason = _REASONS.get(choice.finish_reason)
             if reason is None:
                 raise _broken("ended for a reason that does not exist")
@@ -172,7 +164,7 @@ def _delta(choice: ChunkChoice) -> pb.Delta | None:
     reasoning = said.reasoning_content or said.reasoning
     if not (said.content or reasoning or said.tool_calls or choice.logprobs):
         return None
-    delta = pb.Delta(index=max(choice.index, 0), text=said.content or "", reasoning=reasoning or "")
+    delta = pb.Delta(index=choice.index, text=said.content or "", reasoning=reasoning or "")
     for piece in said.tool_calls or ():
         delta.tool_calls.append(
             pb.ToolCallDelta(

@@ -18,6 +18,7 @@ from thinmesh.inference.v1 import inference_service_pb2 as pb
 from thinmesh.model.v1 import model_service_pb2 as model_pb
 
 from thinmesh_core.call import AUTHORIZATION, REQUEST_ID, TRACEPARENT, Call, request_id
+from thinmesh_core.capabilities import choices
 from thinmesh_core.errors import MeshError, Reason, internal, invalid
 from thinmesh_core.http import Asgi
 from thinmesh_core.wire import MAX_REQUEST_BYTES
@@ -101,7 +102,7 @@ class Routes:
     async def _chat_pieces(
         self, generate: pb.GenerateRequest, call: Call, head: responses.Head, *, with_usage: bool
     ) -> AsyncGenerator[bytes, None]:
-        opening = sse.frames([responses.chat_opening(head, max(generate.sampling.n, 1), with_usage=with_usage)])
+        opening = sse.frames([responses.chat_opening(head, choices(generate), with_usage=with_usage)])
         async with aclosing(self._inference.stream(generate, call)) as events:
             async for event in events:
                 piece = opening + sse.frames(responses.chat_chunks(head, event, with_usage=with_usage))
