@@ -17,7 +17,8 @@ class FakeEngine:
     """What it says, how it fails, and what it saw.
 
     `tokens` are said one each `delay` seconds, again and again while `endless`; before the first and after `die_after`
-    it may hang or die. `raw` replaces the whole stream by these reads; `refusal` answers every request with a status
+    it may hang or die. `raw` replaces the whole stream by these reads, with a
+    `pause` after each; `refusal` answers every request with a status
     and a body. `generated` counts tokens that went out; `left` is set when a client leaves in mid-stream.
     """
 
@@ -27,6 +28,7 @@ class FakeEngine:
     die_after: int | None = None
     hang_after: int | None = None
     raw: list[bytes] | None = None
+    pause: float = 0
     refusal: tuple[int, bytes] | None = None
     base_url: str = ""
     requests: list[dict[str, Any]] = field(default_factory=list)
@@ -67,7 +69,7 @@ class FakeEngine:
             if self.raw is not None:
                 for read in self.raw:
                     await response.write(read)
-                    await asyncio.sleep(0)
+                    await asyncio.sleep(self.pause)
                 return response
             await self._stream(request, response, chat=request.path.endswith("chat/completions"), choices=body.get("n", 1))
         except (ConnectionError, asyncio.CancelledError):

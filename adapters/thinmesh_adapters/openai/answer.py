@@ -108,9 +108,14 @@ _decode = msgspec.json.Decoder(Chunk).decode
 
 
 class Answer:
-    """One stream of an engine, chunk by chunk. What is no chunk is ENGINE_PROTOCOL; the order of events is StreamRules'."""
+    """One stream of an engine, chunk by chunk; ENGINE_PROTOCOL for what is no chunk.
+
+    StreamRules hold the events to the contract. What goes on after a finish is refused here all the same: several
+    chunks become one event, in which pieces stand before finishes whatever their order was.
+    """
 
     def __init__(self) -> None:
+        self._finished: set[int] = set()
         self.usage: EngineUsage | None = None
         self._pieces = 0
 
@@ -148,10 +153,13 @@ class Answer:
         if choice.index < 0:
             raise _broken("answered a choice that can't be")
         delta = _delta(choice)
+        if choice.index in self._finished and (delta is not None or choice.finish_reason is not None):
+            raise _broken("went on after a finish")
         if delta is not None:
             self._pieces += 1
             event.deltas.append(delta)
         if choice.finish_reason is not None:
+            self._finished.add(choice.index)
             reason = _REASONS.get(choice.finish_reason)
             if reason is None:
                 raise _broken("ended for a reason that does not exist")
