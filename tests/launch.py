@@ -34,6 +34,7 @@ class Running:
     grpc: str
     key: str
     state: Path
+    admin: str = ""
     processes: dict[str, asyncio.subprocess.Process] = field(default_factory=dict)
 
     @property
@@ -132,8 +133,9 @@ async def _up(stack: AsyncExitStack, file: Path, state: Path) -> Running:
     process = await stack.enter_async_context(command("up", *flags(file, state), *ports))
     http = (await said(process, r"REST +http://(\S+)/v1"))[1]
     grpc = (await said(process, r"gRPC +(\S+)"))[1]
+    admin = (await said(process, r"admin +(http://\S+)"))[1]
     key = (state / "dev-key").read_text().strip()
-    return Running(f"http://{http}", grpc, key, state, {"up": process})
+    return Running(f"http://{http}", grpc, key, state, admin, {"up": process})
 
 
 async def _split(stack: AsyncExitStack, file: Path, state: Path) -> Running:
@@ -147,7 +149,7 @@ async def _split(stack: AsyncExitStack, file: Path, state: Path) -> Running:
     found = await said(processes["gateway"], r"REST (http://\S+)/v1, gRPC ([^\s,]+)")
     code, key, error = await output("key", "create", "--tenant", "dev", *flags(file, state))
     assert code == 0, error
-    return Running(found[1], found[2], key.strip(), state, processes)
+    return Running(found[1], found[2], key.strip(), state, processes=processes)
 
 
 async def _until_ready(running: Running) -> None:

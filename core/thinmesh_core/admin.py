@@ -7,12 +7,17 @@ from collections.abc import Callable
 from thinmesh_core.http import Asgi, Message, Receive, Send
 from thinmesh_core.telemetry import exposition
 
+Lines = Callable[[], list[str]]
 
-def admin(problems: Callable[[], list[str]]) -> Asgi:
-    """The admin application; /readyz answers 503 with a line per problem while there are any."""
+
+def admin(problems: Lines, notes: Lines = list) -> Asgi:
+    """The admin application.
+
+    /readyz answers 503 with a line per problem while there are any, else 200, with a line per note.
+    """
 
     async def app(scope: Message, receive: Receive, send: Send) -> None:
-        status, body = _answer(scope["path"], problems)
+        status, body = _answer(scope["path"], problems, notes)
         headers = [(b"content-type", b"text/plain; charset=utf-8"), (b"content-length", str(len(body)).encode())]
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": body})
@@ -20,7 +25,7 @@ def admin(problems: Callable[[], list[str]]) -> Asgi:
     return app
 
 
-def _answer(path: str, problems: Callable[[], list[str]]) -> tuple[int, bytes]:
+def _answer(path: str, problems: Lines, notes: Lines) -> tuple[int, bytes]:
     match path:
         case "/metrics":
             return 200, exposition()
@@ -28,6 +33,7 @@ def _answer(path: str, problems: Callable[[], list[str]]) -> tuple[int, bytes]:
             return 200, b"ok\n"
         case "/readyz":
             found = problems()
-            return (503, "".join(f"{line}\n" for line in found).encode()) if found else (200, b"ready\n")
+            text = "".join(f"{line}\n" for line in (found or ["ready"]) + notes())
+            return (503 if found else 200), text.encode()
         case _:
             return 404, b"not found: /metrics, /healthz or /readyz\n"

@@ -23,6 +23,8 @@ CALLS_RUNNING = Gauge("thinmesh_calls_running", "Calls inside the gateway.")
 TOKENS = Counter("thinmesh_tokens", "Tokens of ended calls.", ["model", "type"])
 BACKEND_RUNNING = Gauge("thinmesh_backend_running", "Calls this router has running on a backend.", ["backend"])
 BACKEND_READY = Gauge("thinmesh_backend_ready", "Whether a backend takes calls, as this router sees it.", ["backend"])
+CONFIG_RELOADS = Counter("thinmesh_config_reloads", "Reloads of the configuration file.", ["outcome"])
+CONFIG_STALE = Gauge("thinmesh_config_stale", "Whether the configuration file is wrong and the one before it in force.")
 
 access = logging.getLogger("thinmesh.access")
 

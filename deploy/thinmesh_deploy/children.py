@@ -6,10 +6,8 @@ import asyncio
 import logging
 import sys
 import time
-from collections.abc import AsyncIterator, Iterable
-from contextlib import asynccontextmanager
+from pathlib import Path
 
-from thinmesh_core.config import ConfigError
 from thinmesh_deploy.config import Setting
 from thinmesh_deploy.process import EXIT_CONFIG
 
@@ -20,52 +18,55 @@ LONGEST_PAUSE_SECONDS = 30.0
 SETTLED_SECONDS = 60.0
 """A child that ran for so long starts again without a long pause."""
 
-STOP_SECONDS = 10.0
-"""How long a child may take to stop before it is killed."""
+STOP_SECONDS = 5.0
+"""What a child may take to stop beyond the grace that its running calls have."""
 
 
-@asynccontextmanager
-async def children(names: Iterable[str], setting: Setting, *, log_level: str) -> AsyncIterator[None]:
-    """Keeps one `thinmesh adapter` running for each backend named, until left."""
-    async with asyncio.TaskGroup() as tasks:
-        keeping = [tasks.create_task(_keep(name, setting, log_level)) for name in names]
+class Children:
+    """Runs `thinmesh adapter` for backends. `refused` names those whose adapter would not have its configuration."""
+
+    def __init__(self, state: Path, log_level: str) -> None:
+        self.refused: set[str] = set()
+        self._state = state
+        self._log_level = log_level
+
+    async def keep(self, name: str, listen: str, setting: Setting) -> None:
+        """Keeps one running, until cancelled or refused."""
+        pause = FIRST_PAUSE_SECONDS
+        self.refused.discard(name)
+        while True:
+            began = time.monotonic()
+            code = await self._run(name, listen, setting)
+            if code == EXIT_CONFIG:  # it has said why, and would say it for ever
+                log.error("the adapter of backend %s refused its configuration", name)
+                self.refused.add(name)
+                return
+            if time.monotonic() - began > SETTLED_SECONDS:
+                pause = FIRST_PAUSE_SECONDS
+            log.error("the adapter of backend %s ended with %s; it starts again in %.1f s", name, code, pause)
+            await asyncio.sleep(pause)
+            pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
+
+    async def _run(self, name: str, listen: str, setting: Setting) -> int:
+        command = (sys.executable, "-m", "thinmesh_deploy", "adapter", name, "--lifeline", "--listen", listen)
+        # A replaced adapter's calls may go on to their deadlines; at the mesh's own stop there are none left by now.
+        longest = setting.config.call_seconds
+        flags = ("--config", str(setting.running), "--state", str(self._state), "--log-level", self._log_level)
+        # Its own session: Ctrl-C is for the mesh, which ends its children after its last call.
+        process = await asyncio.create_subprocess_exec(
+            *command, *flags, "--grace", str(longest), stdin=asyncio.subprocess.PIPE, start_new_session=True
+        )
         try:
-            yield
+            return await process.wait()
         finally:
-            for one in keeping:
-                one.cancel()
+            if process.returncode is None:
+                await _end(process, longest + STOP_SECONDS)
 
 
-async def _keep(name: str, setting: Setting, log_level: str) -> None:
-    pause = FIRST_PAUSE_SECONDS
-    while True:
-        began = time.monotonic()
-        code = await _run(name, setting, log_level)
-        if code == EXIT_CONFIG:  # it has said why, and would say it for ever
-            raise ConfigError(f"the adapter of backend {name!r} refused its configuration")
-        if time.monotonic() - began > SETTLED_SECONDS:
-            pause = FIRST_PAUSE_SECONDS
-        log.error("the adapter of backend %s ended with %s; it starts again in %.1f s", name, code, pause)
-        await asyncio.sleep(pause)
-        pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
-
-
-async def _run(name: str, setting: Setting, log_level: str) -> int:
-    command = (sys.executable, "-m", "thinmesh_deploy", "adapter", name, "--lifeline")
-    flags = ("--config", str(setting.path), "--state", str(setting.state), "--log-level", log_level)
-    # Its own session: Ctrl-C is for the mesh, which ends its children after its last call.
-    process = await asyncio.create_subprocess_exec(*command, *flags, stdin=asyncio.subprocess.PIPE, start_new_session=True)
-    try:
-        return await process.wait()
-    finally:
-        if process.returncode is None:
-            await _end(process)
-
-
-async def _end(process: asyncio.subprocess.Process) -> None:
+async def _end(process: asyncio.subprocess.Process, seconds: float) -> None:
     process.terminate()
     try:
-        async with asyncio.timeout(STOP_SECONDS):
+        async with asyncio.timeout(seconds):
             await process.wait()
     except TimeoutError:
         process.kill()

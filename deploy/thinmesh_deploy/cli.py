@@ -20,6 +20,7 @@ app = typer.Typer(
     help="An inference mesh: one typed gRPC contract and an OpenAI-compatible edge around unmodified engines.",
     no_args_is_help=True,
     add_completion=False,
+    pretty_exceptions_enable=False,
     rich_markup_mode="rich",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
@@ -101,9 +102,11 @@ def router(config: Config = None, admin: Admin = None, state: State = STATE, log
 def adapter(
     backend: Annotated[str, typer.Argument(help="A backend of the configuration.")],
     config: Config = None,
+    listen: Annotated[str | None, typer.Option("--listen", help="Where it listens. [the backend's address]")] = None,
     admin: Admin = None,
     state: State = STATE,
     log_level: LogLevel = "info",
+    grace: Annotated[float | None, typer.Option("--grace", help="Seconds that running calls have at a stop. [30]")] = None,
     lifeline: Lifeline = False,
 ) -> None:
     """Start the adapter of one backend alone, and its engine where that comes with it.
@@ -113,7 +116,9 @@ def adapter(
     thinmesh adapter smollm2 --config thinmesh.yaml
     """
     say = (lambda _: None) if lifeline else _say
-    run(partial(split.adapter, _read(config, state), backend, admin, say), log_level=log_level, lifeline=lifeline)
+    run(
+        partial(split.adapter, _read(config, state), backend, listen, admin, grace, say), log_level=log_level, lifeline=lifeline
+    )
 
 
 @key_app.command("create")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
@@ -73,15 +73,23 @@ class Setting:
         """Where a backend's adapter listens when it is a process of its own."""
         return self.config.backends[name].address or f"unix:{self.sockets / name}.sock"
 
+    def backend_addresses(self) -> dict[str, str]:
+        """Where each backend's adapter listens when all are processes of their own."""
+        return {name: self.backend_address(name) for name in self.config.backends}
+
     def gateway(self, router: str) -> GatewayConfig:
         """The gateway's part."""
         config = self.config
         return GatewayConfig(tenants=config.tenants, router=router, state=self.state, call_seconds=config.call_seconds)
 
-    def router(self, backend: Callable[[str], str]) -> RouterConfig:
+    @property
+    def running(self) -> Path:
+        """A copy of the file as it was when it was put in force, for child processes that start later."""
+        return self.sockets / "thinmesh.yaml"
+
+    def router(self, addresses: dict[str, str]) -> RouterConfig:
         """The router's part, with each backend's address."""
         config = self.config
-        addresses = {name: backend(name) for name in config.backends}
         return RouterConfig(
             models=config.models,
             backends=addresses,

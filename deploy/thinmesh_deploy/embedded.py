@@ -2,51 +2,64 @@
 
 from __future__ import annotations
 
+import asyncio
+import shutil
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 
 import grpc
 
-import thinmesh_adapters.app
 import thinmesh_gateway.app
 import thinmesh_router.app
-from thinmesh_adapters.contract import Place
-from thinmesh_adapters.registry import find
 from thinmesh_core import address
 from thinmesh_core.admin import admin
-from thinmesh_core.app import App
 from thinmesh_core.channel import dial
+from thinmesh_core.config import ConfigError
 from thinmesh_core.http import serve_http
 from thinmesh_core.inprocess import InProcessChannel, InProcessServer
 from thinmesh_core.interceptors import ErrorInterceptor
 from thinmesh_core.server import serve_grpc
-from thinmesh_deploy.children import children
+from thinmesh_deploy.children import Children
 from thinmesh_deploy.config import Listen, Setting
+from thinmesh_deploy.hosted import Hosted, Hosting
+from thinmesh_deploy.reload import Reloader
 from thinmesh_gateway.app import GatewayApp
+from thinmesh_router.app import RouterApp
 
 ROUTER = "router"
 
 
 class Mesh:
-    """What `thinmesh up` runs. `serving` builds it, in order from the engines to the listeners, and undoes it in reverse."""
+    """What `thinmesh up` runs: built in order from the engines to the listeners, and undone in reverse."""
 
-    def __init__(self, setting: Setting) -> None:
+    def __init__(self, setting: Setting, log_level: str) -> None:
         self._setting = setting
-        self._servers: dict[str, InProcessServer] = {}
-        self._apps: list[App] = []
+        self._reloader = Reloader(setting, self._apply)
+        self._children = Children(setting.state, log_level)
+        self._hosting: Hosting | None = None
+        self._router: RouterApp | None = None
+        self._gateway: GatewayApp | None = None
+        self._router_server = InProcessServer(ROUTER, [ErrorInterceptor()])
 
     @asynccontextmanager
-    async def serving(self, at: Listen, *, log_level: str) -> AsyncIterator[Listen]:
+    async def serving(self, at: Listen, reload: asyncio.Event) -> AsyncIterator[Listen]:
         """Runs the mesh until left; gives the addresses bound. Ports are open before models are loaded: see `problems`."""
-        config = self._setting.config
+        setting, config = self._setting, self._setting.config
         insecure, grace = config.insecure, config.grace_seconds
         async with AsyncExitStack() as stack:
-            await self._adapters(stack, log_level)
-            routing = self._setting.router(lambda name: name if name in self._servers else self._setting.backend_address(name))
-            await self._enter(stack, thinmesh_router.app.build(routing, self._channel), ROUTER)
-            gateway = await self._gateway(stack)
+            tasks = await stack.enter_async_context(asyncio.TaskGroup())
+            self._hosting = Hosting(tasks, self._children)
+            stack.callback(self._hosting.end_all)
+            self._start(setting)
+            router = self._router = thinmesh_router.app.build(setting.router(self._hosting.addresses(setting)), self._channel)
+            router.register(self._router_server)
+            await stack.enter_async_context(router)
+            stack.push_async_callback(self._router_server.stop, 0)
+            gateway = self._gateway = thinmesh_gateway.app.build(setting.gateway(ROUTER), self._channel)
+            await stack.enter_async_context(gateway)
+            stack.callback(tasks.create_task(self._reloader.follow(reload)).cancel)
             admin_at = await stack.enter_async_context(
-                serve_http(admin(self.problems), address.parse(at.admin), insecure=insecure, grace=1)
+                serve_http(admin(self.problems, self._reloader.notes), address.parse(at.admin), insecure=insecure, grace=1)
             )
             grpc_at = await stack.enter_async_context(
                 serve_grpc(gateway, address.parse(at.grpc), insecure=insecure, grace=grace)
@@ -58,35 +71,34 @@ class Mesh:
 
     def problems(self) -> list[str]:
         """Why the mesh can't take calls now; empty when it is ready."""
-        return [problem for app in self._apps for problem in app.problems()]
+        if self._router is None or self._gateway is None:
+            return ["starting"]
+        return [*self._router.problems(), *self._gateway.problems()]
 
-    async def _adapters(self, stack: AsyncExitStack, log_level: str) -> None:
-        """Adapters without an address of their own: engines that run inside theirs get a process, the others stay here."""
-        here = {name: entry for name, entry in self._setting.config.backends.items() if entry.address is None}
-        isolated = [name for name, entry in here.items() if find(entry.adapter).isolated]
-        await stack.enter_async_context(children(isolated, self._setting, log_level=log_level))
-        for name, entry in here.items():
-            if name not in isolated:
-                app = thinmesh_adapters.app.build(entry, Place(name, self._setting.sockets))
-                await self._serve_here(stack, app, name)
+    def check_started(self) -> None:
+        """ConfigError where an adapter refused what the mesh was started with."""
+        if self._children.refused:
+            raise ConfigError(f"the adapter of backend {min(self._children.refused)!r} refused its configuration")
 
-    async def _enter(self, stack: AsyncExitStack, app: App, name: str) -> None:
-        await self._serve_here(stack, app, name)
-        self._apps.append(app)
+    async def _apply(self, setting: Setting) -> None:
+        """Starts what is new, points the router and the gateway at it, then ends what is gone."""
+        assert self._hosting is not None
+        assert self._router is not None
+        assert self._gateway is not None
+        ended = self._start(setting)
+        self._router.apply(setting.router(self._hosting.addresses(setting)))
+        self._gateway.apply(setting.gateway(ROUTER))
+        self._hosting.end(ended)
 
-    async def _serve_here(self, stack: AsyncExitStack, app: App, name: str) -> None:
-        server = InProcessServer(name, [ErrorInterceptor()])
-        app.register(server)
-        self._servers[name] = server
-        await stack.enter_async_context(app)
-        stack.push_async_callback(server.stop, 0)
-
-    async def _gateway(self, stack: AsyncExitStack) -> GatewayApp:
-        gateway = thinmesh_gateway.app.build(self._setting.gateway(ROUTER), self._channel)
-        await stack.enter_async_context(gateway)
-        self._apps.append(gateway)
-        return gateway
+    def _start(self, setting: Setting) -> list[Hosted]:
+        assert self._hosting is not None
+        ended = self._hosting.start(setting)
+        shutil.copyfile(setting.path, setting.running)  # before any child has begun: none runs until this turn is over
+        return ended
 
     def _channel(self, target: str) -> grpc.aio.Channel:
-        server = self._servers.get(target)
+        if target == ROUTER:
+            return InProcessChannel(self._router_server)
+        assert self._hosting is not None
+        server = self._hosting.servers.get(target)
         return dial(target) if server is None else InProcessChannel(server)

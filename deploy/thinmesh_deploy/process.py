@@ -6,6 +6,7 @@ import asyncio
 import signal
 import sys
 from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
 
 import uvloop
 
@@ -15,8 +16,19 @@ from thinmesh_core.telemetry import configure_logging
 EXIT_CONFIG = 2
 
 
-def run(main: Callable[[asyncio.Event], Awaitable[None]], *, log_level: str, lifeline: bool = False) -> None:
-    """Runs `main` with an event that is set by SIGINT or SIGTERM; exits with 2 where the configuration is wrong.
+@dataclass(frozen=True, slots=True)
+class Signals:
+    """What the process is told: to stop (SIGINT, SIGTERM), to read its configuration again (SIGHUP)."""
+
+    stop: asyncio.Event = field(default_factory=asyncio.Event)
+    reload: asyncio.Event = field(default_factory=asyncio.Event)
+
+
+Main = Callable[[Signals], Awaitable[None]]
+
+
+def run(main: Main, *, log_level: str, lifeline: bool = False) -> None:
+    """Runs `main`; exits with 2 where the configuration is wrong.
 
     With `lifeline` the end of standard input stops it too: that is how a child notices that its parent is gone.
     """
@@ -29,14 +41,15 @@ def run(main: Callable[[asyncio.Event], Awaitable[None]], *, log_level: str, lif
         sys.exit(EXIT_CONFIG)
 
 
-async def _main(main: Callable[[asyncio.Event], Awaitable[None]], *, lifeline: bool) -> None:
+async def _main(main: Main, *, lifeline: bool) -> None:
     loop = asyncio.get_running_loop()
-    stop = asyncio.Event()
+    signals = Signals()
     for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, stop.set)
+        loop.add_signal_handler(number, signals.stop.set)
+    loop.add_signal_handler(signal.SIGHUP, signals.reload.set)
     if lifeline:
-        await loop.connect_read_pipe(lambda: _Lifeline(stop), sys.stdin)
-    await main(stop)
+        await loop.connect_read_pipe(lambda: _Lifeline(signals.stop), sys.stdin)
+    await main(signals)
 
 
 class _Lifeline(asyncio.Protocol):

@@ -10,44 +10,64 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 from thinmesh_core import address
-from thinmesh_core.admin import admin
+from thinmesh_core.admin import Lines, admin
 from thinmesh_core.app import App
 from thinmesh_core.channel import dial
 from thinmesh_core.config import ConfigError
 from thinmesh_core.http import serve_http
 from thinmesh_core.server import serve_grpc
 from thinmesh_deploy.config import Listen, Setting
+from thinmesh_deploy.process import Signals
+from thinmesh_deploy.reload import Reloader
 
 Say = Callable[[str], None]
 """Tells the person who started the process."""
 
 
-async def gateway(setting: Setting, at: Listen, say: Say, stop: asyncio.Event) -> None:
+async def gateway(setting: Setting, at: Listen, say: Say, signals: Signals) -> None:
     """The gateway, in front of a router that is dialled."""
     from thinmesh_gateway.app import build
 
     insecure, grace = setting.config.insecure, setting.config.grace_seconds
     app = build(setting.gateway(setting.router_address), dial)
+
+    async def apply(new: Setting) -> None:
+        app.apply(new.gateway(new.router_address))
+
     async with (
         app,
-        _admin(app, at.admin, setting),
+        _following(Reloader(setting, apply), signals) as reloader,
+        _admin(app, at.admin, setting, reloader.notes),
         serve_grpc(app, address.parse(at.grpc), insecure=insecure, grace=grace) as grpc_bound,
         serve_http(app.rest, address.parse(at.http), insecure=insecure, grace=grace) as http_bound,
     ):
         say(f"gateway: REST http://{http_bound}/v1, gRPC {grpc_bound}, router {setting.router_address}")
-        await stop.wait()
+        await signals.stop.wait()
 
 
-async def router(setting: Setting, admin_at: str | None, say: Say, stop: asyncio.Event) -> None:
+async def router(setting: Setting, admin_at: str | None, say: Say, signals: Signals) -> None:
     """The router, in front of adapters that are dialled."""
     from thinmesh_router.app import build
 
-    app = build(setting.router(setting.backend_address), dial)
-    await _serve(app, "router", setting.router_address, setting, admin_at, say, stop)
+    app = build(setting.router(setting.backend_addresses()), dial)
+
+    async def apply(new: Setting) -> None:
+        app.apply(new.router(new.backend_addresses()))
+
+    async with _following(Reloader(setting, apply), signals) as reloader, _admin(app, admin_at, setting, reloader.notes):
+        await _serve(app, "router", setting.router_address, setting.config.grace_seconds, setting, say, signals)
 
 
-async def adapter(setting: Setting, name: str, admin_at: str | None, say: Say, stop: asyncio.Event) -> None:
-    """The adapter of one backend."""
+async def adapter(
+    setting: Setting,
+    name: str,
+    listen: str | None,
+    admin_at: str | None,
+    grace: float | None,
+    say: Say,
+    signals: Signals,
+) -> None:
+    """The adapter of one backend. Its options are read once: another configuration is another process."""
     from thinmesh_adapters.app import build
     from thinmesh_adapters.contract import Place
 
@@ -56,24 +76,34 @@ async def adapter(setting: Setting, name: str, admin_at: str | None, say: Say, s
         there = ", ".join(sorted(setting.config.backends))
         raise ConfigError(f"{setting.path}: there is no backend {name!r}; there are: {there}")
     app = build(entry, Place(name, setting.sockets))
-    await _serve(app, f"adapter {name}", setting.backend_address(name), setting, admin_at, say, stop)
+    async with _admin(app, admin_at, setting):
+        longest = setting.config.grace_seconds if grace is None else grace
+        await _serve(app, f"adapter {name}", listen or setting.backend_address(name), longest, setting, say, signals)
 
 
-async def _serve(app: App, what: str, at: str, setting: Setting, admin_at: str | None, say: Say, stop: asyncio.Event) -> None:
-    config = setting.config
+async def _serve(app: App, what: str, at: str, grace: float, setting: Setting, say: Say, signals: Signals) -> None:
     async with (
         app,
-        _admin(app, admin_at, setting),
-        serve_grpc(app, address.parse(at), insecure=config.insecure, grace=config.grace_seconds) as bound,
+        serve_grpc(app, address.parse(at), insecure=setting.config.insecure, grace=grace) as bound,
     ):
         say(f"{what}: gRPC {bound}")
-        await stop.wait()
+        await signals.stop.wait()
 
 
 @asynccontextmanager
-async def _admin(app: App, at: str | None, setting: Setting) -> AsyncIterator[None]:
+async def _following(reloader: Reloader, signals: Signals) -> AsyncIterator[Reloader]:
+    async with asyncio.TaskGroup() as tasks:
+        following = tasks.create_task(reloader.follow(signals.reload))
+        try:
+            yield reloader
+        finally:
+            following.cancel()
+
+
+@asynccontextmanager
+async def _admin(app: App, at: str | None, setting: Setting, notes: Lines = list) -> AsyncIterator[None]:
     if at is None:
         yield
         return
-    async with serve_http(admin(app.problems), address.parse(at), insecure=setting.config.insecure, grace=1):
+    async with serve_http(admin(app.problems, notes), address.parse(at), insecure=setting.config.insecure, grace=1):
         yield

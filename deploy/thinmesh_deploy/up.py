@@ -10,20 +10,23 @@ from rich.console import Console
 
 from thinmesh_deploy.config import DEV_TENANT, Listen, Setting
 from thinmesh_deploy.embedded import Mesh
+from thinmesh_deploy.process import Signals
 from thinmesh_gateway.keys import KeyStore
 
 DEV_KEY = "dev-key"
 LOOK_SECONDS = 0.1
 
 
-async def up(setting: Setting, at: Listen, console: Console, log_level: str, stop: asyncio.Event) -> None:
-    """Serves until `stop`; says what is awaited while models load, then where the mesh listens and what to try."""
+async def up(setting: Setting, at: Listen, console: Console, log_level: str, signals: Signals) -> None:
+    """Serves until told to stop; says what is awaited while models load, then where the mesh listens and what to try."""
     key_file = _dev_key(setting)
-    mesh = Mesh(setting)
-    async with mesh.serving(at, log_level=log_level) as bound:
+    mesh = Mesh(setting, log_level)
+    stop = signals.stop
+    async with mesh.serving(at, signals.reload) as bound:
         console.print("starting: " + "; ".join(mesh.problems()))
         with console.status("starting") as status:
             while (problems := mesh.problems()) and not stop.is_set():
+                mesh.check_started()
                 status.update("starting: " + "; ".join(problems))
                 await asyncio.sleep(LOOK_SECONDS)
         if not stop.is_set():

@@ -28,9 +28,9 @@ class GatewayApp(App):
 
     def __init__(self, config: GatewayConfig, channels: Channels) -> None:
         self._authenticator = Authenticator(KeyStore(config.state), config.tenants)
-        inference = Inference(channels(config.router), config.call_seconds)
-        self._service = GatewayService(self._authenticator, inference)
-        self.rest: Asgi = rest(self._authenticator, inference)
+        self._inference = Inference(channels(config.router), config.call_seconds)
+        self._service = GatewayService(self._authenticator, self._inference)
+        self.rest: Asgi = rest(self._authenticator, self._inference)
         self._stack = AsyncExitStack()
 
     def register(self, server: grpc.aio.Server) -> None:
@@ -41,6 +41,11 @@ class GatewayApp(App):
     def problems(self) -> list[str]:
         """What is wrong with the keys."""
         return [] if self._authenticator.trouble is None else [self._authenticator.trouble]
+
+    def apply(self, config: GatewayConfig) -> None:
+        """Puts other tenants and another time limit in force."""
+        self._authenticator.tenants = frozenset(config.tenants)
+        self._inference.call_seconds = config.call_seconds
 
     async def __aenter__(self) -> Self:
         """Reads the keys, and starts to follow them."""

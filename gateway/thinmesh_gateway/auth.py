@@ -22,7 +22,7 @@ class Authenticator:
 
     def __init__(self, store: KeyStore, tenants: Collection[str]) -> None:
         self._store = store
-        self._tenants = frozenset(tenants)
+        self.tenants = frozenset(tenants)
         self._holders: dict[bytes, Principal] = {}
         self.trouble: str | None = "the keys are not read yet"
 
@@ -35,7 +35,7 @@ class Authenticator:
         if scheme.lower() != "bearer" or not key:
             raise MeshError(Reason.INVALID_KEY, "Send a key: `Authorization: Bearer tm_live_...`.")
         principal = self._holders.get(self._store.digest(key.strip()))
-        if principal is None or principal.tenant not in self._tenants:
+        if principal is None or principal.tenant not in self.tenants:
             raise MeshError(Reason.INVALID_KEY, "The key is not known; `thinmesh key create --tenant T` makes one.")
         return Call(request_id(request), principal.tenant, principal.id, traceparent(trace))
 

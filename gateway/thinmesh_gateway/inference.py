@@ -31,7 +31,7 @@ class Inference:
     def __init__(self, channel: grpc.aio.Channel, call_seconds: float) -> None:
         self._router = inference_grpc.InferenceServiceStub(channel)
         self._models = model_grpc.ModelServiceStub(channel)
-        self._call_seconds = call_seconds
+        self.call_seconds = call_seconds
 
     async def stream(
         self, request: pb.GenerateRequest, call: Call, seconds: float | None = None
@@ -87,4 +87,4 @@ class Inference:
             raise from_rpc_error(error) from None
 
     def _bounded(self, seconds: float | None) -> float:
-        return self._call_seconds if seconds is None else min(seconds, self._call_seconds)
+        return self.call_seconds if seconds is None else min(seconds, self.call_seconds)

@@ -26,7 +26,7 @@ class Place:
 
 @dataclass(slots=True, eq=False)
 class _Waiting:
-    route: Route
+    model: str
     needs: frozenset[Capability]
     tried: Collection[str]
     granted: asyncio.Future[Place]
@@ -54,25 +54,34 @@ class Admission:
     """Grants places on backends. A free place goes to whoever waits longest; nobody overtakes within a model."""
 
     def __init__(self, table: RouteTable, backends: Backends, queue: QueueConfig, random: Random) -> None:
-        self._table = table
+        self.table = table
         self._backends = backends
-        self._queue = queue
+        self.queue = queue
         self._random = random
         self._lines: dict[str, deque[_Waiting]] = {name: deque() for name in table.routes}
         backends.on_change = self._dispatch
 
-    async def admit(self, route: Route, needs: frozenset[Capability], tried: Collection[str] = ()) -> Ticket:
-        """A place for a call, on none of the backends `tried`, at once or within the queue's bounds.
+    def update(self, table: RouteTable) -> None:
+        """Puts other routes in force; whoever waits for a model that is gone is refused, the others wait on."""
+        self.table = table
+        for model in table.routes:
+            self._lines.setdefault(model, deque())
+        self._dispatch()
+        self._lines = {model: line for model, line in self._lines.items() if model in table.routes}
+
+    async def admit(self, asked: str, needs: frozenset[Capability], tried: Collection[str] = ()) -> Ticket:
+        """A place for a call to this model or alias, on none of the backends `tried`, at once or within the queue's bounds.
 
         NO_BACKEND where there is none to wait for, CAPABILITY_MISSING where none can do it, OVERLOADED where the line
         is full or the wait over.
         """
-        line = self._lines[route.model]
-        place = None if line else self._grant(route, needs, tried)
+        model = self.table.resolve(asked).model
+        line = self._lines[model]
+        place = None if line else self._grant(model, needs, tried)
         if place is None:
-            if len(line) >= self._queue.max_waiting:
+            if len(line) >= self.queue.max_waiting:
                 raise _overloaded("the queue is full")
-            place = await self._wait(line, _Waiting(route, needs, tried, asyncio.get_running_loop().create_future()))
+            place = await self._wait(line, _Waiting(model, needs, tried, asyncio.get_running_loop().create_future()))
         return Ticket(self, place)
 
     def release(self, place: Place) -> None:
@@ -83,7 +92,7 @@ class Admission:
     async def _wait(self, line: deque[_Waiting], waiting: _Waiting) -> Place:
         line.append(waiting)
         try:
-            async with asyncio.timeout(self._queue.wait_seconds):
+            async with asyncio.timeout(self.queue.wait_seconds):
                 return await waiting.granted
         except BaseException as error:
             if waiting in line:
@@ -92,7 +101,7 @@ class Admission:
             elif _was_granted(waiting.granted):  # the place came in the same moment as the end of the wait
                 self.release(waiting.granted.result())
             if isinstance(error, TimeoutError):
-                raise _overloaded(f"no place within {self._queue.wait_seconds:g} s") from error
+                raise _overloaded(f"no place within {self.queue.wait_seconds:g} s") from error
             raise
 
     def _dispatch(self) -> None:
@@ -104,7 +113,7 @@ class Admission:
                     line.popleft()
                     continue
                 try:
-                    place = self._grant(head.route, head.needs, head.tried)
+                    place = self._grant(head.model, head.needs, head.tried)
                 except MeshError as error:
                     line.popleft()
                     head.granted.set_exception(error)
@@ -114,10 +123,11 @@ class Admission:
                 line.popleft()
                 head.granted.set_result(place)
 
-    def _grant(self, route: Route, needs: frozenset[Capability], tried: Collection[str]) -> Place | None:
+    def _grant(self, model: str, needs: frozenset[Capability], tried: Collection[str]) -> Place | None:
         """A place now, or None to wait; the first route of the chain that has a backend for it decides."""
+        route = self.table.resolve(model)
         unable = starting = False
-        for stage in self._table.chain(route):
+        for stage in self.table.chain(route):
             ready = [target for target in stage.targets if self._backends[target.backend].ready and target.backend not in tried]
             able = [target for target in ready if self._backends[target.backend].can(_engine_model(target, stage), needs)]
             if able:

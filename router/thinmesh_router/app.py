@@ -26,11 +26,11 @@ class RouterApp(App):
     services = ("thinmesh.inference.v1.InferenceService", "thinmesh.model.v1.ModelService")
 
     def __init__(self, config: RouterConfig, channels: Channels) -> None:
-        self._table = RouteTable(config.models, config.backends)
+        table = RouteTable(config.models, config.backends)
         self._backends = Backends(config.backends, channels)
-        admission = Admission(self._table, self._backends, config.queue, Random())  # noqa: S311  # chooses backends, not secrets
-        self._inference = InferenceService(self._table, admission, config)
-        self._models = ModelService(self._table, self._backends, created=int(time.time()))
+        self._admission = Admission(table, self._backends, config.queue, Random())  # noqa: S311  # chooses backends, not secrets
+        self._inference = InferenceService(self._admission, config)
+        self._models = ModelService(self._admission, self._backends, created=int(time.time()))
 
     def register(self, server: grpc.aio.Server) -> None:
         """Adds both services."""
@@ -43,6 +43,14 @@ class RouterApp(App):
         if all(not one.starting for one in backends) and any(one.ready for one in backends):
             return []
         return [f"backend {one.name}: {one.state}, {one.status.message}" for one in backends if not one.ready]
+
+    def apply(self, config: RouterConfig) -> None:
+        """Puts another configuration in force; running calls go on. ConfigError where its routes make no sense."""
+        table = RouteTable(config.models, config.backends)
+        self._backends.update(config.backends)
+        self._inference.config = config
+        self._admission.queue = config.queue
+        self._admission.update(table)
 
     async def __aenter__(self) -> Self:
         """Starts to watch the backends."""

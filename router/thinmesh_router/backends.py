@@ -29,6 +29,9 @@ STARTING_SECONDS = 120.0
 WATCH_SECONDS = 600.0
 """The deadline of one watch; it is opened again."""
 
+CLOSE_SECONDS = 600.0
+"""How long the calls of a dropped backend may go on."""
+
 RETRY_SECONDS = 0.25
 """Pause before a lost watch is opened again."""
 
@@ -36,8 +39,10 @@ RETRY_SECONDS = 0.25
 class Backend:
     """The router's view of one adapter."""
 
-    def __init__(self, name: str, channel: grpc.aio.Channel) -> None:
+    def __init__(self, name: str, address: str, channel: grpc.aio.Channel) -> None:
         self.name = name
+        self.address = address
+        self.channel = channel
         self.inference = inference_grpc.InferenceServiceStub(channel)
         self.limit = Limit()
         self.status = pb.Status(state=pb.STATE_STARTING, message="not reached yet")
@@ -129,7 +134,10 @@ class Backends(Mapping[str, Backend]):
 
     def __init__(self, addresses: Mapping[str, str], channels: Channels) -> None:
         self.on_change: Callable[[], None] = lambda: None
-        self._backends = {name: Backend(name, channels(address)) for name, address in addresses.items()}
+        self._channels = channels
+        self._backends = {name: Backend(name, address, channels(address)) for name, address in addresses.items()}
+        self._watches: dict[str, asyncio.Task[None]] = {}
+        self._tasks = asyncio.TaskGroup()
         self._stack = AsyncExitStack()
 
     def __getitem__(self, name: str) -> Backend:
@@ -146,14 +154,34 @@ class Backends(Mapping[str, Backend]):
 
     async def __aenter__(self) -> Self:
         """Starts a watch on each."""
-        tasks = await self._stack.enter_async_context(asyncio.TaskGroup())
+        await self._stack.enter_async_context(self._tasks)
+        self._stack.callback(self._stop_watching)
         for backend in self._backends.values():
-            self._stack.callback(tasks.create_task(backend.watch(self._changed)).cancel)
+            self._watch(backend)
         return self
 
     async def __aexit__(self, *exc_info: object) -> None:
         """Ends the watches."""
         await self._stack.aclose()
+
+    def update(self, addresses: Mapping[str, str]) -> None:
+        """Adds, replaces and drops backends; one at its old address stays as it is, and what runs on a dropped one goes on."""
+        for name, backend in tuple(self._backends.items()):
+            if addresses.get(name) != backend.address:
+                self._watches.pop(name).cancel()
+                del self._backends[name]
+                self._tasks.create_task(backend.channel.close(CLOSE_SECONDS))
+        for name, address in addresses.items():
+            if name not in self._backends:
+                self._backends[name] = Backend(name, address, self._channels(address))
+                self._watch(self._backends[name])
+
+    def _watch(self, backend: Backend) -> None:
+        self._watches[backend.name] = self._tasks.create_task(backend.watch(self._changed))
+
+    def _stop_watching(self) -> None:
+        for watch in self._watches.values():
+            watch.cancel()
 
     def _changed(self) -> None:
         self.on_change()

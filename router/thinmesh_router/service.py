@@ -19,7 +19,6 @@ from thinmesh_core.rules import StreamRules
 from thinmesh_core.status import from_rpc_error
 from thinmesh_router.admission import Admission, Place
 from thinmesh_router.config import RouterConfig
-from thinmesh_router.routes import RouteTable
 
 Context = grpc.aio.ServicerContext[Any, Any]
 A = TypeVar("A")
@@ -28,15 +27,13 @@ A = TypeVar("A")
 class InferenceService(inference_grpc.InferenceServiceServicer):
     """Forwards each call to a backend, unchanged, with its deadline and identity."""
 
-    def __init__(self, table: RouteTable, admission: Admission, config: RouterConfig) -> None:
-        self._table = table
+    def __init__(self, admission: Admission, config: RouterConfig) -> None:
+        self.config = config
         self._admission = admission
-        self._call_seconds = config.call_seconds
-        self._watchdog = config.watchdog
 
     async def StreamGenerate(self, request: pb.GenerateRequest, context: Context) -> AsyncGenerator[pb.GenerateEvent, None]:
         """The backend's events, as they come."""
-        attempts = _Attempts(self._table, self._admission, request, context)
+        attempts = _Attempts(self._admission, request, context)
         while True:
             with await attempts.admitted() as place:
                 try:
@@ -69,7 +66,7 @@ class InferenceService(inference_grpc.InferenceServiceServicer):
         return await self._unary(request, context, lambda place: place.backend.inference.CountTokens)
 
     async def _unary(self, request: Request, context: Context, method: Callable[[Place], Callable[..., Awaitable[A]]]) -> A:
-        attempts = _Attempts(self._table, self._admission, request, context)
+        attempts = _Attempts(self._admission, request, context)
         while True:
             with await attempts.admitted() as place:
                 try:
@@ -84,7 +81,7 @@ class InferenceService(inference_grpc.InferenceServiceServicer):
         Only the wait for the backend is timed: a slow reader is nobody's fault.
         """
         rules = StreamRules(choices(request))
-        patience = self._watchdog.first_event_seconds
+        patience = self.config.watchdog.first_event_seconds
         while True:
             try:
                 async with asyncio.timeout(patience):
@@ -96,21 +93,21 @@ class InferenceService(inference_grpc.InferenceServiceServicer):
                 return
             rules.check(event)
             yield event
-            patience = self._watchdog.idle_seconds
+            patience = self.config.watchdog.idle_seconds
 
     def _timeout(self, context: Context) -> float:
         remaining: float | None = context.time_remaining()
-        return self._call_seconds if remaining is None else remaining
+        return self.config.call_seconds if remaining is None else remaining
 
 
 class _Attempts:
     """One call's tries: no backend twice, none after the first event, and what the last one said if there is no other."""
 
-    def __init__(self, table: RouteTable, admission: Admission, request: Request, context: Context) -> None:
+    def __init__(self, admission: Admission, request: Request, context: Context) -> None:
         self.committed = False
-        self._route = table.resolve(request.model)
+        self._model = request.model
         if isinstance(request, pb.GenerateRequest) and request.HasField("engine_options_json"):
-            self._route.check_options(request.engine_options_json)
+            admission.table.resolve(request.model).check_options(request.engine_options_json)
         self._admission = admission
         self._needs = required(request)
         self._call: Call = from_metadata(context.invocation_metadata())
@@ -120,7 +117,7 @@ class _Attempts:
     async def admitted(self) -> Any:
         """The ticket of the next try."""
         try:
-            return await self._admission.admit(self._route, self._needs, self._tried)
+            return await self._admission.admit(self._model, self._needs, self._tried)
         except MeshError as error:
             raise self._last or error from None
 

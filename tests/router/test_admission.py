@@ -41,7 +41,7 @@ class Hall:
         self.backends.on_change()
 
     async def admit(self, model: str = "m", needs: frozenset[Any] = TEXT) -> Ticket:
-        return await self.admission.admit(self.table.resolve(model), needs)
+        return await self.admission.admit(model, needs)
 
     @property
     def running(self) -> int:

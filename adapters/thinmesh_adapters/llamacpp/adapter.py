@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from typing import Self
@@ -72,7 +73,7 @@ class LlamaCppAdapter(Adapter[Options]):
         super().__init__(options, place)
         self._server = LlamaServer(
             locate(options.model),
-            place.folder / f"{place.name}-llama.sock",
+            place.folder / f"{place.name}-llama-{os.getpid()}.sock",
             context_length=options.context_length,
             slots=options.slots,
             threads=options.threads,
