@@ -37,6 +37,7 @@ ROUTES = [
     ("POST", "/v1/rerank"),
     ("GET", "/v1/models"),
     ("GET", "/v1/models/echo"),
+    ("GET", "/openapi.json"),
 ]
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Literal
 
 from msgspec import UNSET, Struct, UnsetType
@@ -105,15 +104,27 @@ class TextChoice(Struct):
     logprobs: TextLogprobs | None = None
 
 
-class Completion(Struct):
-    """A completion, whole or a chunk, chat or text: `object` says which."""
+class ChatCompletion(Struct):
+    """A chat completion, whole or a chunk: `object` says which."""
 
     id: str
-    object: str
+    object: Literal["chat.completion", "chat.completion.chunk"]
     created: int
     model: str
-    choices: Sequence[ChatChoice | TextChoice]
+    choices: list[ChatChoice]
     usage: Usage | UnsetType | None = UNSET
+    system_fingerprint: None = None
+
+
+class TextCompletion(Struct):
+    """A text completion, whole or a chunk."""
+
+    id: str
+    created: int
+    model: str
+    choices: list[TextChoice]
+    usage: Usage | UnsetType | None = UNSET
+    object: Literal["text_completion"] = "text_completion"
     system_fingerprint: None = None
 
 

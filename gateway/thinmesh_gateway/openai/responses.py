@@ -15,9 +15,9 @@ from thinmesh.model.v1 import model_service_pb2 as model_pb
 from thinmesh_core import capabilities
 from thinmesh_gateway.openai.bodies import (
     ChatChoice,
+    ChatCompletion,
     ChatLogprob,
     ChatLogprobs,
-    Completion,
     CompletionDetails,
     Document,
     Embedding,
@@ -31,6 +31,7 @@ from thinmesh_gateway.openai.bodies import (
     Ranked,
     Ranking,
     TextChoice,
+    TextCompletion,
     TextLogprobs,
     ToolCall,
     TopLogprob,
@@ -53,29 +54,29 @@ class Head(Struct, frozen=True):
     model: str
 
 
-def chat(head: Head, answer: pb.GenerateResponse) -> Completion:
+def chat(head: Head, answer: pb.GenerateResponse) -> ChatCompletion:
     """A whole chat completion."""
     choices = [_chat_choice(choice) for choice in answer.choices]
-    return Completion(head.id, "chat.completion", head.created, head.model, choices, usage(answer.usage))
+    return ChatCompletion(head.id, "chat.completion", head.created, head.model, choices, usage(answer.usage))
 
 
-def chat_opening(head: Head, choices: int, *, with_usage: bool) -> Completion:
+def chat_opening(head: Head, choices: int, *, with_usage: bool) -> ChatCompletion:
     """The first chunk, which names the role of every choice."""
     opened = [ChatChoice(index, None, delta=Message(role="assistant", content="")) for index in range(choices)]
-    return _chunk(head, "chat.completion.chunk", opened, with_usage=with_usage)
+    return _chat_chunk(head, opened, with_usage=with_usage)
 
 
-def chat_chunks(head: Head, event: pb.GenerateEvent, *, with_usage: bool) -> Iterator[Completion]:
+def chat_chunks(head: Head, event: pb.GenerateEvent, *, with_usage: bool) -> Iterator[ChatCompletion]:
     """A chunk for each delta and finish of an event."""
     for delta in event.deltas:
         choice = ChatChoice(delta.index, None, delta=_chat_delta(delta), logprobs=_chat_logprobs(delta.logprobs))
-        yield _chunk(head, "chat.completion.chunk", [choice], with_usage=with_usage)
+        yield _chat_chunk(head, [choice], with_usage=with_usage)
     for finish in event.finishes:
         ended = ChatChoice(finish.index, FINISH_REASONS[finish.reason], delta=Message())
-        yield _chunk(head, "chat.completion.chunk", [ended], with_usage=with_usage)
+        yield _chat_chunk(head, [ended], with_usage=with_usage)
 
 
-def text(head: Head, answers: Iterable[pb.GenerateResponse]) -> Completion:
+def text(head: Head, answers: Iterable[pb.GenerateResponse]) -> TextCompletion:
     """A whole text completion; choices of several prompts are numbered through."""
     choices: list[TextChoice] = []
     total = usage_pb2.Usage()
@@ -85,24 +86,29 @@ def text(head: Head, answers: Iterable[pb.GenerateResponse]) -> Completion:
             choices.append(TextChoice(len(choices), choice.text, reason, _text_logprobs(choice.logprobs, 0)))
         total.prompt_tokens += answer.usage.prompt_tokens
         total.completion_tokens += answer.usage.completion_tokens
-    return Completion(head.id, "text_completion", head.created, head.model, choices, usage(total))
+    return TextCompletion(head.id, head.created, head.model, choices, usage(total))
 
 
-def text_chunks(head: Head, event: pb.GenerateEvent, offsets: dict[int, int], *, with_usage: bool) -> Iterator[Completion]:
+def text_chunks(head: Head, event: pb.GenerateEvent, offsets: dict[int, int], *, with_usage: bool) -> Iterator[TextCompletion]:
     """A chunk for each delta and finish of an event; `offsets` counts each choice's characters so far, and is moved on."""
     for delta in event.deltas:
         logprobs = _text_logprobs(delta.logprobs, offsets.get(delta.index, 0))
         offsets[delta.index] = offsets.get(delta.index, 0) + len(delta.text)
         choice = TextChoice(delta.index, delta.text, None, logprobs)
-        yield _chunk(head, "text_completion", [choice], with_usage=with_usage)
+        yield _text_chunk(head, [choice], with_usage=with_usage)
     for finish in event.finishes:
         ended = TextChoice(finish.index, "", FINISH_REASONS[finish.reason])
-        yield _chunk(head, "text_completion", [ended], with_usage=with_usage)
+        yield _text_chunk(head, [ended], with_usage=with_usage)
 
 
-def usage_chunk(head: Head, kind: str, used: usage_pb2.Usage) -> Completion:
+def chat_usage(head: Head, used: usage_pb2.Usage) -> ChatCompletion:
     """The last chunk where `include_usage` asks for it: no choices, the usage of the whole call."""
-    return Completion(head.id, kind, head.created, head.model, [], usage(used))
+    return ChatCompletion(head.id, "chat.completion.chunk", head.created, head.model, [], usage(used))
+
+
+def text_usage(head: Head, used: usage_pb2.Usage) -> TextCompletion:
+    """The same for a text completion."""
+    return TextCompletion(head.id, head.created, head.model, [], usage(used))
 
 
 def usage(used: usage_pb2.Usage) -> Usage:
@@ -151,8 +157,13 @@ def models(found: Iterable[model_pb.Model]) -> Models:
     return Models([model(one) for one in found])
 
 
-def _chunk(head: Head, kind: str, choices: Sequence[ChatChoice | TextChoice], *, with_usage: bool) -> Completion:
-    return Completion(head.id, kind, head.created, head.model, choices, None if with_usage else UNSET)
+def _chat_chunk(head: Head, choices: list[ChatChoice], *, with_usage: bool) -> ChatCompletion:
+    usage = None if with_usage else UNSET
+    return ChatCompletion(head.id, "chat.completion.chunk", head.created, head.model, choices, usage)
+
+
+def _text_chunk(head: Head, choices: list[TextChoice], *, with_usage: bool) -> TextCompletion:
+    return TextCompletion(head.id, head.created, head.model, choices, None if with_usage else UNSET)
 
 
 def _chat_choice(choice: pb.Choice) -> ChatChoice:

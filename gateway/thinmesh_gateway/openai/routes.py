@@ -26,8 +26,12 @@ from thinmesh_gateway.auth import Authenticator
 from thinmesh_gateway.inference import Inference
 from thinmesh_gateway.openai import errors, requests, responses, sse, translate
 from thinmesh_gateway.openai.attendance import Attendance
+from thinmesh_gateway.openai.openapi import describe
+from thinmesh_gateway.openai.operations import OPERATIONS
 
 log = logging.getLogger(__name__)
+
+_DESCRIPTION = msgspec.json.encode(describe(OPERATIONS))
 
 Endpoint = Callable[[Request, Call], Awaitable[Response]]
 
@@ -89,6 +93,10 @@ class Routes:
         answer = await self._inference.get_model(model_pb.GetModelRequest(id=request.path_params["id"]), call)
         return _json(responses.model(answer.model), call)
 
+    async def openapi(self, request: Request, call: Call) -> Response:
+        """GET /openapi.json."""
+        return Response(_DESCRIPTION, headers=_headers(call), media_type="application/json")
+
     async def _each(self, prompts: list[pb.GenerateRequest], call: Call) -> list[pb.GenerateResponse]:
         if len(prompts) == 1:
             return [await self._inference.generate(prompts[0], call)]
@@ -108,7 +116,7 @@ class Routes:
                 piece = opening + sse.frames(responses.chat_chunks(head, event, with_usage=with_usage))
                 opening = b""
                 if with_usage and event.HasField("usage"):
-                    piece += sse.frames([responses.usage_chunk(head, "chat.completion.chunk", event.usage)])
+                    piece += sse.frames([responses.chat_usage(head, event.usage)])
                 if piece:
                     yield piece
 
@@ -120,7 +128,7 @@ class Routes:
             async for event in events:
                 piece = sse.frames(responses.text_chunks(head, event, offsets, with_usage=with_usage))
                 if with_usage and event.HasField("usage"):
-                    piece += sse.frames([responses.usage_chunk(head, "text_completion", event.usage)])
+                    piece += sse.frames([responses.text_usage(head, event.usage)])
                 if piece:
                     yield piece
 
@@ -144,17 +152,10 @@ def rest(authenticator: Authenticator, inference: Inference) -> Asgi:
 
         return answer
 
-    def route(path: str, endpoint: Endpoint, method: str) -> Route:
-        return Route(path, guarded(endpoint), methods=[method])
-
     application = Starlette(
         routes=[
-            route("/v1/chat/completions", routes.chat, "POST"),
-            route("/v1/completions", routes.completions, "POST"),
-            route("/v1/embeddings", routes.embeddings, "POST"),
-            route("/v1/rerank", routes.rerank, "POST"),
-            route("/v1/models", routes.models, "GET"),
-            route("/v1/models/{id:path}", routes.model, "GET"),
+            Route(one.path.replace("{id}", "{id:path}"), guarded(getattr(routes, one.name)), methods=[one.method])
+            for one in OPERATIONS
         ],
         exception_handlers={404: _no_route, 405: _no_method},
     )
