@@ -75,7 +75,8 @@ async def _abort(error: BaseException, context: Context) -> NoReturn:
             raise error
         log.error("a handler failed", exc_info=error)
         error = internal()
-    await context.abort(error.row.grpc, error.message, (to_trailer(error),))
+    trailer = (*(context.trailing_metadata() or ()), to_trailer(error))
+    await context.abort(error.row.grpc, error.message, trailer)
 
 
 def _is_fault(error: BaseException) -> bool:

@@ -12,7 +12,7 @@ from thinmesh.inference.v1 import inference_service_pb2_grpc as inference_grpc
 from thinmesh.model.v1 import model_service_pb2 as model_pb
 from thinmesh.model.v1 import model_service_pb2_grpc as model_grpc
 
-from thinmesh_core.call import AUTHORIZATION, REQUEST_ID, TRACEPARENT, Call
+from thinmesh_core.call import AUTHORIZATION, REQUEST_ID, TRACEPARENT, Call, request_id
 from thinmesh_gateway.auth import Authenticator
 from thinmesh_gateway.inference import Inference
 
@@ -58,4 +58,6 @@ class GatewayService(inference_grpc.InferenceServiceServicer, model_grpc.ModelSe
 
     def _call(self, context: Context) -> Call:
         sent = {key: value for key, value in context.invocation_metadata() or () if isinstance(value, str)}
-        return self._authenticator.call(sent.get(AUTHORIZATION), request=sent.get(REQUEST_ID), trace=sent.get(TRACEPARENT))
+        known = request_id(sent.get(REQUEST_ID))
+        context.set_trailing_metadata(((REQUEST_ID, known),))
+        return self._authenticator.call(sent.get(AUTHORIZATION), request=known, trace=sent.get(TRACEPARENT))

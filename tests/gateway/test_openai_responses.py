@@ -91,8 +91,8 @@ def test_a_streams_chunks_spell_the_whole_answer(pieces: list[tuple[int, str]], 
         assert ("usage" in body) == with_usage
         choice = body["choices"][0]
         said["chat"][choice["index"]] = said["chat"].get(choice["index"], "") + choice["delta"].get("content", "")
-    for chunk in responses.text_chunks(HEAD, event, {}, with_usage=with_usage):
-        choice = plain(chunk)["choices"][0]
+    for piece in responses.text_chunks(HEAD, event, {}, with_usage=with_usage):
+        choice = plain(piece)["choices"][0]
         said["text"][choice["index"]] = said["text"].get(choice["index"], "") + choice["text"]
     expected = {index: "".join(text for at, text in pieces if at == index) for index, _ in pieces}
     assert said == {"chat": expected, "text": expected}

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -169,6 +170,22 @@ async def test_models_agree(echo: Running) -> None:
         found = await stub.GetModel(model_pb.GetModelRequest(id="parrot"), metadata=echo.metadata, timeout=SECONDS)
         async with session.get(f"{echo.http}/v1/models/parrot") as response:
             assert (await response.json())["id"] == found.model.id == "echo"
+
+
+@pytest.mark.parametrize("model", ["echo", "nope"])
+async def test_a_request_id_is_told_by_both(echo: Running, model: str) -> None:
+    body, headers = _chat({"model": model}), {"x-request-id": "mine"}
+    async with (
+        aiohttp.ClientSession(headers=echo.headers | headers) as session,
+        session.post(f"{echo.http}/v1/chat/completions", json=body) as response,
+    ):
+        assert response.headers["x-request-id"] == "mine"
+    async with dial(echo.grpc) as channel:
+        stub = inference_grpc.InferenceServiceStub(channel)
+        call = stub.Generate(_generate(model=model), metadata=(*echo.metadata, ("x-request-id", "mine")), timeout=SECONDS)
+        with suppress(grpc.aio.AioRpcError):
+            await call
+        assert dict(await call.trailing_metadata())["x-request-id"] == "mine"
 
 
 def _class(error: MeshError) -> tuple[int, str, str | None]:
