@@ -11,10 +11,10 @@ export MYPY_CACHE_DIR := .cache/mypy
 export RUFF_CACHE_DIR := .cache/ruff
 
 .DEFAULT_GOAL := help
-.PHONY: help up test lint fix protos wheel clean
+.PHONY: help up test lint fix protos conformance wheel clean
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
 up: .venv/.up ## Install what is needed and start the mesh; flags go into ARGS="--http 127.0.0.1:9000"
 	@$(VENV)/thinmesh up $(ARGS)
@@ -41,6 +41,9 @@ fix: .venv/.dev ## Format, and mend what can be mended by itself
 
 protos: .venv/.dev ## Regenerate protos/gen from the protos
 	@PATH=$(VENV):$$PATH $(VENV)/python protos/generate.py
+
+conformance: .venv/.dev ## Run the conformance cases and keep their report in docs/conformance
+	CONFORMANCE_REPORT=docs/conformance $(VENV)/pytest tests/conformance
 
 wheel: .venv/.dev ## Build the wheels into dist/
 	$(UV) build --quiet --all-packages --wheel --out-dir dist

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from functools import partial
 from pathlib import Path
@@ -119,6 +120,29 @@ def adapter(
     run(
         partial(split.adapter, _read(config, state), backend, listen, admin, grace, say), log_level=log_level, lifeline=lifeline
     )
+
+
+@app.command()
+def conformance(
+    target: Annotated[str, typer.Option("--target", metavar="HOST:PORT", help="A server of the contract; unix:/path too.")],
+    model: Annotated[str | None, typer.Option("--model", help="A model of it. [the first that is ready]")] = None,
+    key: Annotated[str | None, typer.Option("--key", help="A key, for a gateway.", envvar="THINMESH_KEY")] = None,
+    report: Annotated[Path | None, typer.Option("--report", help="Write a report: FILE.md and FILE.json.")] = None,
+) -> None:
+    """Test a server of the contract: an adapter, a router or a gateway. Exits with 1 where a case fails.
+
+    [bold]Example[/bold]
+
+    thinmesh conformance --target 127.0.0.1:8081 --model echo --key "$(cat .thinmesh/dev-key)"
+    """
+    from thinmesh_deploy.conformance import conformance as test
+
+    try:
+        passed = asyncio.run(test(target, model, key, report, console))
+    except ConfigError as error:
+        _fail(str(error))
+    if not passed:
+        raise typer.Exit(1)
 
 
 @key_app.command("create")

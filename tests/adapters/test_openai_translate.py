@@ -133,6 +133,19 @@ def test_llama_cpp_has_its_own_names() -> None:
     }  # fmt: skip
 
 
+@pytest.mark.parametrize(
+    ("form", "schema"),
+    [
+        (sampling_pb2.ResponseFormat(json_object=sampling_pb2.JsonObject()), {"type": "object"}),
+        (sampling_pb2.ResponseFormat(json_schema=sampling_pb2.JsonSchema(name="s", schema_json=SCHEMA)), json.loads(SCHEMA)),
+    ],
+)
+def test_llama_cpps_text_completions_know_schemas_by_another_name(form: sampling_pb2.ResponseFormat, schema: Any) -> None:
+    body = sent(llama_body(pb.GenerateRequest(text="x", response_format=form), "e"))
+    assert body["json_schema"] == schema
+    assert "response_format" not in body
+
+
 @pytest.mark.parametrize("name", ["min_tokens", "stop_token_ids"])
 def test_what_llama_cpp_would_drop_in_silence_is_refused(name: str) -> None:
     stopping = sampling_pb2.Stopping(min_tokens=1) if name == "min_tokens" else sampling_pb2.Stopping(stop_token_ids=[1])

@@ -71,19 +71,23 @@ class FakeEngine:
                     await response.write(read)
                     await asyncio.sleep(self.pause)
                 return response
-            await self._stream(request, response, chat=request.path.endswith("chat/completions"), choices=body.get("n", 1))
+            await self._stream(request, response, body)
         except (ConnectionError, asyncio.CancelledError):
             self.left.set()
             raise
         return response
 
-    async def _stream(self, request: web.Request, response: web.StreamResponse, *, chat: bool, choices: int) -> None:
+    async def _stream(self, request: web.Request, response: web.StreamResponse, body: dict[str, Any]) -> None:
+        chat, choices = "messages" in body, body.get("n", 1)
+
         async def say(index: int, text: str | None, finish: str | None) -> None:
             said: dict[str, Any] = {"delta": {} if text is None else {"content": text}} if chat else {"text": text or ""}
             await self._send(response, {"choices": [{"index": index, "finish_reason": finish} | said]})
 
+        most = body.get("max_tokens") or len(self.tokens)
+        count = most if body.get("ignore_eos") else min(most, len(self.tokens))
         said = 0
-        while said < len(self.tokens) or self.endless:
+        while said < count or self.endless:
             if said == self.hang_after:
                 await asyncio.Event().wait()
             if said == self.die_after:
@@ -97,7 +101,7 @@ class FakeEngine:
             self.generated += choices
             self.began.set()
         for index in range(choices):
-            await say(index, None, "stop")
+            await say(index, None, "length" if body.get("ignore_eos") or count < len(self.tokens) else "stop")
         usage = {"prompt_tokens": 5, "completion_tokens": said * choices, "total_tokens": 5 + said * choices}
         await self._send(response, {"choices": [], "usage": usage})
         await response.write(b"data: [DONE]\n\n")

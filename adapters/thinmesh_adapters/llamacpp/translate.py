@@ -26,6 +26,9 @@ def llama_body(request: pb.GenerateRequest, model: str) -> Body:
             body[theirs] = body.pop(ours)
     if "structured_outputs" in body:
         body["grammar"] = body.pop("structured_outputs")["grammar"]
+    if "prompt" in body and "response_format" in body:  # its text completions know schemas by another name
+        form = body.pop("response_format")
+        body["json_schema"] = form["json_schema"]["schema"] if form["type"] == "json_schema" else {"type": "object"}
     return body
 
 

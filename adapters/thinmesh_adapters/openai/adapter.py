@@ -126,7 +126,7 @@ class OpenAIAdapter(Adapter[Options]):
             raise MeshError(Reason.ENGINE_PROTOCOL, "The model's engine ranked a document that was not given.")
         best = sorted(answer.results, key=lambda one: (-one.relevance_score, one.index))
         return pb.RerankResponse(
-            results=[pb.RankedDocument(index=one.index, score=one.relevance_score) for one in best],
+            results=[pb.RankedDocument(index=one.index, score=one.relevance_score) for one in best[: request.top_n or None]],
             usage=usage_pb2.Usage(prompt_tokens=answer.usage.prompt_tokens),
         )
 

@@ -1,0 +1,119 @@
+"""What is put to the test: a channel, a model, and what the server says the model can do."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable
+from dataclasses import dataclass
+from typing import Any
+
+import grpc
+from thinmesh.adapter.v1 import adapter_service_pb2 as adapter_pb
+from thinmesh.adapter.v1 import adapter_service_pb2_grpc as adapter_grpc
+from thinmesh.inference.v1 import capability_pb2 as cap
+from thinmesh.inference.v1 import chat_pb2, sampling_pb2
+from thinmesh.inference.v1 import inference_service_pb2 as pb
+from thinmesh.inference.v1 import inference_service_pb2_grpc as inference_grpc
+from thinmesh.model.v1 import model_service_pb2 as model_pb
+from thinmesh.model.v1 import model_service_pb2_grpc as model_grpc
+
+from thinmesh_core.call import Metadata
+from thinmesh_core.capabilities import Capability
+
+CALL_SECONDS = 60.0
+"""What one call of a case may take: embedded engines are slow on small machines."""
+
+PROMPT = "Count: one two three four five six"
+
+
+class UnfitError(Exception):
+    """The server can't be tested; the message says why."""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """A server of the contract. `adapter` is set where it serves AdapterService too, `listed` where it knows models by name."""
+
+    stub: Any
+    model: str
+    capabilities: frozenset[Capability]
+    context_length: int | None
+    metadata: Metadata
+    adapter: Any | None
+    listed: bool
+
+    async def generate(self, request: pb.GenerateRequest, *, seconds: float = CALL_SECONDS) -> pb.GenerateResponse:
+        """A whole answer."""
+        answer: pb.GenerateResponse = await self.stub.Generate(request, metadata=self.metadata, timeout=seconds)
+        return answer
+
+    def stream(self, request: pb.GenerateRequest, *, seconds: float = CALL_SECONDS) -> Any:
+        """A streaming call."""
+        return self.stub.StreamGenerate(request, metadata=self.metadata, timeout=seconds)
+
+    async def status(self) -> adapter_pb.Status:
+        """What the adapter says of itself."""
+        assert self.adapter is not None
+        answer: adapter_pb.GetStatusResponse = await self.adapter.GetStatus(
+            adapter_pb.GetStatusRequest(), metadata=self.metadata, timeout=CALL_SECONDS
+        )
+        return answer.status
+
+    def request(
+        self, text: str = PROMPT, *, max_tokens: int = 12, stop: tuple[str, ...] = (), **fields: Any
+    ) -> pb.GenerateRequest:
+        """A greedy generation from text, or from a chat where the model has no completions."""
+        request = pb.GenerateRequest(model=self.model, **fields)
+        if cap.CAPABILITY_COMPLETION in self.capabilities:
+            request.text = text
+        else:
+            request.chat.messages.add(role=chat_pb2.ROLE_USER).content.add(text=text)
+        request.sampling.temperature = 0
+        request.sampling.seed = 1
+        request.stopping.MergeFrom(sampling_pb2.Stopping(max_tokens=max_tokens, stop=stop))
+        return request
+
+    def endless(self) -> pb.GenerateRequest:
+        """A generation that goes on for as long as the model's context allows."""
+        request = self.request(max_tokens=min((self.context_length or 4096) * 3 // 4, 1_000_000))
+        request.stopping.ignore_eos = True
+        return request
+
+
+async def refusal(call: Awaitable[object]) -> grpc.aio.AioRpcError:
+    """The error that a call ends in; a failed case where it does not."""
+    try:
+        await call
+    except grpc.aio.AioRpcError as error:
+        return error
+    raise AssertionError("it was answered")
+
+
+def expect(error: grpc.aio.AioRpcError, code: grpc.StatusCode) -> None:
+    """Fails the case where the error has another code."""
+    assert error.code() is code, f"{error.code().name} in place of {code.name}"
+
+
+async def connect(channel: grpc.aio.Channel, model: str | None, metadata: Metadata = ()) -> Target:
+    """Asks a server what it serves; the first model that is ready where none is named. UnfitError where it says nothing."""
+    stub = inference_grpc.InferenceServiceStub(channel)
+    try:
+        models = model_grpc.ModelServiceStub(channel)
+        listing = await models.ListModels(model_pb.ListModelsRequest(), metadata=metadata, timeout=CALL_SECONDS)
+        for one in listing.models:
+            if one.ready and model in {None, one.id, *one.aliases}:
+                length = one.context_length if one.HasField("context_length") else None
+                return Target(stub, one.id, frozenset(one.capabilities), length, metadata, None, listed=True)
+        raise UnfitError(f"the server has no model {model or ''} that is ready")
+    except grpc.aio.AioRpcError as error:
+        if error.code() is not grpc.StatusCode.UNIMPLEMENTED:
+            raise UnfitError(f"the server does not list its models: {error.code().name}: {error.details()}") from error
+    adapter = adapter_grpc.AdapterServiceStub(channel)
+    try:
+        answer = await adapter.GetStatus(adapter_pb.GetStatusRequest(), metadata=metadata, timeout=CALL_SECONDS)
+    except grpc.aio.AioRpcError as error:
+        raise UnfitError(f"the server does not say its status: {error.code().name}: {error.details()}") from error
+    for served in answer.status.models:
+        if model in {None, served.name}:
+            length = served.context_length if served.HasField("context_length") else None
+            return Target(stub, served.name, frozenset(served.capabilities), length, metadata, adapter, listed=False)
+    raise UnfitError(f"the adapter serves no model {model or ''}: {answer.status.message}")
