@@ -28,7 +28,7 @@ class CapitalsAdapter(Inference, Adapter):
         try:
             words, reason = await self._answer(request, context)
             for word in words:
-                await asyncio.sleep(0)
+                await asyncio.sleep(0.001)
                 yield pb.GenerateEvent(deltas=[pb.Delta(text=word)])
             usage = usage_pb2.Usage(prompt_tokens=len(request.text.split()), completion_tokens=len(words))
             yield pb.GenerateEvent(finishes=[pb.Finish(reason=reason)], usage=usage)

@@ -22,6 +22,9 @@ from thinmesh_core.capabilities import Capability
 CALL_SECONDS = 60.0
 """What one call of a case may take: embedded engines are slow on small machines."""
 
+UNKNOWN_CONTEXT = 40_000
+"""Tokens that an endless answer may have where the context's length is not known: more than any engine says in a moment."""
+
 PROMPT = "Count: one two three four five six"
 
 
@@ -74,7 +77,7 @@ class Target:
 
     def endless(self) -> pb.GenerateRequest:
         """A generation that goes on for as long as the model's context allows."""
-        request = self.request(max_tokens=min((self.context_length or 4096) * 3 // 4, 1_000_000))
+        request = self.request(max_tokens=min((self.context_length or UNKNOWN_CONTEXT) * 3 // 4, 1_000_000))
         request.stopping.ignore_eos = True
         return request
 
