@@ -35,6 +35,7 @@ async def serve_http(app: Asgi, address: Address, *, insecure: bool, grace: floa
         log_config=None,
         access_log=False,
         server_header=False,
+        proxy_headers=False,  # nobody tells us who the caller is but the caller's key
         backlog=BACKLOG,
         timeout_graceful_shutdown=max(1, round(grace)),
     )

@@ -10,15 +10,18 @@ from thinmesh_core.errors import MeshError, Reason
 class StreamRules:
     """One stream of `choices` choices: pieces, then exactly one finish for each; the usage last, and nothing after it."""
 
-    __slots__ = ("_choices", "_ended", "_open")
+    __slots__ = ("_choices", "_ended", "_open", "fresh")
 
     def __init__(self, choices: int) -> None:
         self._choices = choices
         self._open = set(range(choices))
         self._ended = False
+        self.fresh = True
+        """Whether no event has been checked yet."""
 
     def check(self, event: pb.GenerateEvent) -> None:
         """ENGINE_PROTOCOL for the first event that breaks a rule."""
+        self.fresh = False
         if self._ended:
             raise _broken("went on after its usage")
         for delta in event.deltas:

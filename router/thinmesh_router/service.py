@@ -19,6 +19,7 @@ from thinmesh_core.rules import StreamRules
 from thinmesh_core.status import from_rpc_error
 from thinmesh_router.admission import Admission, Place
 from thinmesh_router.config import RouterConfig
+from thinmesh_router.watchdog import Watchdog
 
 Context = grpc.aio.ServicerContext[Any, Any]
 A = TypeVar("A")
@@ -81,19 +82,25 @@ class InferenceService(inference_grpc.InferenceServiceServicer):
         Only the wait for the backend is timed: a slow reader is nobody's fault.
         """
         rules = StreamRules(choices(request))
-        patience = self.config.watchdog.first_event_seconds
-        while True:
-            try:
-                async with asyncio.timeout(patience):
-                    event = await stream.read()
-            except TimeoutError:
+        watchdog = Watchdog(stream, self.config.watchdog.first_event_seconds)
+        try:
+            while True:
+                watchdog.waits()
+                event = await stream.read()
+                watchdog.heard()
+                if event is grpc.aio.EOF:
+                    rules.end()
+                    return
+                if rules.fresh:
+                    watchdog.expect(self.config.watchdog.idle_seconds)
+                rules.check(event)
+                yield event
+        except (grpc.aio.AioRpcError, asyncio.CancelledError):
+            if watchdog.expired:
                 raise MeshError(Reason.ENGINE_UNAVAILABLE, "The model's engine fell silent.") from None
-            if event is grpc.aio.EOF:
-                rules.end()
-                return
-            rules.check(event)
-            yield event
-            patience = self.config.watchdog.idle_seconds
+            raise
+        finally:
+            watchdog.close()
 
     def _timeout(self, context: Context) -> float:
         remaining: float | None = context.time_remaining()

@@ -25,7 +25,7 @@ PURE = [
     "core/thinmesh_core/rules.py",
     *("gateway/thinmesh_gateway/openai/requests.py", "gateway/thinmesh_gateway/openai/translate.py"),
     *("gateway/thinmesh_gateway/openai/responses.py", "gateway/thinmesh_gateway/openai/bodies.py"),
-    "gateway/thinmesh_gateway/openai/errors.py",
+    *("gateway/thinmesh_gateway/openai/errors.py", "gateway/thinmesh_gateway/openai/frames.py"),
     *("router/thinmesh_router/routes.py", "router/thinmesh_router/limits.py", "router/thinmesh_router/balancer.py"),
     *("adapters/thinmesh_adapters/openai/translate.py", "adapters/thinmesh_adapters/openai/answer.py"),
     "adapters/thinmesh_adapters/llamacpp/translate.py",

@@ -21,6 +21,7 @@ from thinmesh.model.v1 import model_service_pb2 as model_pb
 
 from thinmesh_core.errors import MeshError, Reason
 from thinmesh_gateway.openai import errors, responses
+from thinmesh_gateway.openai.frames import ChatFrames, TextFrames
 
 HEAD = responses.Head("id-1", 7, "m")
 USAGE = usage_pb2.Usage(prompt_tokens=3, completion_tokens=4, cached_prompt_tokens=2, reasoning_tokens=1)
@@ -40,6 +41,13 @@ ANSWER = pb.GenerateResponse(
 
 def plain(body: msgspec.Struct) -> Any:
     return json.loads(msgspec.json.encode(body))
+
+
+def framed(frames: bytes) -> list[Any]:
+    """The bodies of the events."""
+    parts = frames.decode().split("\n\n")
+    assert parts.pop() == ""
+    return [json.loads(part.removeprefix("data: ")) for part in parts]
 
 
 def test_a_whole_chat_answer_is_the_sdks() -> None:
@@ -70,7 +78,7 @@ def test_chunks_are_the_sdks_and_spell_a_tool_call() -> None:
         ],
         finishes=[pb.Finish(reason=pb.FINISH_REASON_TOOL_CALLS)],
     )
-    chunks = [plain(chunk) for chunk in responses.chat_chunks(HEAD, event, with_usage=False)]
+    chunks = framed(ChatFrames(HEAD, 1, with_usage=False).event(event))[1:]
     parsed = [ChatCompletionChunk.model_validate(chunk, strict=True) for chunk in chunks]
     calls = [call for chunk in parsed for call in chunk.choices[0].delta.tool_calls or ()]
     assert [call.id for call in calls] == ["c", None, None]
@@ -86,16 +94,23 @@ PIECES = st.lists(st.tuples(st.integers(0, 2), st.text(max_size=8)), max_size=12
 def test_a_streams_chunks_spell_the_whole_answer(pieces: list[tuple[int, str]], with_usage: bool) -> None:
     event = pb.GenerateEvent(deltas=[pb.Delta(index=index, text=text) for index, text in pieces])
     said: dict[str, dict[int, str]] = {"chat": {}, "text": {}}
-    for chunk in responses.chat_chunks(HEAD, event, with_usage=with_usage):
-        body = plain(chunk)
+    for body in framed(ChatFrames(HEAD, 3, with_usage=with_usage).event(event))[1:]:
         assert ("usage" in body) == with_usage
         choice = body["choices"][0]
         said["chat"][choice["index"]] = said["chat"].get(choice["index"], "") + choice["delta"].get("content", "")
-    for piece in responses.text_chunks(HEAD, event, {}, with_usage=with_usage):
-        choice = plain(piece)["choices"][0]
+    for body in framed(TextFrames(HEAD, with_usage=with_usage).event(event)):
+        choice = body["choices"][0]
         said["text"][choice["index"]] = said["text"].get(choice["index"], "") + choice["text"]
     expected = {index: "".join(text for at, text in pieces if at == index) for index, _ in pieces}
     assert said == {"chat": expected, "text": expected}
+
+
+@given(st.text(min_size=1), st.text(max_size=20))
+def test_a_frame_made_of_a_template_is_the_one_that_is_encoded(text: str, model: str) -> None:
+    head = responses.Head("id", 7, model)
+    for frames in (ChatFrames(head, 1, with_usage=True), TextFrames(head, with_usage=True)):
+        delta = pb.Delta(index=2, text=text)
+        assert framed(frames.event(pb.GenerateEvent(deltas=[delta])))[-1] == plain(frames.piece(delta))
 
 
 def test_text_answers_number_their_choices_through_and_add_up() -> None:
@@ -115,8 +130,11 @@ def test_text_answers_number_their_choices_through_and_add_up() -> None:
 
 def test_text_offsets_go_on_over_chunks() -> None:
     event = pb.GenerateEvent(deltas=[pb.Delta(text="a", logprobs=[LOGPROB]), pb.Delta(text="a", logprobs=[LOGPROB])])
-    chunks = [plain(chunk) for chunk in responses.text_chunks(HEAD, event, {}, with_usage=False)]
-    assert [chunk["choices"][0]["logprobs"]["text_offset"] for chunk in chunks] == [[0], [1]]
+    plain_one = pb.GenerateEvent(deltas=[pb.Delta(text="four")])
+    frames = TextFrames(HEAD, with_usage=False)
+    chunks = framed(frames.event(event) + frames.event(plain_one) + frames.event(event))
+    offsets = [(chunk["choices"][0]["logprobs"] or {}).get("text_offset") for chunk in chunks]
+    assert offsets == [[0], [1], None, [6], [7]]
 
 
 @given(st.lists(st.floats(width=32, allow_nan=False, allow_infinity=False), min_size=1, max_size=16))

@@ -152,12 +152,10 @@ class Answer:
     def _choice(self, choice: ChunkChoice, event: pb.GenerateEvent) -> None:
         if choice.index < 0:
             raise _broken("answered a choice that can't be")
-        delta = _delta(choice)
-        if choice.index in self._finished and (delta is not None or choice.finish_reason is not None):
+        said = _add(choice, event)
+        if choice.index in self._finished and (said or choice.finish_reason is not None):
             raise _broken("went on after a finish")
-        if delta is not None:
-            self._pieces += 1
-            event.deltas.append(delta)
+        self._pieces += said
         if choice.finish_reason is not None:
             self._finished.add(choice.index)
             reason = _REASONS.get(choice.finish_reason)
@@ -166,14 +164,19 @@ class Answer:
             event.finishes.append(pb.Finish(index=choice.index, reason=reason))
 
 
-def _delta(choice: ChunkChoice) -> pb.Delta | None:
-    """What the choice adds; None where that is nothing (role announcements, finish chunks)."""
-    said = choice.delta or ChatDelta(content=choice.text)
-    reasoning = said.reasoning_content or said.reasoning
-    if not (said.content or reasoning or said.tool_calls or choice.logprobs):
-        return None
-    delta = pb.Delta(index=choice.index, text=said.content or "", reasoning=reasoning or "")
-    for piece in said.tool_calls or ():
+def _add(choice: ChunkChoice, event: pb.GenerateEvent) -> bool:
+    """Adds what the choice says; false where that is nothing (role announcements, finish chunks)."""
+    said = choice.delta
+    if said is None:
+        text, reasoning, calls = choice.text, None, None
+    else:
+        text, reasoning, calls = said.content, said.reasoning_content or said.reasoning, said.tool_calls
+    if not (text or reasoning or calls or choice.logprobs):
+        return False
+    delta = event.deltas.add(index=choice.index, text=text or "")
+    if reasoning:
+        delta.reasoning = reasoning
+    for piece in calls or ():
         delta.tool_calls.append(
             pb.ToolCallDelta(
                 index=piece.index, id=piece.id, name=piece.function.name, arguments_json=piece.function.arguments or ""
@@ -181,7 +184,7 @@ def _delta(choice: ChunkChoice) -> pb.Delta | None:
         )
     if choice.logprobs is not None:
         delta.logprobs.extend(_logprobs(choice.logprobs))
-    return delta
+    return True
 
 
 def _logprobs(logprobs: Logprobs) -> list[sampling_pb2.TokenLogprob]:

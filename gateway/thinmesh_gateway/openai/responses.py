@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import sys
 from array import array
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 
 from msgspec import UNSET, Struct
 from thinmesh.inference.v1 import inference_service_pb2 as pb
@@ -66,14 +66,16 @@ def chat_opening(head: Head, choices: int, *, with_usage: bool) -> ChatCompletio
     return _chat_chunk(head, opened, with_usage=with_usage)
 
 
-def chat_chunks(head: Head, event: pb.GenerateEvent, *, with_usage: bool) -> Iterator[ChatCompletion]:
-    """A chunk for each delta and finish of an event."""
-    for delta in event.deltas:
-        choice = ChatChoice(delta.index, None, delta=_chat_delta(delta), logprobs=_chat_logprobs(delta.logprobs))
-        yield _chat_chunk(head, [choice], with_usage=with_usage)
-    for finish in event.finishes:
-        ended = ChatChoice(finish.index, FINISH_REASONS[finish.reason], delta=Message())
-        yield _chat_chunk(head, [ended], with_usage=with_usage)
+def chat_piece(head: Head, delta: pb.Delta, *, with_usage: bool) -> ChatCompletion:
+    """The chunk of a piece."""
+    choice = ChatChoice(delta.index, None, delta=_chat_delta(delta), logprobs=_chat_logprobs(delta.logprobs))
+    return _chat_chunk(head, [choice], with_usage=with_usage)
+
+
+def chat_end(head: Head, finish: pb.Finish, *, with_usage: bool) -> ChatCompletion:
+    """The chunk of a choice's end."""
+    ended = ChatChoice(finish.index, FINISH_REASONS[finish.reason], delta=Message())
+    return _chat_chunk(head, [ended], with_usage=with_usage)
 
 
 def text(head: Head, answers: Iterable[pb.GenerateResponse]) -> TextCompletion:
@@ -89,16 +91,15 @@ def text(head: Head, answers: Iterable[pb.GenerateResponse]) -> TextCompletion:
     return TextCompletion(head.id, head.created, head.model, choices, usage(total))
 
 
-def text_chunks(head: Head, event: pb.GenerateEvent, offsets: dict[int, int], *, with_usage: bool) -> Iterator[TextCompletion]:
-    """A chunk for each delta and finish of an event; `offsets` counts each choice's characters so far, and is moved on."""
-    for delta in event.deltas:
-        logprobs = _text_logprobs(delta.logprobs, offsets.get(delta.index, 0))
-        offsets[delta.index] = offsets.get(delta.index, 0) + len(delta.text)
-        choice = TextChoice(delta.index, delta.text, None, logprobs)
-        yield _text_chunk(head, [choice], with_usage=with_usage)
-    for finish in event.finishes:
-        ended = TextChoice(finish.index, "", FINISH_REASONS[finish.reason])
-        yield _text_chunk(head, [ended], with_usage=with_usage)
+def text_piece(head: Head, delta: pb.Delta, offset: int, *, with_usage: bool) -> TextCompletion:
+    """The chunk of a piece; `offset` counts the choice's characters before it."""
+    choice = TextChoice(delta.index, delta.text, None, _text_logprobs(delta.logprobs, offset))
+    return _text_chunk(head, [choice], with_usage=with_usage)
+
+
+def text_end(head: Head, finish: pb.Finish, *, with_usage: bool) -> TextCompletion:
+    """The chunk of a choice's end."""
+    return _text_chunk(head, [TextChoice(finish.index, "", FINISH_REASONS[finish.reason])], with_usage=with_usage)
 
 
 def chat_usage(head: Head, used: usage_pb2.Usage) -> ChatCompletion:

@@ -26,6 +26,7 @@ from thinmesh_gateway.auth import Authenticator
 from thinmesh_gateway.inference import Inference
 from thinmesh_gateway.openai import errors, requests, responses, sse, translate
 from thinmesh_gateway.openai.attendance import Attendance
+from thinmesh_gateway.openai.frames import ChatFrames, Frames, TextFrames
 from thinmesh_gateway.openai.openapi import describe
 from thinmesh_gateway.openai.operations import OPERATIONS
 
@@ -49,8 +50,8 @@ class Routes:
         head = responses.Head(f"chatcmpl-{call.request_id}", int(time.time()), body.model)
         if body.stream:
             with_usage = bool(body.stream_options and body.stream_options.include_usage)
-            pieces = self._chat_pieces(generate, call, head, with_usage=with_usage)
-            return await sse.EventStream(pieces, _headers(call)).opened(request.receive)
+            frames = ChatFrames(head, choices(generate), with_usage=with_usage)
+            return await sse.EventStream(self._pieces(frames, generate, call), _headers(call)).opened(request.receive)
         async with Attendance(request.receive):
             return _json(responses.chat(head, await self._inference.generate(generate, call)), call)
 
@@ -63,8 +64,8 @@ class Routes:
             if len(prompts) > 1:
                 raise invalid("prompt", "Several prompts can't be streamed in one answer; send one each.")
             with_usage = bool(body.stream_options and body.stream_options.include_usage)
-            pieces = self._text_pieces(prompts[0], call, head, with_usage=with_usage)
-            return await sse.EventStream(pieces, _headers(call)).opened(request.receive)
+            frames = TextFrames(head, with_usage=with_usage)
+            return await sse.EventStream(self._pieces(frames, prompts[0], call), _headers(call)).opened(request.receive)
         async with Attendance(request.receive):
             return _json(responses.text(head, await self._each(prompts, call)), call)
 
@@ -107,28 +108,10 @@ class Routes:
             raise failed.exceptions[0] from None
         return [one.result() for one in running]
 
-    async def _chat_pieces(
-        self, generate: pb.GenerateRequest, call: Call, head: responses.Head, *, with_usage: bool
-    ) -> AsyncGenerator[bytes, None]:
-        opening = sse.frames([responses.chat_opening(head, choices(generate), with_usage=with_usage)])
+    async def _pieces(self, frames: Frames, generate: pb.GenerateRequest, call: Call) -> AsyncGenerator[bytes, None]:
         async with aclosing(self._inference.stream(generate, call)) as events:
             async for event in events:
-                piece = opening + sse.frames(responses.chat_chunks(head, event, with_usage=with_usage))
-                opening = b""
-                if with_usage and event.HasField("usage"):
-                    piece += sse.frames([responses.chat_usage(head, event.usage)])
-                if piece:
-                    yield piece
-
-    async def _text_pieces(
-        self, generate: pb.GenerateRequest, call: Call, head: responses.Head, *, with_usage: bool
-    ) -> AsyncGenerator[bytes, None]:
-        offsets: dict[int, int] = {}
-        async with aclosing(self._inference.stream(generate, call)) as events:
-            async for event in events:
-                piece = sse.frames(responses.text_chunks(head, event, offsets, with_usage=with_usage))
-                if with_usage and event.HasField("usage"):
-                    piece += sse.frames([responses.text_usage(head, event.usage)])
+                piece = frames.event(event)
                 if piece:
                     yield piece
 

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator, Iterable
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
 
-import msgspec
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
@@ -14,13 +13,6 @@ from thinmesh_gateway.openai import errors
 from thinmesh_gateway.openai.attendance import Attendance
 
 DONE = b"data: [DONE]\n\n"
-
-_encoder = msgspec.json.Encoder()
-
-
-def frames(bodies: Iterable[msgspec.Struct]) -> bytes:
-    """The bodies as events, joined: what shares a write is nearly free."""
-    return b"".join(b"data: " + _encoder.encode(body) + b"\n\n" for body in bodies)
 
 
 class EventStream(Response):
