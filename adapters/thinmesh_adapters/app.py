@@ -16,12 +16,11 @@ from thinmesh.inference.v1 import inference_service_pb2_grpc as inference_grpc
 
 from thinmesh_adapters.config import AdapterConfig
 from thinmesh_adapters.contract import Adapter, EngineStatus, Model, Place
-from thinmesh_adapters.fold import fold
 from thinmesh_adapters.registry import create
 from thinmesh_core import capabilities
 from thinmesh_core.app import App
 from thinmesh_core.call import Call, from_metadata
-from thinmesh_core.capabilities import Request, choices
+from thinmesh_core.capabilities import Request
 from thinmesh_core.errors import MeshError, Reason
 
 log = logging.getLogger(__name__)
@@ -80,11 +79,8 @@ class AdapterApp(App, inference_grpc.InferenceServiceServicer, adapter_grpc.Adap
     # InferenceService
 
     async def Generate(self, request: pb.GenerateRequest, context: Context) -> pb.GenerateResponse:
-        """The folded stream."""
-        call = from_metadata(context.invocation_metadata())
-        with self._admitted(request, call):
-            async with aclosing(self._adapter.generate(request, call)) as events:
-                return await fold(events, choices(request))
+        """The adapter's whole answer."""
+        return await self._unary(self._adapter.answer, request, context)
 
     async def StreamGenerate(self, request: pb.GenerateRequest, context: Context) -> AsyncGenerator[pb.GenerateEvent, None]:
         """The adapter's events."""

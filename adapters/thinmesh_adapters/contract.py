@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import ClassVar, Generic, Self, TypeVar
 
 from thinmesh.inference.v1 import inference_service_pb2 as pb
 
+from thinmesh_adapters.fold import fold
 from thinmesh_core.call import Call
-from thinmesh_core.capabilities import Capability
+from thinmesh_core.capabilities import Capability, choices
 from thinmesh_core.config import Section
 
 
@@ -75,6 +77,11 @@ class Adapter(ABC, Generic[O]):
     def generate(self, request: pb.GenerateRequest, call: Call) -> AsyncGenerator[pb.GenerateEvent, None]:
         """Deltas, then exactly one finish per choice, usage on the last event."""
         raise NotImplementedError(f"{type(self).__name__} declares no generation")
+
+    async def answer(self, request: pb.GenerateRequest, call: Call) -> pb.GenerateResponse:
+        """A whole generation: the stream, folded. Worth its own way only where the engine stops when a whole answer is left."""
+        async with aclosing(self.generate(request, call)) as events:
+            return await fold(events, choices(request))
 
     async def embed(self, request: pb.EmbedRequest, call: Call) -> pb.EmbedResponse:
         """One vector per input, in order."""

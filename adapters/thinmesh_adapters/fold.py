@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass, field
 
-from thinmesh.inference.v1 import chat_pb2, sampling_pb2
+from thinmesh.inference.v1 import chat_pb2, sampling_pb2, usage_pb2
 from thinmesh.inference.v1 import inference_service_pb2 as pb
 
 from thinmesh_core.rules import StreamRules
@@ -27,21 +27,36 @@ class _Choice:
     reason: pb.FinishReason.ValueType = pb.FINISH_REASON_UNSPECIFIED
 
 
-async def fold(events: AsyncIterator[pb.GenerateEvent], choices: int) -> pb.GenerateResponse:
-    """The answer of so many choices that the events spell; ENGINE_PROTOCOL where they break the stream's rules."""
-    rules = StreamRules(choices)
-    whole = [_Choice() for _ in range(choices)]
-    usage = None
-    async for event in events:
-        rules.check(event)
+class Folding:
+    """The answer of so many choices as events spell it; ENGINE_PROTOCOL where they break the stream's rules."""
+
+    def __init__(self, choices: int) -> None:
+        self._rules = StreamRules(choices)
+        self._choices = [_Choice() for _ in range(choices)]
+        self._usage: usage_pb2.Usage | None = None
+
+    def add(self, event: pb.GenerateEvent) -> None:
+        """Takes one event."""
+        self._rules.check(event)
         for delta in event.deltas:
-            _add(whole[delta.index], delta)
+            _add(self._choices[delta.index], delta)
         for finish in event.finishes:
-            whole[finish.index].reason = finish.reason
+            self._choices[finish.index].reason = finish.reason
         if event.HasField("usage"):
-            usage = event.usage
-    rules.end()
-    return pb.GenerateResponse(choices=[_choice(index, one) for index, one in enumerate(whole)], usage=usage)
+            self._usage = event.usage
+
+    def whole(self) -> pb.GenerateResponse:
+        """The answer, once all events are in."""
+        self._rules.end()
+        return pb.GenerateResponse(choices=[_choice(index, one) for index, one in enumerate(self._choices)], usage=self._usage)
+
+
+async def fold(events: AsyncIterator[pb.GenerateEvent], choices: int) -> pb.GenerateResponse:
+    """The answer that a stream spells."""
+    folding = Folding(choices)
+    async for event in events:
+        folding.add(event)
+    return folding.whole()
 
 
 def _add(choice: _Choice, delta: pb.Delta) -> None:

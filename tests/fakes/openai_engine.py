@@ -63,6 +63,8 @@ class FakeEngine:
         refused = self._refused()
         if refused is not None:
             return refused
+        if not body.get("stream") and self.raw is None:
+            return await self._whole(request, body)
         response = web.StreamResponse(headers={"content-type": "text/event-stream"})
         await response.prepare(request)
         try:
@@ -105,6 +107,30 @@ class FakeEngine:
         usage = {"prompt_tokens": 5, "completion_tokens": said * choices, "total_tokens": 5 + said * choices}
         await self._send(response, {"choices": [], "usage": usage})
         await response.write(b"data: [DONE]\n\n")
+
+    async def _whole(self, request: web.Request, body: dict[str, Any]) -> web.StreamResponse:
+        try:
+            said = 0
+            while said < len(self.tokens) or self.endless:
+                if said == self.hang_after:
+                    await asyncio.Event().wait()
+                if said == self.die_after and request.transport is not None:
+                    request.transport.abort()
+                await asyncio.sleep(self.delay)
+                said += 1
+                self.generated += 1
+                self.began.set()
+        except asyncio.CancelledError:
+            self.left.set()
+            raise
+        most = body.get("max_tokens") or len(self.tokens)
+        count = most if body.get("ignore_eos") else min(most, len(self.tokens))
+        text = "".join(self.tokens[number % len(self.tokens)] for number in range(count))
+        finish = "length" if body.get("ignore_eos") or count < len(self.tokens) else "stop"
+        said_as: dict[str, Any] = {"message": {"content": text}} if "messages" in body else {"text": text}
+        choices = [{"index": index, "finish_reason": finish} | said_as for index in range(body.get("n", 1))]
+        usage = {"prompt_tokens": 5, "completion_tokens": count * len(choices)}
+        return web.json_response({"choices": choices, "usage": usage})
 
     async def _send(self, response: web.StreamResponse, chunk: dict[str, Any]) -> None:
         await response.write(b"data: " + json.dumps(chunk, ensure_ascii=False).encode() + b"\n\n")

@@ -78,7 +78,13 @@ class LlamaCppAdapter(Adapter[Options]):
             slots=options.slots,
             threads=options.threads,
         )
-        self._client = EngineClient(_BASE, key=self._server.key, idle_seconds=options.idle_seconds, socket=self._server.socket)
+        self._client = EngineClient(
+            _BASE,
+            key=self._server.key,
+            idle_seconds=options.idle_seconds,
+            answer_seconds=options.idle_seconds,
+            socket=self._server.socket,
+        )
         self._loading: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> Self:

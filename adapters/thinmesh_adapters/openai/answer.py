@@ -66,10 +66,11 @@ class ChatDelta(msgspec.Struct):
 
 
 class ChunkChoice(msgspec.Struct):
-    """One choice in a chunk: `delta` in chat, `text` in completions."""
+    """One choice: `delta` or `message` in chat, `text` in completions."""
 
     index: int = 0
     delta: ChatDelta | None = None
+    message: ChatDelta | None = None
     text: str | None = None
     logprobs: Logprobs | None = None
     finish_reason: str | None = None
@@ -97,7 +98,7 @@ class EngineUsage(msgspec.Struct):
 
 
 class Chunk(msgspec.Struct):
-    """One `data:` line of a stream."""
+    """One `data:` line of a stream, or a whole answer: that has `message` where a chunk has `delta`."""
 
     choices: list[ChunkChoice] = []
     usage: EngineUsage | None = None
@@ -166,7 +167,7 @@ class Answer:
 
 def _add(choice: ChunkChoice, event: pb.GenerateEvent) -> bool:
     """Adds what the choice says; false where that is nothing (role announcements, finish chunks)."""
-    said = choice.delta
+    said = choice.delta or choice.message
     if said is None:
         text, reasoning, calls = choice.text, None, None
     else:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import asynccontextmanager
+from functools import partial
 from pathlib import Path
 from typing import Self, TypeVar
 
@@ -43,12 +44,18 @@ class _Error(msgspec.Struct):
 
 
 class EngineClient:
-    """A session with one engine. `idle_seconds` bounds every wait for its next byte; `socket` replaces the URL's host."""
+    """A session with one engine; `socket` replaces the URL's host.
 
-    def __init__(self, base_url: str, *, key: str | None, idle_seconds: float, socket: Path | None = None) -> None:
+    `idle_seconds` bounds the wait for a stream's next byte, `answer_seconds` that for a whole answer's.
+    """
+
+    def __init__(
+        self, base_url: str, *, key: str | None, idle_seconds: float, answer_seconds: float, socket: Path | None = None
+    ) -> None:
         self._base = base_url.rstrip("/")
         self._headers = {"content-type": "application/json"} | ({"authorization": f"Bearer {key}"} if key else {})
         self._timeout = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_SECONDS, sock_read=idle_seconds)
+        self._patient = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_SECONDS, sock_read=answer_seconds)
         self._socket = socket
         self._session: aiohttp.ClientSession | None = None
 
@@ -71,12 +78,12 @@ class EngineClient:
 
     async def get(self, path: str, kind: type[T]) -> T:
         """The answer to a GET, typed."""
-        async with self._answered("GET", path, None, None) as response:
+        async with self._answered("GET", path, None, None, self._timeout) as response:
             return await _whole(response, kind)
 
     async def post(self, path: str, body: Body, kind: type[T], *, request_id: str) -> T:
         """The answer to a POST, typed."""
-        async with self._answered("POST", path, body, request_id) as response:
+        async with self._answered("POST", path, body, request_id, self._patient) as response:
             return await _whole(response, kind)
 
     async def stream(self, path: str, body: Body, *, request_id: str) -> AsyncGenerator[list[bytes], None]:
@@ -84,7 +91,7 @@ class EngineClient:
 
         Leaving it closes the connection, which is how an engine learns that nobody listens any more.
         """
-        async with self._answered("POST", path, body, request_id) as response:
+        async with self._answered("POST", path, body, request_id, self._timeout) as response:
             rest = b""
             while True:
                 read = await response.content.readany()
@@ -105,12 +112,12 @@ class EngineClient:
 
     @asynccontextmanager
     async def _answered(
-        self, method: str, path: str, body: Body | None, request_id: str | None
+        self, method: str, path: str, body: Body | None, request_id: str | None, patience: aiohttp.ClientTimeout
     ) -> AsyncIterator[aiohttp.ClientResponse]:
         data = None if body is None else msgspec.json.encode(body)
         headers = None if request_id is None else {"x-request-id": request_id}
         try:
-            async with await self._send(method, path, data, headers) as response:
+            async with await self._send(method, path, data, headers, patience) as response:
                 if response.status != 200:
                     raise _refusal(response.status, await response.content.read(MAX_LINE_BYTES))
                 yield response
@@ -119,16 +126,25 @@ class EngineClient:
         except aiohttp.ClientError as error:
             raise MeshError(Reason.ENGINE_UNAVAILABLE, _UNREACHABLE) from error
 
-    async def _send(self, method: str, path: str, data: bytes | None, headers: dict[str, str] | None) -> aiohttp.ClientResponse:
+    async def _send(
+        self, method: str, path: str, data: bytes | None, headers: dict[str, str] | None, patience: aiohttp.ClientTimeout
+    ) -> aiohttp.ClientResponse:
         """Sends, on a second connection where the engine closed an idle one in the moment it was taken."""
         assert self._session is not None, "the client is used before it is entered"
-        url = self._base + path
+        send = partial(
+            self._session.request,
+            *(method, self._base + path),
+            data=data,
+            headers=headers,
+            timeout=patience,
+            allow_redirects=False,
+        )
         try:
-            return await self._session.request(method, url, data=data, headers=headers, allow_redirects=False)
+            return await send()
         except aiohttp.ClientConnectorError:
             raise
         except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError):
-            return await self._session.request(method, url, data=data, headers=headers, allow_redirects=False)
+            return await send()
 
 
 async def _whole(response: aiohttp.ClientResponse, kind: type[T]) -> T:

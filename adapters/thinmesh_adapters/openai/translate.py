@@ -37,9 +37,11 @@ _SAMPLING = (
 _STOPPING = ("max_tokens", "min_tokens", "ignore_eos")
 
 
-def generate_body(request: pb.GenerateRequest, model: str) -> Body:
-    """The body of a streaming chat or text completion; unset knobs are left out, so that the engine's defaults hold."""
-    body: Body = {"model": model, "stream": True, "stream_options": {"include_usage": True}}
+def generate_body(request: pb.GenerateRequest, model: str, *, stream: bool = True) -> Body:
+    """The body of a chat or text completion; unset knobs are left out, so that the engine's defaults hold."""
+    body: Body = {"model": model}
+    if stream:
+        body |= {"stream": True, "stream_options": {"include_usage": True}}
     if request.HasField("chat"):
         body |= chat_body(request.chat)
     else:

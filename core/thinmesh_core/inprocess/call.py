@@ -126,7 +126,7 @@ class InProcessCall(grpc.aio.Call):
         """Awaits a step of the handler; whatever way it ends badly, the call is settled once and the caller sees it."""
         if self._status is not None:
             raise self._error()
-        task = asyncio.current_task()
+        task = asyncio.current_task(self._loop)
         assert task is not None
         if self._runner is not None:
             raise UsageError("the call is awaited by another task")
@@ -228,11 +228,14 @@ class InProcessStreamCall(InProcessCall, UnaryStreamCall[Any, Any]):
 
     def __aiter__(self) -> AsyncIterator[Any]:
         """The messages."""
-        return self._iterate()
+        return self
 
-    async def _iterate(self) -> AsyncIterator[Message]:
-        while (message := await self.read()) is not EOF:
-            yield message
+    async def __anext__(self) -> Any:
+        """The next message."""
+        message = await self.read()
+        if message is EOF:
+            raise StopAsyncIteration
+        return message
 
     async def read(self) -> Any:
         """The next message, or EOF after the last."""

@@ -9,11 +9,11 @@ from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
 
 import msgspec
-from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
-from starlette.routing import Route
+from starlette.routing import Route, Router
+from starlette.types import Receive, Scope, Send
 from thinmesh.inference.v1 import inference_service_pb2 as pb
 from thinmesh.model.v1 import model_service_pb2 as model_pb
 
@@ -116,45 +116,66 @@ class Routes:
                     yield piece
 
 
+class _Guarded:
+    """A route as ASGI: the key first, then the endpoint, and every failure as OpenAI's error.
+
+    An ASGI callable and no function, because Starlette wraps functions: each wrapper costs on every token.
+    """
+
+    def __init__(self, authenticator: Authenticator, endpoint: Endpoint) -> None:
+        self._authenticator = authenticator
+        self._endpoint = endpoint
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Answers one request."""
+        response = await self._answer(Request(scope, receive, send))
+        await response(scope, receive, send)
+
+    async def _answer(self, request: Request) -> Response:
+        call: Call | None = None
+        sent = request.headers
+        try:
+            known, trace = sent.get(REQUEST_ID), sent.get(TRACEPARENT)
+            call = self._authenticator.call(sent.get(AUTHORIZATION), request=known, trace=trace)
+            return await self._endpoint(request, call)
+        except MeshError as error:
+            return _error(error, request, call)
+        except Exception:
+            log.exception("%s failed", request.url.path)
+            return _error(internal(), request, call)
+
+
 def rest(authenticator: Authenticator, inference: Inference) -> Asgi:
     """The REST application."""
     routes = Routes(inference)
-
-    def guarded(endpoint: Endpoint) -> Callable[[Request], Awaitable[Response]]:
-        async def answer(request: Request) -> Response:
-            call: Call | None = None
-            try:
-                sent = request.headers
-                call = authenticator.call(sent.get(AUTHORIZATION), request=sent.get(REQUEST_ID), trace=sent.get(TRACEPARENT))
-                return await endpoint(request, call)
-            except MeshError as error:
-                return _error(error, request, call)
-            except Exception:
-                log.exception("%s failed", request.url.path)
-                return _error(internal(), request, call)
-
-        return answer
-
-    application = Starlette(
-        routes=[
-            Route(one.path.replace("{id}", "{id:path}"), guarded(getattr(routes, one.name)), methods=[one.method])
+    router = Router(
+        [
+            Route(
+                one.path.replace("{id}", "{id:path}"),
+                _Guarded(authenticator, getattr(routes, one.name)),
+                methods=[one.method],
+            )
             for one in OPERATIONS
         ],
-        exception_handlers={404: _no_route, 405: _no_method},
+        redirect_slashes=False,
     )
-    application.router.redirect_slashes = False
+
+    async def application(scope: Scope, receive: Receive, send: Send) -> None:
+        scope["app"] = router  # where there is an application the router raises what it would else answer in plain text
+        try:
+            await router(scope, receive, send)
+        except HTTPException as error:
+            await _unrouted(Request(scope), error)(scope, receive, send)
+
     return application
 
 
-async def _no_route(request: Request, error: Exception) -> Response:
-    return _error(MeshError(Reason.NOT_FOUND, f"There is no route {request.url.path}."), request, None)
-
-
-async def _no_method(request: Request, error: Exception) -> Response:
-    allowed = error.headers if isinstance(error, HTTPException) else None
+def _unrouted(request: Request, error: HTTPException) -> Response:
+    if error.status_code != 405:
+        return _error(MeshError(Reason.NOT_FOUND, f"There is no route {request.url.path}."), request, None)
     wrong = MeshError(Reason.METHOD_NOT_ALLOWED, f"{request.url.path} does not answer {request.method}.")
     response = _error(wrong, request, None)
-    response.headers.update(allowed or {})
+    response.headers.update(error.headers or {})
     return response
 
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator
+import logging
+from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
 from starlette.responses import Response
@@ -11,6 +12,8 @@ from starlette.types import Receive, Scope, Send
 from thinmesh_core.errors import MeshError, internal
 from thinmesh_gateway.openai import errors
 from thinmesh_gateway.openai.attendance import Attendance
+
+log = logging.getLogger(__name__)
 
 DONE = b"data: [DONE]\n\n"
 
@@ -45,22 +48,20 @@ class EventStream(Response):
         try:
             async with Attendance(receive), aclosing(self._pieces):
                 await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
-                async for piece in self._told():
-                    await send({"type": "http.response.body", "body": piece, "more_body": True})
-                await send({"type": "http.response.body", "body": b"", "more_body": False})
+                await send({"type": "http.response.body", "body": self._first, "more_body": True})
+                last = await self._rest(send)
+                await send({"type": "http.response.body", "body": last, "more_body": False})
         except MeshError:
             return  # the client went away: nobody is left to tell
 
-    async def _told(self) -> AsyncIterator[bytes]:
-        """The pieces and `[DONE]`, or an error in their place."""
-        yield self._first
+    async def _rest(self, send: Send) -> bytes:
+        """Sends the pieces; gives how they ended: `[DONE]`, or an error in its place."""
         try:
             async for piece in self._pieces:
-                yield piece
+                await send({"type": "http.response.body", "body": piece, "more_body": True})
         except MeshError as error:
-            yield b"data: " + errors.body(error) + b"\n\n"
+            return b"data: " + errors.body(error) + b"\n\n"
         except Exception:
-            yield b"data: " + errors.body(internal()) + b"\n\n"
-            raise
-        else:
-            yield DONE
+            log.exception("a stream failed")
+            return b"data: " + errors.body(internal()) + b"\n\n"
+        return DONE
