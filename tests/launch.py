@@ -140,12 +140,13 @@ async def _up(stack: AsyncExitStack, file: Path, state: Path) -> Running:
 
 async def _split(stack: AsyncExitStack, file: Path, state: Path) -> Running:
     processes: dict[str, asyncio.subprocess.Process] = {}
+    quiet = (*flags(file, state), "--log-level", "warning")  # nobody reads their standard error after the first line
     backends = re.findall(r"^backends: \{(\w+):|^  (\w+):\n    adapter:", file.read_text(), re.MULTILINE)
     for name in (first or second for first, second in backends):
-        processes[name] = await stack.enter_async_context(command("adapter", name, *flags(file, state)))
-    processes["router"] = await stack.enter_async_context(command("router", *flags(file, state)))
+        processes[name] = await stack.enter_async_context(command("adapter", name, *quiet))
+    processes["router"] = await stack.enter_async_context(command("router", *quiet))
     ports = ("--http", "127.0.0.1:0", "--grpc", "127.0.0.1:0", "--admin", "127.0.0.1:0")
-    processes["gateway"] = await stack.enter_async_context(command("gateway", *flags(file, state), *ports))
+    processes["gateway"] = await stack.enter_async_context(command("gateway", *quiet, *ports))
     found = await said(processes["gateway"], r"REST (http://\S+)/v1, gRPC ([^\s,]+)")
     code, key, error = await output("key", "create", "--tenant", "dev", *flags(file, state))
     assert code == 0, error
