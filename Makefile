@@ -11,7 +11,7 @@ export MYPY_CACHE_DIR := .cache/mypy
 export RUFF_CACHE_DIR := .cache/ruff
 
 .DEFAULT_GOAL := help
-.PHONY: help up test lint fix protos conformance wheel clean
+.PHONY: help up test lint fix protos conformance bench wheel clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -44,6 +44,9 @@ protos: .venv/.dev ## Regenerate protos/gen from the protos
 
 conformance: .venv/.dev ## Run the conformance cases and keep their report in docs/conformance
 	CONFORMANCE_REPORT=docs/conformance $(VENV)/pytest tests/conformance
+
+bench: .venv/.dev ## Print what the mesh costs in CPU time, in one process and split
+	PYTHONPATH=tests $(VENV)/python tests/bench/cost.py
 
 wheel: .venv/.dev ## Build the wheels into dist/
 	$(UV) build --quiet --all-packages --wheel --out-dir dist
