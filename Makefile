@@ -31,7 +31,7 @@ lint: .venv/.dev ## Check style, types, layers, protos and generated code
 	$(VENV)/buf lint
 	$(VENV)/buf format --diff --exit-code
 	@PATH=$(VENV):$$PATH sh protos/breaking.sh
-	@PATH=$(VENV):$$PATH $(VENV)/python protos/generate.py .cache/gen && diff -r protos/gen .cache/gen \
+	@PATH=$(VENV):$$PATH $(VENV)/python protos/generate.py .cache/gen && diff -r --exclude=__pycache__ protos/gen .cache/gen \
 		&& echo "generated code is up to date" || { echo "protos/gen is stale: make protos"; exit 1; }
 
 fix: .venv/.dev ## Format, and mend what can be mended by itself
