@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import signal
 import sys
 from collections.abc import Awaitable, Callable
@@ -14,6 +15,9 @@ from thinmesh_core.config import ConfigError
 from thinmesh_core.telemetry import configure_logging
 
 EXIT_CONFIG = 2
+
+COLLECT_EVERY = 50_000
+"""Objects made between two looks for garbage cycles: calls make few, and the default of 700 cost a fifth of a call's CPU."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +37,8 @@ def run(main: Main, *, log_level: str, lifeline: bool = False) -> None:
     With `lifeline` the end of standard input stops it too: that is how a child notices that its parent is gone.
     """
     configure_logging(log_level)
+    gc.freeze()  # what the imports made stays; looking through it again and again would be most of a collection
+    gc.set_threshold(COLLECT_EVERY)
     try:
         uvloop.run(_main(main, lifeline=lifeline))
     except* ConfigError as group:

@@ -5,7 +5,6 @@ A slow hash would buy nothing: a key carries 256 random bits.
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 import os
 import secrets
@@ -64,7 +63,7 @@ class KeyStore:
 
     def digest(self, key: str) -> bytes:
         """What of a key is stored. Looking the digest up tells nothing about the key by its timing."""
-        return hmac.digest(self._pepper, key.encode(errors="replace"), hashlib.sha256)
+        return hmac.digest(self._pepper, key.encode(errors="replace"), "sha256")
 
     def _connect(self) -> sqlite3.Connection:
         return sqlite3.connect(self._path, timeout=BUSY_SECONDS)

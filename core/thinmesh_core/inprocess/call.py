@@ -13,7 +13,7 @@ from google.protobuf.message import Message
 from grpc import StatusCode
 from grpc.aio import EOF, AbortError, AioRpcError, Metadata, UnaryStreamCall, UnaryUnaryCall, UsageError
 
-from thinmesh_core.inprocess.context import InProcessContext
+from thinmesh_core.inprocess.context import InProcessContext, Pairs
 from thinmesh_core.inprocess.server import CallDetails, Handler, InProcessServer
 from thinmesh_core.wire import MAX_METADATA_BYTES, MAX_REQUEST_BYTES, MAX_RESPONSE_BYTES, METADATA_PAIR_OVERHEAD
 
@@ -29,16 +29,15 @@ class InProcessCall(grpc.aio.Call):
     CancelledError back into a status on the way out, the way asyncio.timeout does.
     """
 
-    def __init__(
-        self, server: InProcessServer, method: str, request: Message, metadata: Metadata, timeout: float | None
-    ) -> None:
+    def __init__(self, server: InProcessServer, method: str, request: Message, metadata: Pairs, timeout: float | None) -> None:
         self.server = server
         self.metadata = metadata
-        self.initial = Metadata()
+        self.initial: Pairs = ()
+        self.trailer: Pairs = ()
+        self.told: tuple[StatusCode, str] = (StatusCode.OK, "")  # what the handler set
         self._method = method
         self._request = request
         self._loop = asyncio.get_running_loop()
-        self._context = InProcessContext(self)
         self._status: tuple[StatusCode, str] | None = None
         self._interrupted: tuple[StatusCode, str] | None = None
         self._runner: asyncio.Task[Any] | None = None
@@ -74,12 +73,12 @@ class InProcessCall(grpc.aio.Call):
 
     async def initial_metadata(self) -> Metadata:
         """What the handler sent before its first message."""
-        return self.initial
+        return Metadata(*self.initial)
 
     async def trailing_metadata(self) -> Metadata:
         """What the handler sent at its end; waits for the end."""
         await self._end()
-        return self._context.trailer
+        return Metadata(*self.trailer)
 
     async def code(self) -> StatusCode:
         """The status code; waits for the end."""
@@ -145,7 +144,7 @@ class InProcessCall(grpc.aio.Call):
         except StopAsyncIteration:
             raise
         except AbortError:
-            raise self.refuse(self._context.status_code, self._context.status_details) from None
+            raise self.refuse(*self.told) from None
         except AioRpcError as error:
             if self._status is None:
                 raise self.refuse(StatusCode.UNKNOWN, f"Unexpected {type(error)}: {error}") from error
@@ -162,8 +161,8 @@ class InProcessCall(grpc.aio.Call):
 
     def _finish(self) -> None:
         """Settles with the status the handler left; an error if that is not OK."""
-        self._settle(self._context.status_code, self._context.status_details)
-        if self._context.status_code is not StatusCode.OK:
+        self._settle(*self.told)
+        if self.told[0] is not StatusCode.OK:
             raise self._error()
 
     def refuse(self, code: StatusCode, details: str) -> AioRpcError:
@@ -184,7 +183,7 @@ class InProcessCall(grpc.aio.Call):
     def _error(self) -> AioRpcError:
         assert self._status is not None
         code, details = self._status
-        return AioRpcError(code, self.initial, self._context.trailer, details)
+        return AioRpcError(code, Metadata(*self.initial), Metadata(*self.trailer), details)
 
     def _expire(self) -> None:
         self.interrupt(StatusCode.DEADLINE_EXCEEDED, "Deadline Exceeded")
@@ -216,7 +215,7 @@ class InProcessUnaryCall(InProcessCall, UnaryUnaryCall[Any, Any]):
     async def _run(self) -> Message:
         handler = await self._start()
         answer = cast("Callable[[Message, InProcessContext], Awaitable[Message]]", handler.unary_unary)
-        response = await answer(self._request, self._context)
+        response = await answer(self._request, InProcessContext(self))
         _check_size(response, MAX_RESPONSE_BYTES, self)
         return response
 
@@ -251,7 +250,7 @@ class InProcessStreamCall(InProcessCall, UnaryStreamCall[Any, Any]):
         if self._messages is None:
             handler = await self._start()
             answer = cast("Callable[[Message, InProcessContext], AsyncIterator[Message]]", handler.unary_stream)
-            self._messages = answer(self._request, self._context)
+            self._messages = answer(self._request, InProcessContext(self))
         message = await anext(self._messages)
         _check_size(message, MAX_RESPONSE_BYTES, self)
         return message

@@ -10,7 +10,7 @@ from google.protobuf.message import Message
 from grpc.aio import Channel, UnaryStreamMultiCallable, UnaryUnaryMultiCallable, UsageError
 
 from thinmesh_core.inprocess.call import InProcessStreamCall, InProcessUnaryCall
-from thinmesh_core.inprocess.context import as_metadata
+from thinmesh_core.inprocess.context import pairs
 from thinmesh_core.inprocess.server import InProcessServer
 
 
@@ -28,14 +28,14 @@ class _UnaryUnary(_Method, UnaryUnaryMultiCallable[Any, Any]):
     def __call__(
         self, request: Message, *, timeout: float | None = None, metadata: Any = None, **_: object
     ) -> InProcessUnaryCall:
-        return InProcessUnaryCall(self._server, self._method, request, as_metadata(metadata), timeout)
+        return InProcessUnaryCall(self._server, self._method, request, pairs(metadata), timeout)
 
 
 class _UnaryStream(_Method, UnaryStreamMultiCallable[Any, Any]):
     def __call__(
         self, request: Message, *, timeout: float | None = None, metadata: Any = None, **_: object
     ) -> InProcessStreamCall:
-        return InProcessStreamCall(self._server, self._method, request, as_metadata(metadata), timeout)
+        return InProcessStreamCall(self._server, self._method, request, pairs(metadata), timeout)
 
 
 class InProcessChannel(Channel):

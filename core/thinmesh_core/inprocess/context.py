@@ -3,25 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn, TypeAlias
 
 import grpc
-from grpc.aio import AbortError, Metadata, ServicerContext, UsageError
+from grpc.aio import AbortError, ServicerContext, UsageError
 
 if TYPE_CHECKING:
     from thinmesh_core.inprocess.call import InProcessCall
 
 
-class InProcessContext(ServicerContext[Any, Any]):
-    """The serving end of one call; the status a handler sets or aborts with is read when its handler ends."""
+Pairs: TypeAlias = tuple[tuple[str, str | bytes], ...]
+"""Metadata, as a grpc.aio handler is given it."""
 
-    __slots__ = ("_call", "status_code", "status_details", "trailer")
+
+class InProcessContext(ServicerContext[Any, Any]):
+    """The serving end of one call; the status a handler sets or aborts with is read when its handler ends.
+
+    It knows its call and the call does not know it: a cycle would wait for the garbage collector, with both messages.
+    """
+
+    __slots__ = ("_call",)
 
     def __init__(self, call: InProcessCall) -> None:
         self._call = call
-        self.status_code = grpc.StatusCode.OK
-        self.status_details = ""
-        self.trailer = Metadata()
 
     async def read(self) -> NoReturn:
         """Refused: the request is the handler's argument."""
@@ -33,13 +37,13 @@ class InProcessContext(ServicerContext[Any, Any]):
 
     async def send_initial_metadata(self, initial_metadata: object) -> None:
         """Sets what the caller reads as initial metadata."""
-        self._call.initial = as_metadata(initial_metadata)
+        self._call.initial = pairs(initial_metadata)
 
     async def abort(self, code: grpc.StatusCode, details: str = "", trailing_metadata: object = ()) -> NoReturn:
         """Ends the call with this status."""
-        self.status_code, self.status_details = code, details
+        self._call.told = (code, details)
         if trailing_metadata:
-            self.trailer = as_metadata(trailing_metadata)
+            self._call.trailer = pairs(trailing_metadata)
         raise AbortError("Locally aborted.")
 
     async def abort_with_status(self, status: grpc.Status) -> NoReturn:
@@ -48,19 +52,19 @@ class InProcessContext(ServicerContext[Any, Any]):
 
     def set_trailing_metadata(self, trailing_metadata: object) -> None:
         """Sets what the caller reads after the end."""
-        self.trailer = as_metadata(trailing_metadata)
+        self._call.trailer = pairs(trailing_metadata)
 
-    def invocation_metadata(self) -> Metadata:
+    def invocation_metadata(self) -> Pairs:  # type: ignore[override]  # grpc.aio too gives pairs, whatever its stubs say
         """What the caller sent."""
         return self._call.metadata
 
     def set_code(self, code: grpc.StatusCode) -> None:
         """Sets the status code."""
-        self.status_code = code
+        self._call.told = (code, self._call.told[1])
 
     def set_details(self, details: str) -> None:
         """Sets the status text."""
-        self.status_details = details
+        self._call.told = (self._call.told[0], details)
 
     def set_compression(self, compression: grpc.Compression) -> None:
         """Nothing to do: nothing is serialized."""
@@ -88,17 +92,17 @@ class InProcessContext(ServicerContext[Any, Any]):
         """Seconds to the deadline, if there is one."""
         return self._call.time_remaining()
 
-    def trailing_metadata(self) -> Metadata:
+    def trailing_metadata(self) -> Pairs:  # type: ignore[override]  # grpc.aio too gives pairs, whatever its stubs say
         """What was set so far."""
-        return self.trailer
+        return self._call.trailer
 
     def code(self) -> grpc.StatusCode:
         """What was set so far."""
-        return self.status_code
+        return self._call.told[0]
 
     def details(self) -> str:
         """What was set so far."""
-        return self.status_details
+        return self._call.told[1]
 
     def add_done_callback(self, callback: Callable[[Any], None]) -> None:
         """Calls back when the call ends."""
@@ -113,8 +117,6 @@ class InProcessContext(ServicerContext[Any, Any]):
         return self._call.done()
 
 
-def as_metadata(pairs: Any) -> Metadata:
-    """Metadata from what grpc.aio accepts as such: Metadata, a sequence of pairs, or none."""
-    if isinstance(pairs, Metadata):
-        return pairs
-    return Metadata(*(pairs or ()))
+def pairs(metadata: Any) -> Pairs:
+    """What grpc.aio accepts as metadata: Metadata, a sequence of pairs, or none."""
+    return tuple(metadata or ())

@@ -11,6 +11,8 @@ from typing import Any, NoReturn, Protocol, TypeAlias
 import grpc
 from grpc.aio import ServerInterceptor, UsageError
 
+from thinmesh_core.inprocess.context import Pairs
+
 Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
 Continuation: TypeAlias = "Callable[[grpc.HandlerCallDetails], Awaitable[Handler | None]]"
 
@@ -28,8 +30,7 @@ class CallDetails:
     """What an interceptor may look at before the handler is chosen."""
 
     method: str
-    # grpc's stubs say a tuple of pairs; grpc.aio gives Metadata, and so do we
-    invocation_metadata: Any
+    invocation_metadata: Pairs
 
 
 class InProcessServer(grpc.aio.Server):
@@ -43,6 +44,7 @@ class InProcessServer(grpc.aio.Server):
         self.running: set[RunningCall] = set()
         self.refusing = False
         self._generic_handlers: list[grpc.GenericRpcHandler] = []
+        self._handlers: dict[str, Handler] = {}
         self._idle = asyncio.Event()
         self._idle.set()
         self._terminated = asyncio.Event()
@@ -54,6 +56,7 @@ class InProcessServer(grpc.aio.Server):
     def add_generic_rpc_handlers(self, generic_rpc_handlers: Iterable[grpc.GenericRpcHandler]) -> None:
         """Adds handlers, as the generated registration does."""
         self._generic_handlers.extend(generic_rpc_handlers)
+        self._handlers.clear()
 
     def add_registered_method_handlers(self, service_name: str, method_handlers: Mapping[str, Handler]) -> None:
         """Nothing to do: the generated code adds the same handlers as generic ones."""
@@ -116,8 +119,10 @@ class InProcessServer(grpc.aio.Server):
         task.add_done_callback(self._closing.discard)
 
     async def _look_up(self, details: grpc.HandlerCallDetails) -> Handler | None:
+        if (known := self._handlers.get(details.method)) is not None:
+            return known
         for generic in self._generic_handlers:
             handler = generic.service(details)
             if handler is not None:
-                return handler
+                return self._handlers.setdefault(details.method, handler)
         return None
