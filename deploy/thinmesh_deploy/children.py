@@ -19,7 +19,7 @@ SETTLED_SECONDS = 60.0
 """A child that ran for so long starts again without a long pause."""
 
 STOP_SECONDS = 5.0
-"""What a child may take to stop beyond the grace that its running calls have."""
+"""What a child may take to stop once its running calls have ended."""
 
 
 class Children:
@@ -29,6 +29,8 @@ class Children:
         self.refused: set[str] = set()
         self._state = state
         self._log_level = log_level
+        self._hurried = False
+        self._ending: set[asyncio.Timeout] = set()
 
     async def keep(self, name: str, listen: str, setting: Setting) -> None:
         """Keeps one running, until cancelled or refused."""
@@ -47,9 +49,15 @@ class Children:
             await asyncio.sleep(pause)
             pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
 
+    def hurry(self) -> None:
+        """From now on no child is waited for longer than STOP_SECONDS: the mesh stops, and no call runs any more."""
+        self._hurried = True
+        for patience in self._ending:
+            patience.reschedule(asyncio.get_running_loop().time() + STOP_SECONDS)
+
     async def _run(self, name: str, listen: str, setting: Setting) -> int:
         command = (sys.executable, "-m", "thinmesh_deploy", "adapter", name, "--lifeline", "--listen", listen)
-        # A replaced adapter's calls may go on to their deadlines; at the mesh's own stop there are none left by now.
+        # A replaced adapter's calls may go on to their deadlines.
         longest = setting.config.call_seconds
         flags = ("--config", str(setting.running), "--state", str(self._state), "--log-level", self._log_level)
         # Its own session: Ctrl-C is for the mesh, which ends its children after its last call.
@@ -60,14 +68,17 @@ class Children:
             return await process.wait()
         finally:
             if process.returncode is None:
-                await _end(process, longest + STOP_SECONDS)
+                await self._end(process, STOP_SECONDS if self._hurried else longest + STOP_SECONDS)
 
-
-async def _end(process: asyncio.subprocess.Process, seconds: float) -> None:
-    process.terminate()
-    try:
-        async with asyncio.timeout(seconds):
+    async def _end(self, process: asyncio.subprocess.Process, seconds: float) -> None:
+        process.terminate()
+        try:
+            async with asyncio.timeout(seconds) as patience:
+                self._ending.add(patience)
+                try:
+                    await process.wait()
+                finally:
+                    self._ending.discard(patience)
+        except TimeoutError:
+            process.kill()
             await process.wait()
-    except TimeoutError:
-        process.kill()
-        await process.wait()

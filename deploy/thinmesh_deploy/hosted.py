@@ -65,7 +65,8 @@ class Hosting:
             one.stop.set()
 
     def end_all(self) -> None:
-        """Ends everything."""
+        """Ends everything: the mesh stops."""
+        self._children.hurry()
         self.end(list(self._hosted.values()))
 
     def _serve(self, name: str, entry: BackendEntry, app: AdapterApp, setting: Setting) -> Hosted:

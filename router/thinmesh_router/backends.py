@@ -137,6 +137,7 @@ class Backends(Mapping[str, Backend]):
         self._channels = channels
         self._backends = {name: Backend(name, address, channels(address)) for name, address in addresses.items()}
         self._watches: dict[str, asyncio.Task[None]] = {}
+        self._closing: set[asyncio.Task[None]] = set()
         self._tasks = asyncio.TaskGroup()
         self._stack = AsyncExitStack()
 
@@ -155,13 +156,13 @@ class Backends(Mapping[str, Backend]):
     async def __aenter__(self) -> Self:
         """Starts a watch on each."""
         await self._stack.enter_async_context(self._tasks)
-        self._stack.callback(self._stop_watching)
+        self._stack.callback(self._stop)
         for backend in self._backends.values():
             self._watch(backend)
         return self
 
     async def __aexit__(self, *exc_info: object) -> None:
-        """Ends the watches."""
+        """Ends the watches, and the waits for what runs on dropped backends."""
         await self._stack.aclose()
 
     def update(self, addresses: Mapping[str, str]) -> None:
@@ -170,7 +171,9 @@ class Backends(Mapping[str, Backend]):
             if addresses.get(name) != backend.address:
                 self._watches.pop(name).cancel()
                 del self._backends[name]
-                self._tasks.create_task(backend.channel.close(CLOSE_SECONDS))
+                closing = self._tasks.create_task(backend.channel.close(CLOSE_SECONDS))
+                self._closing.add(closing)
+                closing.add_done_callback(self._closing.discard)
         for name, address in addresses.items():
             if name not in self._backends:
                 self._backends[name] = Backend(name, address, self._channels(address))
@@ -179,9 +182,9 @@ class Backends(Mapping[str, Backend]):
     def _watch(self, backend: Backend) -> None:
         self._watches[backend.name] = self._tasks.create_task(backend.watch(self._changed))
 
-    def _stop_watching(self) -> None:
-        for watch in self._watches.values():
-            watch.cancel()
+    def _stop(self) -> None:
+        for task in (*self._watches.values(), *self._closing):
+            task.cancel()
 
     def _changed(self) -> None:
         self.on_change()

