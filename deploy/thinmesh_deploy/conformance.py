@@ -14,11 +14,7 @@ from thinmesh_core.call import AUTHORIZATION
 from thinmesh_core.channel import dial
 from thinmesh_core.config import ConfigError
 
-_STYLES = {
-    Verdict.PASSED: "[green]passed[/green] ",
-    Verdict.FAILED: "[red]failed[/red] ",
-    Verdict.SKIPPED: "[dim]skipped[/dim]",
-}
+_STYLES = {Verdict.PASSED: "green", Verdict.FAILED: "red", Verdict.SKIPPED: "dim"}
 
 
 async def conformance(at: str, model: str | None, key: str | None, report: Path | None, console: Console) -> bool:

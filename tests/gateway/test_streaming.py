@@ -134,31 +134,31 @@ async def test_a_client_that_does_not_read_stops_the_source_from_running_ahead()
     assert source.closed.is_set()
 
 
-async def test_a_cancelled_server_task_stays_cancelled() -> None:
-    socket, began = Socket(), asyncio.Event()
+async def attended(socket: Socket) -> asyncio.Task[None]:
+    """Work that never ends by itself, in attendance of the socket's client."""
+    began = asyncio.Event()
 
-    async def attended() -> None:
+    async def work() -> None:
         async with Attendance(socket.receive):
             began.set()
             await asyncio.Event().wait()
 
-    task = asyncio.create_task(attended())
+    task = asyncio.create_task(work())
     await began.wait()
+    return task
+
+
+async def test_a_cancelled_server_task_stays_cancelled() -> None:
+    socket = Socket()
+    task = await attended(socket)
     task.cancel()
     with pytest.raises(asyncio.CancelledError):
         await task
 
 
 async def test_leaving_and_cancelling_at_once_is_a_cancellation() -> None:
-    socket, began = Socket(), asyncio.Event()
-
-    async def attended() -> None:
-        async with Attendance(socket.receive):
-            began.set()
-            await asyncio.Event().wait()
-
-    task = asyncio.create_task(attended())
-    await began.wait()
+    socket = Socket()
+    task = await attended(socket)
     socket.leave.set()
     await asyncio.sleep(0)
     task.cancel()

@@ -109,18 +109,16 @@ class OpenAIAdapter(Adapter[Options]):
 
     async def generate(self, request: pb.GenerateRequest, call: Call) -> AsyncGenerator[pb.GenerateEvent, None]:
         """One event a read."""
-        path = "/chat/completions" if request.HasField("chat") else "/completions"
         body = generate_body(request, self._model(request.model, call))
-        async with aclosing(stream(self._client, path, body, Answer(), call)) as events:
+        async with aclosing(stream(self._client, _path(request), body, Answer(), call)) as events:
             async for event in events:
                 yield event
 
     async def answer(self, request: pb.GenerateRequest, call: Call) -> pb.GenerateResponse:
         """The engine's whole answer, which spares both sides an event a token; read as a stream of one chunk."""
-        path = "/chat/completions" if request.HasField("chat") else "/completions"
         body = generate_body(request, self._model(request.model, call), stream=False)
         answer, event = Answer(), pb.GenerateEvent()
-        answer.feed(bytes(await self._client.post(path, body, msgspec.Raw, request_id=call.request_id)), event)
+        answer.feed(bytes(await self._client.post(_path(request), body, msgspec.Raw, request_id=call.request_id)), event)
         event.MergeFrom(answer.end())
         folding = Folding(choices(request))
         folding.add(event)
@@ -162,6 +160,10 @@ async def stream(
             if event.deltas or event.finishes:
                 yield event
     yield answer.end()
+
+
+def _path(request: pb.GenerateRequest) -> str:
+    return "/chat/completions" if request.HasField("chat") else "/completions"
 
 
 def _complete(indices: Iterable[int], count: int) -> None:

@@ -71,7 +71,7 @@ class InferenceServiceServicer:
     """
 
     def Generate(self, request, context):
-        """Generates a whole answer: what StreamGenerate streams, folded once, beside the engine.
+        """Generates a whole answer: what StreamGenerate streams, put together beside the engine.
         It is the same question as StreamGenerate's, so one request serves both.
         buf:lint:ignore RPC_REQUEST_RESPONSE_UNIQUE
         """

@@ -37,7 +37,7 @@ class InferenceServiceStub:
     @_typing.overload
     def __new__(cls, channel: _aio.Channel) -> InferenceServiceAsyncStub: ...
     Generate: _grpc.UnaryUnaryMultiCallable[_inference_service_pb2.GenerateRequest, _inference_service_pb2.GenerateResponse]
-    """Generates a whole answer: what StreamGenerate streams, folded once, beside the engine.
+    """Generates a whole answer: what StreamGenerate streams, put together beside the engine.
     It is the same question as StreamGenerate's, so one request serves both.
     buf:lint:ignore RPC_REQUEST_RESPONSE_UNIQUE
     """
@@ -64,7 +64,7 @@ class InferenceServiceAsyncStub(InferenceServiceStub):
 
     def __init__(self, channel: _aio.Channel) -> None: ...
     Generate: _aio.UnaryUnaryMultiCallable[_inference_service_pb2.GenerateRequest, _inference_service_pb2.GenerateResponse]  # type: ignore[assignment]
-    """Generates a whole answer: what StreamGenerate streams, folded once, beside the engine.
+    """Generates a whole answer: what StreamGenerate streams, put together beside the engine.
     It is the same question as StreamGenerate's, so one request serves both.
     buf:lint:ignore RPC_REQUEST_RESPONSE_UNIQUE
     """
@@ -94,7 +94,7 @@ class InferenceServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _inference_service_pb2.GenerateRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_inference_service_pb2.GenerateResponse, _abc.Awaitable[_inference_service_pb2.GenerateResponse]]:
-        """Generates a whole answer: what StreamGenerate streams, folded once, beside the engine.
+        """Generates a whole answer: what StreamGenerate streams, put together beside the engine.
         It is the same question as StreamGenerate's, so one request serves both.
         buf:lint:ignore RPC_REQUEST_RESPONSE_UNIQUE
         """
