@@ -8,7 +8,9 @@ from collections.abc import Sequence
 
 from thinmesh.inference.v1 import chat_pb2, sampling_pb2
 from thinmesh.inference.v1 import inference_service_pb2 as pb
+from tritonclient.grpc import service_pb2 as tensor_pb
 
+from thinmesh_core import tensors
 from thinmesh_core.capabilities import Request
 from thinmesh_core.errors import invalid
 
@@ -40,6 +42,9 @@ _SAMPLING_RANGES = (
 
 def check(request: Request) -> None:
     """INVALID_REQUEST with the field's name unless every field is within its range."""
+    if isinstance(request, tensor_pb.ModelInferRequest):
+        tensors.check(request)
+        return
     _length("model", request.model, 1, MAX_MODEL_CHARACTERS)
     match request:
         case pb.GenerateRequest():

@@ -28,7 +28,7 @@ _TRACEPARENT = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 
 @dataclass(frozen=True, slots=True)
 class Call:
-    """One request's identity on its way through the mesh; the deadline is gRPC's own and not repeated here."""
+    """One request's identity on its way through the mesh."""
 
     request_id: str
     tenant: str
@@ -37,6 +37,8 @@ class Call:
     # The engine's name for the model, set by the router after alias, weights and fallback.
     model: str | None = None
     hops: int = 0
+    # What was left of the deadline when the call arrived, in seconds; gRPC's own deadline carries it on.
+    seconds: float | None = None
 
     def to_metadata(self) -> Metadata:
         """The metadata to send with the next hop's request."""
@@ -54,7 +56,7 @@ class Call:
         return replace(self, model=model, hops=self.hops + 1)
 
 
-def from_metadata(metadata: Iterable[tuple[str, str | bytes]] | None) -> Call:
+def from_metadata(metadata: Iterable[tuple[str, str | bytes]] | None, seconds: float | None = None) -> Call:
     """The call that a trusted peer sent; what is missing is filled in, so that a bare stub can be used against a router."""
     values = {key: value for key, value in metadata or () if isinstance(value, str)}
     hops = values.get(HOPS, "0")
@@ -65,6 +67,7 @@ def from_metadata(metadata: Iterable[tuple[str, str | bytes]] | None) -> Call:
         traceparent=traceparent(values.get(TRACEPARENT)),
         model=values.get(MODEL),
         hops=int(hops) if hops.isdecimal() else MAX_HOPS,
+        seconds=seconds,
     )
 
 

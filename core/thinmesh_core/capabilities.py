@@ -7,11 +7,14 @@ from typing import TypeAlias
 
 from thinmesh.inference.v1 import capability_pb2 as cap
 from thinmesh.inference.v1 import inference_service_pb2 as pb
+from tritonclient.grpc import service_pb2 as tensor_pb
 
 from thinmesh_core.errors import MeshError, Reason
 
 Capability: TypeAlias = cap.Capability.ValueType
-Request: TypeAlias = pb.GenerateRequest | pb.EmbedRequest | pb.RerankRequest | pb.CountTokensRequest
+Request: TypeAlias = (
+    pb.GenerateRequest | pb.EmbedRequest | pb.RerankRequest | pb.CountTokensRequest | tensor_pb.ModelInferRequest
+)
 
 _INPUT: dict[str | None, Capability] = {
     "chat": cap.CAPABILITY_CHAT,
@@ -38,6 +41,13 @@ def required(request: Request) -> frozenset[Capability]:
             return frozenset({cap.CAPABILITY_RERANK})
         case pb.CountTokensRequest():
             return frozenset({cap.CAPABILITY_COUNT_TOKENS})
+        case tensor_pb.ModelInferRequest():
+            return frozenset({cap.CAPABILITY_TENSORS})
+
+
+def model(request: Request) -> str:
+    """The model that a request asks for."""
+    return request.model_name if isinstance(request, tensor_pb.ModelInferRequest) else request.model
 
 
 def choices(request: pb.GenerateRequest) -> int:
@@ -45,12 +55,12 @@ def choices(request: pb.GenerateRequest) -> int:
     return max(request.sampling.n, 1)
 
 
-def check(request: Request, declared: Iterable[Capability], model: str) -> None:
+def check(request: Request, declared: Iterable[Capability]) -> None:
     """CAPABILITY_MISSING, with its name, unless all that the request needs is declared."""
     missing = required(request).difference(declared)
     if missing:
         names = ", ".join(sorted(name(one) for one in missing))
-        raise MeshError(Reason.CAPABILITY_MISSING, f"The model {model!r} does not support: {names}.")
+        raise MeshError(Reason.CAPABILITY_MISSING, f"The model {model(request)!r} does not support: {names}.")
 
 
 def name(capability: Capability) -> str:

@@ -9,7 +9,7 @@ from typing import Protocol, TypeVar
 import grpc
 
 from thinmesh_core import address
-from thinmesh_core.wire import CLIENT_OPTIONS
+from thinmesh_core.wire import CLIENT_OPTIONS, ENGINE_OPTIONS
 
 Channels = Callable[[str], grpc.aio.Channel]
 """Gives the channel to an address."""
@@ -29,6 +29,11 @@ C = TypeVar("C", bound=Cancellable)
 def dial(target: str) -> grpc.aio.Channel:
     """A network channel to `host:port` or `unix:/path`; it connects, and connects again, by itself."""
     return grpc.aio.insecure_channel(str(address.parse(target)), options=CLIENT_OPTIONS)
+
+
+def dial_engine(target: str) -> grpc.aio.Channel:
+    """A network channel to an engine at `host:port` or `unix:/path`, which keeps gRPC's default manners."""
+    return grpc.aio.insecure_channel(str(address.parse(target)), options=ENGINE_OPTIONS)
 
 
 @asynccontextmanager

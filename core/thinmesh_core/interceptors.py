@@ -12,7 +12,7 @@ from typing import Any, NoReturn
 import grpc
 from grpc.aio import AbortError, AioRpcError, ServicerContext
 
-from thinmesh_core.errors import MeshError, internal
+from thinmesh_core.errors import MeshError, Reason, internal
 from thinmesh_core.status import from_rpc_error, to_trailer
 
 log = logging.getLogger(__name__)
@@ -41,6 +41,10 @@ class ErrorInterceptor(grpc.aio.ServerInterceptor):
         if inspect.isasyncgenfunction(handler.unary_stream):
             return grpc.unary_stream_rpc_method_handler(
                 _stream(handler.unary_stream), handler.request_deserializer, handler.response_serializer
+            )
+        if inspect.isasyncgenfunction(handler.stream_stream):
+            return grpc.stream_stream_rpc_method_handler(
+                _stream(handler.stream_stream), handler.request_deserializer, handler.response_serializer
             )
         return handler
 
@@ -73,8 +77,11 @@ async def _abort(error: BaseException, context: Context) -> NoReturn:
     if not isinstance(error, MeshError):
         if isinstance(error, AbortError) or not _is_fault(error):
             raise error
-        log.error("a handler failed", exc_info=error)
-        error = internal()
+        if isinstance(error, NotImplementedError):  # the generated servicers' own refusal of what a servicer does not have
+            error = MeshError(Reason.CAPABILITY_MISSING, "This method is not served here.")
+        else:
+            log.error("a handler failed", exc_info=error)
+            error = internal()
     trailer = (*(context.trailing_metadata() or ()), to_trailer(error))
     await context.abort(error.row.grpc, error.message, trailer)
 

@@ -32,6 +32,17 @@ CLIENT_OPTIONS: Options = (
     ("grpc.max_reconnect_backoff_ms", 2_000),
 )
 
+# Engines keep their own rules for pings, and close on a peer that sends too many: their silence is the watchdogs' to find.
+ENGINE_OPTIONS: Options = (
+    ("grpc.max_receive_message_length", MAX_RESPONSE_BYTES),
+    ("grpc.max_send_message_length", MAX_REQUEST_BYTES),
+    ("grpc.enable_retries", 0),
+    ("grpc.use_local_subchannel_pool", 1),
+    ("grpc.min_reconnect_backoff_ms", 100),
+    ("grpc.initial_reconnect_backoff_ms", 100),
+    ("grpc.max_reconnect_backoff_ms", 2_000),
+)
+
 SERVER_OPTIONS: Options = (
     ("grpc.max_receive_message_length", MAX_REQUEST_BYTES),
     ("grpc.max_send_message_length", MAX_RESPONSE_BYTES),

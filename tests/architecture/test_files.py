@@ -22,13 +22,17 @@ TESTS = sorted((ROOT / "tests").rglob("*.py"))
 
 PURE = [
     *("core/thinmesh_core/bounds.py", "core/thinmesh_core/call.py", "core/thinmesh_core/capabilities.py"),
-    "core/thinmesh_core/rules.py",
+    *("core/thinmesh_core/rules.py", "core/thinmesh_core/tensors.py"),
     *("gateway/thinmesh_gateway/openai/requests.py", "gateway/thinmesh_gateway/openai/translate.py"),
     *("gateway/thinmesh_gateway/openai/responses.py", "gateway/thinmesh_gateway/openai/bodies.py"),
     *("gateway/thinmesh_gateway/openai/errors.py", "gateway/thinmesh_gateway/openai/frames.py"),
     *("router/thinmesh_router/routes.py", "router/thinmesh_router/limits.py", "router/thinmesh_router/balancer.py"),
     *("adapters/thinmesh_adapters/openai/translate.py", "adapters/thinmesh_adapters/openai/answer.py"),
-    "adapters/thinmesh_adapters/llamacpp/translate.py",
+    *("adapters/thinmesh_adapters/llamacpp/translate.py", "adapters/thinmesh_adapters/triton/translate.py"),
+    *("adapters/thinmesh_adapters/triton/load.py", "adapters/thinmesh_adapters/triton/embedding.py"),
+    *("adapters/thinmesh_adapters/text/answer.py", "adapters/thinmesh_adapters/text/calls.py"),
+    *("adapters/thinmesh_adapters/text/stops.py", "adapters/thinmesh_adapters/text/reasoning.py"),
+    *("adapters/thinmesh_adapters/text/tools.py", "adapters/thinmesh_adapters/text/detokenizer.py"),
 ]
 IMPURE = {"grpc", "asyncio", "aiohttp", "starlette", "uvicorn", "socket", "time", "datetime", "threading"}
 DOCUMENTS = [ROOT / "docs" / "architecture.md", *(ROOT / "docs" / "adr").glob("*.md"), ROOT / "CONTRIBUTING.md"]

@@ -367,7 +367,8 @@ async def test_stopping_lets_a_call_finish_within_its_grace_and_refuses_new_ones
     await asyncio.sleep(0)
     with pytest.raises(AioRpcError) as raised:
         await connected.stub.Generate(REQUEST, timeout=SECONDS)
-    assert raised.value.code() is StatusCode.UNAVAILABLE
+    # grpc.aio says CANCELLED of a call that reaches the server before its GOAWAY has reached the client
+    assert raised.value.code() in {StatusCode.UNAVAILABLE, StatusCode.CANCELLED}
     release.set()
     assert await running == "OK"
     await stopping

@@ -138,9 +138,9 @@ def test_what_is_out_of_bounds_is_refused_by_name(param: str, request_: capabili
 )
 def test_a_request_needs_these_capabilities(request_: capabilities.Request, needs: set[capabilities.Capability]) -> None:
     assert capabilities.required(request_) == needs
-    capabilities.check(request_, needs, "m")
+    capabilities.check(request_, needs)
     with pytest.raises(MeshError) as raised:
-        capabilities.check(request_, (), "m")
+        capabilities.check(request_, ())
     assert raised.value.reason is Reason.CAPABILITY_MISSING
     assert all(capabilities.name(one) in raised.value.message for one in needs)
 

@@ -1,21 +1,20 @@
-"""One in-process call: its deadline, its cancellation and its one end, shared by unary and streaming."""
+"""One in-process call: its deadline, its cancellation and its one end, shared by all kinds of call."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Awaitable, Callable, Generator
+from collections.abc import Awaitable, Callable
 from functools import partial
-from typing import Any, TypeVar, cast
+from typing import Any, TypeVar
 
 import grpc
-from google.protobuf.message import Message
 from grpc import StatusCode
-from grpc.aio import EOF, AbortError, AioRpcError, Metadata, UnaryStreamCall, UnaryUnaryCall, UsageError
+from grpc.aio import AbortError, AioRpcError, Metadata, UsageError
 
-from thinmesh_core.inprocess.context import InProcessContext, Pairs
+from thinmesh_core.inprocess.context import Pairs
 from thinmesh_core.inprocess.server import CallDetails, Handler, InProcessServer
-from thinmesh_core.wire import MAX_METADATA_BYTES, MAX_REQUEST_BYTES, MAX_RESPONSE_BYTES, METADATA_PAIR_OVERHEAD
+from thinmesh_core.wire import MAX_METADATA_BYTES, METADATA_PAIR_OVERHEAD
 
 T = TypeVar("T")
 
@@ -23,20 +22,19 @@ log = logging.getLogger(__name__)
 
 
 class InProcessCall(grpc.aio.Call):
-    """What both kinds of call share. Exactly one status ends it: the first of the handler's, a cancel's, a deadline's.
+    """What all kinds of call share. Exactly one status ends it: the first of the handler's, a cancel's, a deadline's.
 
     The handler runs in whichever task awaits the call. An interrupt cancels that task's wait and turns the
     CancelledError back into a status on the way out, the way asyncio.timeout does.
     """
 
-    def __init__(self, server: InProcessServer, method: str, request: Message, metadata: Pairs, timeout: float | None) -> None:
+    def __init__(self, server: InProcessServer, method: str, metadata: Pairs, timeout: float | None) -> None:
         self.server = server
         self.metadata = metadata
         self.initial: Pairs = ()
         self.trailer: Pairs = ()
         self.told: tuple[StatusCode, str] = (StatusCode.OK, "")  # what the handler set
         self._method = method
-        self._request = request
         self._loop = asyncio.get_running_loop()
         self._status: tuple[StatusCode, str] | None = None
         self._interrupted: tuple[StatusCode, str] | None = None
@@ -103,7 +101,7 @@ class InProcessCall(grpc.aio.Call):
             self._runner.cancel()
         return True
 
-    # What the two kinds of call build on.
+    # What the kinds of call build on.
 
     def _abandon(self) -> None:
         """Ends a handler that no task is inside of."""
@@ -112,7 +110,6 @@ class InProcessCall(grpc.aio.Call):
         """Checks what a wire would check, and finds the handler."""
         if self.server.refusing:
             raise self.refuse(StatusCode.UNAVAILABLE, "the server stopped")
-        _check_size(self._request, MAX_REQUEST_BYTES, self)
         size = sum(len(key) + len(value) + METADATA_PAIR_OVERHEAD for key, value in self.metadata)
         if size > MAX_METADATA_BYTES:
             raise self.refuse(StatusCode.RESOURCE_EXHAUSTED, f"metadata of {size} bytes, {MAX_METADATA_BYTES} are allowed")
@@ -197,83 +194,6 @@ class InProcessCall(grpc.aio.Call):
         return self._status
 
 
-class InProcessUnaryCall(InProcessCall, UnaryUnaryCall[Any, Any]):
-    """A call with one answer; its handler runs when it is awaited, not before."""
-
-    _response: Message | None = None
-
-    def __await__(self) -> Generator[Any, None, Any]:
-        """Runs the handler, once."""
-        return self._answer().__await__()
-
-    async def _answer(self) -> Message:
-        if self._response is None:
-            self._response = await self._step(self._run)
-            self._finish()
-        return self._response
-
-    async def _run(self) -> Message:
-        handler = await self._start()
-        answer = cast("Callable[[Message, InProcessContext], Awaitable[Message]]", handler.unary_unary)
-        response = await answer(self._request, InProcessContext(self))
-        _check_size(response, MAX_RESPONSE_BYTES, self)
-        return response
-
-
-class InProcessStreamCall(InProcessCall, UnaryStreamCall[Any, Any]):
-    """A call with streamed answers; each read is one step of the handler's generator."""
-
-    _messages: AsyncIterator[Message] | None = None
-
-    def __aiter__(self) -> AsyncIterator[Any]:
-        """The messages."""
-        return self
-
-    async def __anext__(self) -> Any:
-        """The next message."""
-        message = await self.read()
-        if message is EOF:
-            raise StopAsyncIteration
-        return message
-
-    async def read(self) -> Any:
-        """The next message, or EOF after the last."""
-        if self._status is not None and self._status[0] is StatusCode.OK:
-            return EOF
-        try:
-            return await self._step(self._next)
-        except StopAsyncIteration:
-            self._finish()
-            return EOF
-
-    async def _next(self) -> Message:
-        if self._messages is None:
-            handler = await self._start()
-            answer = cast("Callable[[Message, InProcessContext], AsyncIterator[Message]]", handler.unary_stream)
-            self._messages = answer(self._request, InProcessContext(self))
-        message = await anext(self._messages)
-        _check_size(message, MAX_RESPONSE_BYTES, self)
-        return message
-
-    def _abandon(self) -> None:
-        if self._messages is not None:
-            self.server.close_later(self._close())
-
-    async def _close(self) -> None:
-        close = getattr(self._messages, "aclose", None)
-        if close is not None:
-            try:
-                await close()
-            except Exception:
-                log.exception("%s failed while it was closed", self._method)
-
-
 def _resolve(ended: asyncio.Future[None], call: object) -> None:
     if not ended.done():
         ended.set_result(None)
-
-
-def _check_size(message: Message, limit: int, call: InProcessCall) -> None:
-    size = message.ByteSize()
-    if size > limit:
-        raise call.refuse(StatusCode.RESOURCE_EXHAUSTED, f"message of {size} bytes, {limit} are allowed")

@@ -7,10 +7,10 @@ from typing import Any, NoReturn, Self
 
 import grpc
 from google.protobuf.message import Message
-from grpc.aio import Channel, UnaryStreamMultiCallable, UnaryUnaryMultiCallable, UsageError
+from grpc.aio import Channel, StreamStreamMultiCallable, UnaryStreamMultiCallable, UnaryUnaryMultiCallable, UsageError
 
-from thinmesh_core.inprocess.call import InProcessStreamCall, InProcessUnaryCall
 from thinmesh_core.inprocess.context import pairs
+from thinmesh_core.inprocess.kinds import InProcessBidiCall, InProcessStreamCall, InProcessUnaryCall
 from thinmesh_core.inprocess.server import InProcessServer
 
 
@@ -28,14 +28,27 @@ class _UnaryUnary(_Method, UnaryUnaryMultiCallable[Any, Any]):
     def __call__(
         self, request: Message, *, timeout: float | None = None, metadata: Any = None, **_: object
     ) -> InProcessUnaryCall:
-        return InProcessUnaryCall(self._server, self._method, request, pairs(metadata), timeout)
+        return InProcessUnaryCall(request, self._server, self._method, pairs(metadata), timeout)
 
 
 class _UnaryStream(_Method, UnaryStreamMultiCallable[Any, Any]):
     def __call__(
         self, request: Message, *, timeout: float | None = None, metadata: Any = None, **_: object
     ) -> InProcessStreamCall:
-        return InProcessStreamCall(self._server, self._method, request, pairs(metadata), timeout)
+        return InProcessStreamCall(request, self._server, self._method, pairs(metadata), timeout)
+
+
+class _StreamStream(_Method, StreamStreamMultiCallable[Any, Any]):
+    def __call__(
+        self,
+        request_iterator: Any = None,
+        timeout: float | None = None,
+        metadata: Any = None,
+        credentials: object = None,
+        wait_for_ready: object = None,
+        compression: object = None,
+    ) -> InProcessBidiCall:
+        return InProcessBidiCall(request_iterator, self._server, self._method, pairs(metadata), timeout)
 
 
 class InProcessChannel(Channel):
@@ -78,9 +91,9 @@ class InProcessChannel(Channel):
         return _UnaryStream(self._server, method)
 
     def stream_unary(self, method: str, *_: Callable[..., Any] | None, **__: object) -> NoReturn:
-        """Refused: no contract of the mesh streams requests."""
-        raise UsageError("streamed requests are not served in-process")
+        """Refused: no contract of the mesh has such a method."""
+        raise UsageError("one answer to streamed requests is not served in-process")
 
-    def stream_stream(self, method: str, *_: Callable[..., Any] | None, **__: object) -> NoReturn:
-        """Refused: no contract of the mesh streams requests."""
-        raise UsageError("streamed requests are not served in-process")
+    def stream_stream(self, method: str, *_: Callable[..., Any] | None, **__: object) -> _StreamStream:
+        """A method with streamed requests and answers."""
+        return _StreamStream(self._server, method)

@@ -58,6 +58,8 @@ class _CapabilityEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_Capability
     """Order documents by their fit to a query."""
     CAPABILITY_COUNT_TOKENS: _Capability.ValueType  # 17
     """Count the tokens of an input with the model's own tokenizer."""
+    CAPABILITY_TENSORS: _Capability.ValueType  # 18
+    """Tensors, by inference.GRPCInferenceService."""
 
 class Capability(_Capability, metaclass=_CapabilityEnumTypeWrapper):
     """What a model can be asked for. An adapter declares these, and a call that needs one that is missing is
@@ -100,4 +102,6 @@ CAPABILITY_RERANK: Capability.ValueType  # 16
 """Order documents by their fit to a query."""
 CAPABILITY_COUNT_TOKENS: Capability.ValueType  # 17
 """Count the tokens of an input with the model's own tokenizer."""
+CAPABILITY_TENSORS: Capability.ValueType  # 18
+"""Tensors, by inference.GRPCInferenceService."""
 Global___Capability: _TypeAlias = Capability  # noqa: Y015
