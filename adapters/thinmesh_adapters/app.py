@@ -13,10 +13,12 @@ from thinmesh.adapter.v1 import adapter_service_pb2 as adapter_pb
 from thinmesh.adapter.v1 import adapter_service_pb2_grpc as adapter_grpc
 from thinmesh.inference.v1 import inference_service_pb2 as pb
 from thinmesh.inference.v1 import inference_service_pb2_grpc as inference_grpc
+from tritonclient.grpc import service_pb2_grpc as tensor_grpc
 
 from thinmesh_adapters.config import AdapterConfig
 from thinmesh_adapters.contract import Adapter, EngineStatus, Model, Place
 from thinmesh_adapters.registry import create
+from thinmesh_adapters.tensors import TensorService
 from thinmesh_core import capabilities
 from thinmesh_core.app import App
 from thinmesh_core.call import Call, from_metadata
@@ -39,10 +41,15 @@ STATUS_TIMEOUT_SECONDS = 3.0
 class AdapterApp(App, inference_grpc.InferenceServiceServicer, adapter_grpc.AdapterServiceServicer):
     """One adapter, served. Refuses what is not declared, what is too much, and everything while draining."""
 
-    services = ("thinmesh.inference.v1.InferenceService", "thinmesh.adapter.v1.AdapterService")
+    services = (
+        "thinmesh.inference.v1.InferenceService",
+        "thinmesh.adapter.v1.AdapterService",
+        "inference.GRPCInferenceService",
+    )
 
     def __init__(self, kind: str, adapter: Adapter[Any], max_concurrency: int | None) -> None:
         self._kind = kind
+        self._tensors = TensorService(adapter, self._admitted, self._served)
         self._adapter = adapter
         self._max_concurrency = max_concurrency
         self._engine: EngineStatus | None = None
@@ -54,9 +61,10 @@ class AdapterApp(App, inference_grpc.InferenceServiceServicer, adapter_grpc.Adap
         self._stack = AsyncExitStack()
 
     def register(self, server: grpc.aio.Server) -> None:
-        """Adds both services."""
+        """Adds its services."""
         inference_grpc.add_InferenceServiceServicer_to_server(self, server)
         adapter_grpc.add_AdapterServiceServicer_to_server(self, server)
+        tensor_grpc.add_GRPCInferenceServiceServicer_to_server(self._tensors, server)
 
     def problems(self) -> list[str]:
         """The engine's trouble, or that it drains."""
@@ -84,7 +92,7 @@ class AdapterApp(App, inference_grpc.InferenceServiceServicer, adapter_grpc.Adap
 
     async def StreamGenerate(self, request: pb.GenerateRequest, context: Context) -> AsyncGenerator[pb.GenerateEvent, None]:
         """The adapter's events."""
-        call = from_metadata(context.invocation_metadata())
+        call = from_metadata(context.invocation_metadata(), context.time_remaining())
         with self._admitted(request, call):
             async with aclosing(self._adapter.generate(request, call)) as events:
                 async for event in events:
@@ -127,7 +135,7 @@ class AdapterApp(App, inference_grpc.InferenceServiceServicer, adapter_grpc.Adap
     # What all calls share.
 
     async def _unary(self, answer: Callable[[R, Call], Awaitable[A]], request: R, context: Context) -> A:
-        call = from_metadata(context.invocation_metadata())
+        call = from_metadata(context.invocation_metadata(), context.time_remaining())
         with self._admitted(request, call):
             return await answer(request, call)
 
@@ -135,17 +143,29 @@ class AdapterApp(App, inference_grpc.InferenceServiceServicer, adapter_grpc.Adap
     def _admitted(self, request: Request, call: Call) -> Iterator[None]:
         if self._draining:
             raise MeshError(Reason.DRAINING, "The model's backend is stopping; try again shortly.", retry_after=1)
-        if self._engine is None:
-            raise MeshError(Reason.ENGINE_UNAVAILABLE, "The model's engine does not answer; try again shortly.", retry_after=1)
-        model = _served(self._engine, call.model or request.model)
-        capabilities.check(request, model.capabilities, request.model)
-        if self._running >= self._limit(self._engine):
+        capabilities.check(request, self._served(call.model or capabilities.model(request)).capabilities)
+        if self._running >= self._limit(self._known()):
             raise MeshError(Reason.BACKEND_FULL, "The model is busy; try again shortly.", retry_after=1)
         self._running += 1
         try:
             yield
         finally:
             self._running -= 1
+
+    def _known(self) -> EngineStatus:
+        if self._engine is None:
+            raise MeshError(Reason.ENGINE_UNAVAILABLE, "The model's engine does not answer; try again shortly.", retry_after=1)
+        return self._engine
+
+    def _served(self, name: str) -> Model:
+        """The engine's model of that name; an engine that serves one model answers to any name the mesh gave it."""
+        models = self._known().models
+        if len(models) == 1:
+            return models[0]
+        for model in models:
+            if model.name == name:
+                return model
+        raise MeshError(Reason.MODEL_NOT_FOUND, f"The backend serves no model {name!r}.", param="model")
 
     def _limit(self, engine: EngineStatus) -> int:
         return self._max_concurrency or engine.max_concurrency
@@ -185,13 +205,3 @@ class AdapterApp(App, inference_grpc.InferenceServiceServicer, adapter_grpc.Adap
 def build(config: AdapterConfig, place: Place) -> AdapterApp:
     """The app of a backend's entry; nothing is started before it is entered."""
     return AdapterApp(config.adapter, create(config, place), config.max_concurrency)
-
-
-def _served(engine: EngineStatus, name: str) -> Model:
-    """The engine's model of that name; an engine that serves one model answers to any name the mesh gave it."""
-    if len(engine.models) == 1:
-        return engine.models[0]
-    for model in engine.models:
-        if model.name == name:
-            return model
-    raise MeshError(Reason.MODEL_NOT_FOUND, f"The backend serves no model {name!r}.", param="model")

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import ClassVar, Generic, Self, TypeVar
 
 from thinmesh.inference.v1 import inference_service_pb2 as pb
+from tritonclient.grpc import service_pb2 as tensor_pb
 
 from thinmesh_adapters.fold import fold
 from thinmesh_core.call import Call
@@ -94,3 +95,27 @@ class Adapter(ABC, Generic[O]):
     async def count_tokens(self, request: pb.CountTokensRequest, call: Call) -> pb.CountTokensResponse:
         """The number of tokens, by the model's own tokenizer."""
         raise NotImplementedError(f"{type(self).__name__} declares no counting")
+
+    # Tensors, where they are declared; models have the engine's names here, and "" is the engine's choice of a version.
+
+    async def infer(self, request: tensor_pb.ModelInferRequest, call: Call) -> tensor_pb.ModelInferResponse:
+        """The one answer to a tensor request."""
+        raise NotImplementedError(f"{type(self).__name__} declares no tensors")
+
+    def stream_infer(
+        self, request: tensor_pb.ModelInferRequest, call: Call
+    ) -> AsyncGenerator[tensor_pb.ModelStreamInferResponse, None]:
+        """The answers to a tensor request, none of them an error: failures are raised."""
+        raise NotImplementedError(f"{type(self).__name__} declares no tensors")
+
+    async def model_metadata(self, model: str, version: str) -> tensor_pb.ModelMetadataResponse:
+        """Names, types and shapes of a model's tensors."""
+        raise NotImplementedError(f"{type(self).__name__} declares no tensors")
+
+    async def model_config(self, model: str, version: str) -> tensor_pb.ModelConfigResponse:
+        """The engine's configuration of a model."""
+        raise NotImplementedError(f"{type(self).__name__} declares no tensors")
+
+    async def model_statistics(self, model: str, version: str) -> tensor_pb.ModelStatisticsResponse:
+        """What the engine counted for a model."""
+        raise NotImplementedError(f"{type(self).__name__} declares no tensors")

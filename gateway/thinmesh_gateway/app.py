@@ -9,6 +9,7 @@ from typing import Self
 import grpc
 from thinmesh.inference.v1 import inference_service_pb2_grpc as inference_grpc
 from thinmesh.model.v1 import model_service_pb2_grpc as model_grpc
+from tritonclient.grpc import service_pb2_grpc as tensor_grpc
 
 from thinmesh_core.app import App
 from thinmesh_core.channel import Channels
@@ -17,26 +18,32 @@ from thinmesh_gateway.auth import Authenticator
 from thinmesh_gateway.config import GatewayConfig
 from thinmesh_gateway.inference import Inference
 from thinmesh_gateway.keys import KeyStore
+from thinmesh_gateway.oip.service import TensorService
 from thinmesh_gateway.openai.routes import rest
 from thinmesh_gateway.service import GatewayService
+from thinmesh_gateway.tensors import Tensors
 
 
 class GatewayApp(App):
     """Admits strangers. `rest` is the OpenAI surface; `register` adds the gRPC one."""
 
-    services = ("thinmesh.inference.v1.InferenceService", "thinmesh.model.v1.ModelService")
+    services = ("thinmesh.inference.v1.InferenceService", "thinmesh.model.v1.ModelService", "inference.GRPCInferenceService")
 
     def __init__(self, config: GatewayConfig, channels: Channels) -> None:
         self._authenticator = Authenticator(KeyStore(config.state), config.tenants)
-        self._inference = Inference(channels(config.router), config.call_seconds)
+        router = channels(config.router)
+        self._inference = Inference(router, config.call_seconds)
+        self._tensors = Tensors(router, config.call_seconds)
         self._service = GatewayService(self._authenticator, self._inference)
+        self._tensor_service = TensorService(self._authenticator, self._tensors)
         self.rest: Asgi = rest(self._authenticator, self._inference)
         self._stack = AsyncExitStack()
 
     def register(self, server: grpc.aio.Server) -> None:
-        """Adds both services."""
+        """Adds its services."""
         inference_grpc.add_InferenceServiceServicer_to_server(self._service, server)
         model_grpc.add_ModelServiceServicer_to_server(self._service, server)
+        tensor_grpc.add_GRPCInferenceServiceServicer_to_server(self._tensor_service, server)
 
     def problems(self) -> list[str]:
         """What is wrong with the keys."""
@@ -45,7 +52,7 @@ class GatewayApp(App):
     def apply(self, config: GatewayConfig) -> None:
         """Puts other tenants and another time limit in force."""
         self._authenticator.tenants = frozenset(config.tenants)
-        self._inference.call_seconds = config.call_seconds
+        self._inference.call_seconds = self._tensors.call_seconds = config.call_seconds
 
     async def __aenter__(self) -> Self:
         """Reads the keys, and starts to follow them."""

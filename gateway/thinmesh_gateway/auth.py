@@ -6,8 +6,11 @@ import asyncio
 import logging
 import sqlite3
 from collections.abc import Collection
+from typing import Any
 
-from thinmesh_core.call import Call, request_id, traceparent
+import grpc
+
+from thinmesh_core.call import AUTHORIZATION, REQUEST_ID, TRACEPARENT, Call, request_id, traceparent
 from thinmesh_core.errors import MeshError, Reason
 from thinmesh_gateway.keys import KeyStore, Principal
 
@@ -38,6 +41,13 @@ class Authenticator:
         if principal is None or principal.tenant not in self.tenants:
             raise MeshError(Reason.INVALID_KEY, "The key is not known; `thinmesh key create --tenant T` makes one.")
         return Call(request_id(request), principal.tenant, principal.id, traceparent(trace))
+
+    def admit(self, context: grpc.aio.ServicerContext[Any, Any]) -> Call:
+        """The call of whoever holds the key in a gRPC call's metadata; its request id goes back as trailing metadata."""
+        sent = {key: value for key, value in context.invocation_metadata() or () if isinstance(value, str)}
+        known = request_id(sent.get(REQUEST_ID))
+        context.set_trailing_metadata(((REQUEST_ID, known),))
+        return self.call(sent.get(AUTHORIZATION), request=known, trace=sent.get(TRACEPARENT))
 
     def refresh(self) -> None:
         """Reads the keys; those known so far stay good while the database can't be read."""

@@ -12,7 +12,6 @@ from thinmesh.inference.v1 import inference_service_pb2_grpc as inference_grpc
 from thinmesh.model.v1 import model_service_pb2 as model_pb
 from thinmesh.model.v1 import model_service_pb2_grpc as model_grpc
 
-from thinmesh_core.call import AUTHORIZATION, REQUEST_ID, TRACEPARENT, Call, request_id
 from thinmesh_gateway.auth import Authenticator
 from thinmesh_gateway.inference import Inference
 
@@ -28,36 +27,32 @@ class GatewayService(inference_grpc.InferenceServiceServicer, model_grpc.ModelSe
 
     async def Generate(self, request: pb.GenerateRequest, context: Context) -> pb.GenerateResponse:
         """A whole generation."""
-        return await self._inference.generate(request, self._call(context), context.time_remaining())
+        return await self._inference.generate(request, self._authenticator.admit(context), context.time_remaining())
 
     async def StreamGenerate(self, request: pb.GenerateRequest, context: Context) -> AsyncGenerator[pb.GenerateEvent, None]:
         """The events of a generation."""
-        async with aclosing(self._inference.stream(request, self._call(context), context.time_remaining())) as events:
+        async with aclosing(
+            self._inference.stream(request, self._authenticator.admit(context), context.time_remaining())
+        ) as events:
             async for event in events:
                 yield event
 
     async def Embed(self, request: pb.EmbedRequest, context: Context) -> pb.EmbedResponse:
         """Vectors."""
-        return await self._inference.embed(request, self._call(context), context.time_remaining())
+        return await self._inference.embed(request, self._authenticator.admit(context), context.time_remaining())
 
     async def Rerank(self, request: pb.RerankRequest, context: Context) -> pb.RerankResponse:
         """An order."""
-        return await self._inference.rerank(request, self._call(context), context.time_remaining())
+        return await self._inference.rerank(request, self._authenticator.admit(context), context.time_remaining())
 
     async def CountTokens(self, request: pb.CountTokensRequest, context: Context) -> pb.CountTokensResponse:
         """A count."""
-        return await self._inference.count_tokens(request, self._call(context), context.time_remaining())
+        return await self._inference.count_tokens(request, self._authenticator.admit(context), context.time_remaining())
 
     async def ListModels(self, request: model_pb.ListModelsRequest, context: Context) -> model_pb.ListModelsResponse:
         """All models."""
-        return await self._inference.list_models(request, self._call(context))
+        return await self._inference.list_models(request, self._authenticator.admit(context))
 
     async def GetModel(self, request: model_pb.GetModelRequest, context: Context) -> model_pb.GetModelResponse:
         """One model."""
-        return await self._inference.get_model(request, self._call(context))
-
-    def _call(self, context: Context) -> Call:
-        sent = {key: value for key, value in context.invocation_metadata() or () if isinstance(value, str)}
-        known = request_id(sent.get(REQUEST_ID))
-        context.set_trailing_metadata(((REQUEST_ID, known),))
-        return self._authenticator.call(sent.get(AUTHORIZATION), request=known, trace=sent.get(TRACEPARENT))
+        return await self._inference.get_model(request, self._authenticator.admit(context))

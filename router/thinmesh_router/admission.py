@@ -84,6 +84,14 @@ class Admission:
             place = await self._wait(line, _Waiting(model, needs, tried, asyncio.get_running_loop().create_future()))
         return Ticket(self, place)
 
+    def able(self, asked: str, needs: frozenset[Capability]) -> list[Place]:
+        """Where the model could be served now, full or not; of the first of its routes that has a backend for it."""
+        for stage in self.table.chain(self.table.resolve(asked)):
+            able = self._able(stage, needs, ())
+            if able:
+                return [Place(self._backends[target.backend], _engine_model(target, stage)) for target in able]
+        return []
+
     def release(self, place: Place) -> None:
         """Frees a place for whoever waits."""
         place.backend.release()
@@ -128,17 +136,20 @@ class Admission:
         route = self.table.resolve(model)
         unable = starting = False
         for stage in self.table.chain(route):
-            ready = [target for target in stage.targets if self._backends[target.backend].ready and target.backend not in tried]
-            able = [target for target in ready if self._backends[target.backend].can(_engine_model(target, stage), needs)]
+            able = self._able(stage, needs, tried)
             if able:
                 return self._choose(able, stage)
-            unable |= bool(ready)
+            unable |= any(self._backends[target.backend].ready for target in stage.targets if target.backend not in tried)
             starting |= any(self._backends[target.backend].starting for target in stage.targets)
         if unable:
             raise self._incapable(route, needs)
         if starting:
             return None
         raise MeshError(Reason.NO_BACKEND, f"The model {route.model!r} has no backend that takes calls now.", retry_after=5)
+
+    def _able(self, stage: Route, needs: frozenset[Capability], tried: Collection[str]) -> list[Target]:
+        ready = [target for target in stage.targets if self._backends[target.backend].ready and target.backend not in tried]
+        return [target for target in ready if self._backends[target.backend].can(_engine_model(target, stage), needs)]
 
     def _choose(self, targets: list[Target], route: Route) -> Place | None:
         free = [target for target in targets if self._backends[target.backend].limit.free]

@@ -9,6 +9,7 @@ from typing import Self
 import grpc
 from thinmesh.inference.v1 import inference_service_pb2_grpc as inference_grpc
 from thinmesh.model.v1 import model_service_pb2_grpc as model_grpc
+from tritonclient.grpc import service_pb2_grpc as tensor_grpc
 
 from thinmesh_core.app import App
 from thinmesh_core.channel import Channels
@@ -18,24 +19,27 @@ from thinmesh_router.config import RouterConfig
 from thinmesh_router.models import ModelService
 from thinmesh_router.routes import RouteTable
 from thinmesh_router.service import InferenceService
+from thinmesh_router.tensors import TensorService
 
 
 class RouterApp(App):
     """Decides who goes when and where."""
 
-    services = ("thinmesh.inference.v1.InferenceService", "thinmesh.model.v1.ModelService")
+    services = ("thinmesh.inference.v1.InferenceService", "thinmesh.model.v1.ModelService", "inference.GRPCInferenceService")
 
     def __init__(self, config: RouterConfig, channels: Channels) -> None:
         table = RouteTable(config.models, config.backends)
         self._backends = Backends(config.backends, channels)
         self._admission = Admission(table, self._backends, config.queue, Random())  # noqa: S311  # chooses backends, not secrets
         self._inference = InferenceService(self._admission, config)
+        self._tensors = TensorService(self._admission, config)
         self._models = ModelService(self._admission, self._backends, created=int(time.time()))
 
     def register(self, server: grpc.aio.Server) -> None:
-        """Adds both services."""
+        """Adds its services."""
         inference_grpc.add_InferenceServiceServicer_to_server(self._inference, server)
         model_grpc.add_ModelServiceServicer_to_server(self._models, server)
+        tensor_grpc.add_GRPCInferenceServiceServicer_to_server(self._tensors, server)
 
     def problems(self) -> list[str]:
         """A line a backend, while some are still starting or none takes calls; one that fails later is its models' trouble."""
@@ -48,7 +52,7 @@ class RouterApp(App):
         """Puts another configuration in force; running calls go on. ConfigError where its routes make no sense."""
         table = RouteTable(config.models, config.backends)
         self._backends.update(config.backends)
-        self._inference.config = config
+        self._inference.config = self._tensors.config = config
         self._admission.queue = config.queue
         self._admission.update(table)
 

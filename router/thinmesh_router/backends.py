@@ -12,6 +12,7 @@ import grpc
 from thinmesh.adapter.v1 import adapter_service_pb2 as pb
 from thinmesh.adapter.v1 import adapter_service_pb2_grpc as adapter_grpc
 from thinmesh.inference.v1 import inference_service_pb2_grpc as inference_grpc
+from tritonclient.grpc import service_pb2_grpc as tensor_grpc
 
 from thinmesh_core.capabilities import Capability
 from thinmesh_core.channel import Channels, cancelling
@@ -44,6 +45,7 @@ class Backend:
         self.address = address
         self.channel = channel
         self.inference = inference_grpc.InferenceServiceStub(channel)
+        self.tensors = tensor_grpc.GRPCInferenceServiceStub(channel)
         self.limit = Limit()
         self.status = pb.Status(state=pb.STATE_STARTING, message="not reached yet")
         self._expected = asyncio.get_running_loop().time() + STARTING_SECONDS

@@ -3,8 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncGenerator, Callable
+from typing import Any, TypeVar
+
+import grpc
 
 from thinmesh_core.channel import Cancellable
+from thinmesh_core.errors import MeshError, Reason
+from thinmesh_router.config import WatchdogConfig
+
+E = TypeVar("E")
 
 
 class Watchdog:
@@ -48,3 +56,30 @@ class Watchdog:
             self._call.cancel()
         else:
             self._timer = self._loop.call_later(self._seconds - waited, self._look)
+
+
+async def watched(stream: Any, limits: WatchdogConfig, check: Callable[[E], None]) -> AsyncGenerator[E, None]:
+    """The stream's events, each checked, while it is never silent for too long; ENGINE_UNAVAILABLE once it is.
+
+    Only the wait for the backend is timed: a slow reader is nobody's fault.
+    """
+    watchdog = Watchdog(stream, limits.first_event_seconds)
+    fresh = True
+    try:
+        while True:
+            watchdog.waits()
+            event = await stream.read()
+            watchdog.heard()
+            if event is grpc.aio.EOF:
+                return
+            if fresh:
+                watchdog.expect(limits.idle_seconds)
+                fresh = False
+            check(event)
+            yield event
+    except (grpc.aio.AioRpcError, asyncio.CancelledError):
+        if watchdog.expired:
+            raise MeshError(Reason.ENGINE_UNAVAILABLE, "The model's engine fell silent.") from None
+        raise
+    finally:
+        watchdog.close()

@@ -1,0 +1,45 @@
+"""What both surfaces do with an authenticated call: bound it, forward it to the router, observe it."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar
+
+import grpc
+
+from thinmesh_core import bounds, capabilities
+from thinmesh_core.call import Call
+from thinmesh_core.capabilities import Request
+from thinmesh_core.status import from_rpc_error
+from thinmesh_core.telemetry import observed
+
+A = TypeVar("A")
+
+
+class Forwarding:
+    """Calls to the router. They raise MeshError and nothing else of the wire's.
+
+    `seconds` is the caller's own time limit, if any; `call_seconds` bounds it.
+    """
+
+    def __init__(self, call_seconds: float) -> None:
+        self.call_seconds = call_seconds
+
+    async def unary(
+        self, operation: str, method: Callable[..., Awaitable[A]], request: Request, call: Call, seconds: float | None
+    ) -> A:
+        """One bounded, observed call of `method`."""
+        with observed(operation, capabilities.model(request), call):
+            bounds.check(request)
+            return await self.send(method, request, call, seconds)
+
+    async def send(self, method: Callable[..., Awaitable[A]], request: Any, call: Call, seconds: float | None) -> A:
+        """One call of `method`; what it raises is the router's MeshError."""
+        try:
+            return await method(request, metadata=call.to_metadata(), timeout=self.bounded(seconds))
+        except grpc.aio.AioRpcError as error:
+            raise from_rpc_error(error) from None
+
+    def bounded(self, seconds: float | None) -> float:
+        """The call's time limit."""
+        return self.call_seconds if seconds is None else min(seconds, self.call_seconds)

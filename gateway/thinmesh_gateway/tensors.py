@@ -1,0 +1,74 @@
+"""Tensors at the gateway: authenticated requests of either surface on their way to the router."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from importlib.metadata import version
+
+import grpc
+from tritonclient.grpc import service_pb2 as pb
+from tritonclient.grpc import service_pb2_grpc as tensor_grpc
+
+from thinmesh_core import bounds
+from thinmesh_core.call import Call
+from thinmesh_core.channel import cancelling
+from thinmesh_core.status import from_rpc_error
+from thinmesh_core.telemetry import observed
+from thinmesh_core.tensor_stream import failed, once
+from thinmesh_gateway.forwarding import Forwarding
+
+NAME = "thinmesh"
+VERSION = version("thinmesh")
+EXTENSIONS = ("binary_tensor_data", "classification", "model_configuration", "schedule_policy", "statistics")
+"""Of Triton's protocol extensions, those that pass through the mesh."""
+
+
+class Tensors(Forwarding):
+    """The router's inference.GRPCInferenceService, as REST and gRPC alike see it."""
+
+    def __init__(self, channel: grpc.aio.Channel, call_seconds: float) -> None:
+        super().__init__(call_seconds)
+        self._router = tensor_grpc.GRPCInferenceServiceStub(channel)
+
+    async def infer(self, request: pb.ModelInferRequest, call: Call, seconds: float | None = None) -> pb.ModelInferResponse:
+        """One answer."""
+        return await self.unary("infer", self._router.ModelInfer, request, call, seconds)
+
+    async def stream(
+        self, request: pb.ModelInferRequest, call: Call, seconds: float | None = None
+    ) -> AsyncGenerator[pb.ModelStreamInferResponse, None]:
+        """The answers to one request of a stream."""
+        with observed("stream_infer", request.model_name, call):
+            bounds.check(request)
+            try:
+                stream = self._router.ModelStreamInfer(
+                    once(request), metadata=call.to_metadata(), timeout=self.bounded(seconds)
+                )
+                async with cancelling(stream) as responses:
+                    async for response in responses:
+                        error = failed(response)
+                        if error is not None:
+                            raise error
+                        yield response
+            except grpc.aio.AioRpcError as error:
+                raise from_rpc_error(error) from None
+
+    async def server_ready(self, call: Call) -> pb.ServerReadyResponse:
+        """Whether any model with tensors takes calls."""
+        return await self.send(self._router.ServerReady, pb.ServerReadyRequest(), call, None)
+
+    async def ready(self, request: pb.ModelReadyRequest, call: Call) -> pb.ModelReadyResponse:
+        """Whether a model takes calls."""
+        return await self.send(self._router.ModelReady, request, call, None)
+
+    async def metadata(self, request: pb.ModelMetadataRequest, call: Call) -> pb.ModelMetadataResponse:
+        """Names, types and shapes of a model's tensors."""
+        return await self.send(self._router.ModelMetadata, request, call, None)
+
+    async def config(self, request: pb.ModelConfigRequest, call: Call) -> pb.ModelConfigResponse:
+        """The engine's configuration of a model."""
+        return await self.send(self._router.ModelConfig, request, call, None)
+
+    async def statistics(self, request: pb.ModelStatisticsRequest, call: Call) -> pb.ModelStatisticsResponse:
+        """What the engine counted for a model."""
+        return await self.send(self._router.ModelStatistics, request, call, None)

@@ -1,0 +1,126 @@
+"""The tensor service at the router: every request admitted by itself, also those that share a stream."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, AsyncIterable
+from contextlib import aclosing
+from functools import partial
+from typing import Any
+
+import grpc
+from thinmesh.inference.v1 import capability_pb2 as cap
+from tritonclient.grpc import service_pb2 as pb
+from tritonclient.grpc import service_pb2_grpc as tensor_grpc
+
+from thinmesh_core.call import Call, from_metadata
+from thinmesh_core.channel import cancelling
+from thinmesh_core.errors import MeshError, Reason
+from thinmesh_core.status import from_rpc_error
+from thinmesh_core.tensor_stream import failed, multiplexed, once
+from thinmesh_router.admission import Admission, Place
+from thinmesh_router.attempts import Attempts
+from thinmesh_router.config import RouterConfig
+from thinmesh_router.watchdog import watched
+
+Context = grpc.aio.ServicerContext[Any, Any]
+
+NEEDS = frozenset({cap.CAPABILITY_TENSORS})
+LOOK_SECONDS = 5.0
+"""What a question about a model may take."""
+
+
+class TensorService(tensor_grpc.GRPCInferenceServiceServicer):
+    """Forwards tensors to backends unchanged; what is asked about a model is answered by one that serves it."""
+
+    def __init__(self, admission: Admission, config: RouterConfig) -> None:
+        self.config = config
+        self._admission = admission
+
+    async def ServerLive(self, request: pb.ServerLiveRequest, context: Context) -> pb.ServerLiveResponse:
+        """It lives, since it answers."""
+        return pb.ServerLiveResponse(live=True)
+
+    async def ServerReady(self, request: pb.ServerReadyRequest, context: Context) -> pb.ServerReadyResponse:
+        """Whether any model with tensors takes calls."""
+        return pb.ServerReadyResponse(ready=any(self._admission.able(model, NEEDS) for model in self._admission.table.routes))
+
+    async def ModelReady(self, request: pb.ModelReadyRequest, context: Context) -> pb.ModelReadyResponse:
+        """Whether a backend takes calls for it."""
+        return pb.ModelReadyResponse(ready=bool(self._admission.able(request.name, NEEDS)))
+
+    async def ModelMetadata(self, request: pb.ModelMetadataRequest, context: Context) -> pb.ModelMetadataResponse:
+        """Names, types and shapes of its tensors."""
+        place, call = self._look(request.name, context)
+        return await place.backend.tensors.ModelMetadata(request, metadata=call.to_metadata(), timeout=LOOK_SECONDS)
+
+    async def ModelConfig(self, request: pb.ModelConfigRequest, context: Context) -> pb.ModelConfigResponse:
+        """Its configuration at the engine."""
+        place, call = self._look(request.name, context)
+        return await place.backend.tensors.ModelConfig(request, metadata=call.to_metadata(), timeout=LOOK_SECONDS)
+
+    async def ModelStatistics(self, request: pb.ModelStatisticsRequest, context: Context) -> pb.ModelStatisticsResponse:
+        """What one of its engines counted."""
+        if not request.name:
+            raise MeshError(Reason.INVALID_REQUEST, "Name the model whose statistics are asked for.", param="name")
+        place, call = self._look(request.name, context)
+        return await place.backend.tensors.ModelStatistics(request, metadata=call.to_metadata(), timeout=LOOK_SECONDS)
+
+    async def ModelInfer(self, request: pb.ModelInferRequest, context: Context) -> pb.ModelInferResponse:
+        """The backend's answer."""
+        attempts = self._attempts(request, context)
+        while True:
+            with await attempts.admitted() as place:
+                try:
+                    return await place.backend.tensors.ModelInfer(
+                        request, metadata=attempts.metadata(place), timeout=self._timeout(context)
+                    )
+                except grpc.aio.AioRpcError as error:
+                    attempts.failed(place, from_rpc_error(error))
+
+    async def ModelStreamInfer(
+        self, request_iterator: AsyncIterable[pb.ModelInferRequest], context: Context
+    ) -> AsyncGenerator[pb.ModelStreamInferResponse, None]:
+        """The backends' answers as they come; each request goes where it finds room."""
+        async with aclosing(multiplexed(request_iterator, partial(self._answer, context))) as responses:
+            async for response in responses:
+                yield response
+
+    async def _answer(
+        self, context: Context, request: pb.ModelInferRequest
+    ) -> AsyncGenerator[pb.ModelStreamInferResponse, None]:
+        attempts = self._attempts(request, context)
+        while True:
+            with await attempts.admitted() as place:
+                try:
+                    stream = place.backend.tensors.ModelStreamInfer(
+                        once(request), metadata=attempts.metadata(place), timeout=self._timeout(context)
+                    )
+                    async with cancelling(stream), aclosing(watched(stream, self.config.watchdog, _check)) as responses:
+                        async for response in responses:
+                            attempts.committed = True
+                            yield response
+                    return
+                except grpc.aio.AioRpcError as error:
+                    attempts.failed(place, from_rpc_error(error))
+                except MeshError as error:
+                    attempts.failed(place, error)
+
+    def _attempts(self, request: pb.ModelInferRequest, context: Context) -> Attempts:
+        return Attempts(self._admission, request.model_name, NEEDS, from_metadata(context.invocation_metadata()))
+
+    def _look(self, model: str, context: Context) -> tuple[Place, Call]:
+        """A backend to ask about a model, and the call as it sees it."""
+        able = self._admission.able(model, NEEDS)
+        if not able:
+            raise MeshError(Reason.NO_BACKEND, f"The model {model!r} has no backend with tensors now.", retry_after=5)
+        return able[0], from_metadata(context.invocation_metadata()).forwarded(able[0].model)
+
+    def _timeout(self, context: Context) -> float:
+        remaining: float | None = context.time_remaining()
+        return self.config.call_seconds if remaining is None else remaining
+
+
+def _check(response: pb.ModelStreamInferResponse) -> None:
+    error = failed(response)
+    if error is not None:
+        raise error
