@@ -19,7 +19,7 @@ help: ## List the targets
 up: .venv/.up ## Install what is needed and start the mesh; flags go into ARGS="--http 127.0.0.1:9000"
 	@$(VENV)/thinmesh up $(ARGS)
 
-test: .venv/.dev ## Install what is needed and run the tests; ARGS go to pytest
+test: .venv/.dev .engines/triton/.installed ## Install what is needed and run the tests; ARGS go to pytest
 	@$(VENV)/pytest $(ARGS)
 
 lint: .venv/.dev ## Check style, types, layers, protos and generated code
@@ -42,7 +42,7 @@ fix: .venv/.dev ## Format, and mend what can be mended by itself
 protos: .venv/.dev ## Regenerate protos/gen from the protos
 	@PATH=$(VENV):$$PATH $(VENV)/python protos/generate.py
 
-conformance: .venv/.dev ## Run the conformance cases and keep their report in docs/conformance
+conformance: .venv/.dev .engines/triton/.installed ## Run the conformance cases and keep their report in docs/conformance
 	CONFORMANCE_REPORT=docs/conformance $(VENV)/pytest tests/conformance
 
 bench: .venv/.dev ## Print what the mesh costs in CPU time, in one process and split
@@ -52,12 +52,18 @@ wheel: .venv/.dev ## Build the wheels into dist/
 	$(UV) build --quiet --all-packages --wheel --out-dir dist
 
 clean: ## Remove what make made; the state folder .thinmesh stays
-	rm -rf .venv .uv .cache dist
+	rm -rf .venv .uv .cache .engines dist
 
 $(UV):
 	@echo "installing uv $(UV_VERSION) into .uv"
 	@$(PYTHON) -m venv .uv || { echo "python's venv module is needed: apt-get install python3-venv"; exit 1; }
 	@.uv/bin/python -m pip install --quiet --disable-pip-version-check uv==$(UV_VERSION)
+
+.engines/triton/.installed: tests/engines/triton.txt | $(UV)
+	@echo "installing a real Triton for the tests into .engines/triton"
+	@$(UV) venv --quiet --allow-existing --python $(PYTHON) .engines/triton
+	@$(UV) pip install --quiet --python .engines/triton/bin/python --requirement $<
+	@touch $@
 
 .venv/.up: uv.lock pyproject.toml protos/pyproject.toml | $(UV)
 	@echo "installing thinmesh and its small models into .venv"

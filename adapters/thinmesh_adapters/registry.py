@@ -23,6 +23,7 @@ ADAPTERS = {
     "llamacpp": Entry("thinmesh_adapters.llamacpp.adapter", "LlamaCppAdapter", isolated=True),
     "onnx": Entry("thinmesh_adapters.onnx.adapter", "OnnxAdapter", isolated=True),
     "openai": Entry("thinmesh_adapters.openai.adapter", "OpenAIAdapter"),
+    "triton": Entry("thinmesh_adapters.triton.adapter", "TritonAdapter"),
 }
 
 

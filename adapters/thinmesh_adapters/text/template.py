@@ -1,0 +1,137 @@
+"""Conversations as the text that a model was trained on, by the chat template that it carries.
+
+The environment is the one that transformers renders templates in:
+https://huggingface.co/docs/transformers/chat_templating_writing
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any, NoReturn
+
+import jinja2
+from jinja2.sandbox import ImmutableSandboxedEnvironment
+from thinmesh.inference.v1 import chat_pb2
+
+from thinmesh_core.errors import MeshError, Reason
+
+MAX_RENDERED_CHARACTERS = 4 * 1024 * 1024
+
+CONFIG_FILE, TEMPLATE_FILE = "tokenizer_config.json", "chat_template.jinja"
+_SPECIAL = ("bos_token", "eos_token", "unk_token", "pad_token")
+_ROLES = {
+    chat_pb2.ROLE_SYSTEM: "system",
+    chat_pb2.ROLE_DEVELOPER: "system",  # templates know no developer
+    chat_pb2.ROLE_USER: "user",
+    chat_pb2.ROLE_ASSISTANT: "assistant",
+    chat_pb2.ROLE_TOOL: "tool",
+}
+
+
+class ChatTemplate:
+    """A model's template; `special` are the tokens that it may name."""
+
+    def __init__(self, source: str, special: Mapping[str, str]) -> None:
+        environment = ImmutableSandboxedEnvironment(
+            trim_blocks=True, lstrip_blocks=True, extensions=["jinja2.ext.loopcontrols"], autoescape=False
+        )
+        environment.filters["tojson"] = _tojson
+        environment.globals["raise_exception"] = _refuse
+        self.source = source
+        self._special = dict(special)
+        try:
+            self._template = environment.from_string(source)
+        except jinja2.TemplateError as error:
+            raise ValueError(f"the chat template is no template: {error}") from error
+
+    @classmethod
+    def of(cls, files: Mapping[str, bytes]) -> ChatTemplate | None:
+        """The template among a model's files; none where the model was not made to chat."""
+        config = json.loads(files.get(CONFIG_FILE, b"{}"))
+        source = files[TEMPLATE_FILE].decode() if TEMPLATE_FILE in files else config.get("chat_template")
+        if isinstance(source, list):  # several, by name
+            named = {one["name"]: one["template"] for one in source}
+            source = named.get("tool_use") or named.get("default")
+        if not source:
+            return None
+        return cls(source, {name: _spelt(config[name]) for name in _SPECIAL if config.get(name)})
+
+    @property
+    def takes_tools(self) -> bool:
+        """Whether it tells the model of tools."""
+        return "tools" in self.source
+
+    def render(self, chat: chat_pb2.ChatInput, *, now: datetime) -> str:
+        """The text up to where the assistant speaks; INVALID_REQUEST where the template can't say the conversation."""
+        tools = [_tool(one) for one in chat.tools] if _offered(chat) else None
+        try:
+            text = self._template.render(
+                messages=[_message(one) for one in chat.messages],
+                tools=tools,
+                add_generation_prompt=True,
+                strftime_now=now.strftime,
+                **self._special,
+            )
+        except (jinja2.TemplateError, TypeError, ValueError, ArithmeticError, LookupError) as error:
+            raise MeshError(
+                Reason.INVALID_REQUEST,
+                "The model's chat template can't express this conversation; look at the order of roles and at the tools.",
+                param="messages",
+            ) from error
+        if len(text) > MAX_RENDERED_CHARACTERS:
+            raise MeshError(Reason.CONTEXT_LENGTH_EXCEEDED, "The conversation is too long; shorten it.", param="messages")
+        return text
+
+
+def _offered(chat: chat_pb2.ChatInput) -> bool:
+    return bool(chat.tools) and chat.tool_choice.mode != chat_pb2.TOOL_MODE_NONE
+
+
+def _message(message: chat_pb2.Message) -> dict[str, Any]:
+    said: dict[str, Any] = {"role": _ROLES[message.role], "content": "".join(part.text for part in message.content)}
+    if message.HasField("name"):
+        said["name"] = message.name
+    if message.tool_calls:
+        said["tool_calls"] = [
+            {"id": call.id, "type": "function", "function": {"name": call.name, "arguments": _json(call.arguments_json)}}
+            for call in message.tool_calls
+        ]
+    if message.HasField("tool_call_id"):
+        said["tool_call_id"] = message.tool_call_id
+    return said
+
+
+def _tool(tool: chat_pb2.Tool) -> dict[str, Any]:
+    function: dict[str, Any] = {"name": tool.name, "description": tool.description}
+    function["parameters"] = (
+        _json(tool.parameters_json) if tool.HasField("parameters_json") else {"type": "object", "properties": {}}
+    )
+    return {"type": "function", "function": function}
+
+
+def _json(text: str) -> Any:
+    """What templates write with `tojson`; arguments that are no JSON stay the text that they are."""
+    try:
+        return json.loads(text)
+    except ValueError:
+        return text
+
+
+def _spelt(token: str | Mapping[str, str]) -> str:
+    return token if isinstance(token, str) else token["content"]
+
+
+def _tojson(
+    value: object,
+    ensure_ascii: bool = False,
+    indent: int | None = None,
+    separators: tuple[str, str] | None = None,
+    sort_keys: bool = False,
+) -> str:
+    return json.dumps(value, ensure_ascii=ensure_ascii, indent=indent, separators=separators, sort_keys=sort_keys)
+
+
+def _refuse(message: str) -> NoReturn:
+    raise jinja2.TemplateError(message)

@@ -1,0 +1,137 @@
+"""A Triton model that generates text."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from datetime import UTC, datetime
+from pathlib import Path
+
+from thinmesh.inference.v1 import capability_pb2 as cap
+from thinmesh.inference.v1 import chat_pb2, usage_pb2
+from thinmesh.inference.v1 import inference_service_pb2 as pb
+
+from thinmesh_adapters.text.answer import TextAnswer
+from thinmesh_adapters.text.reasoning import OPEN, Reasoning
+from thinmesh_adapters.text.template import CONFIG_FILE, TEMPLATE_FILE, ChatTemplate
+from thinmesh_adapters.text.tokenizer import Tokenizer
+from thinmesh_adapters.text.tools import STYLES, detect
+from thinmesh_adapters.triton.config import TextModel
+from thinmesh_adapters.triton.engine import Engine
+from thinmesh_adapters.triton.translate import Signature, said, text_request
+from thinmesh_adapters.weights import locate
+from thinmesh_core.capabilities import Capability
+from thinmesh_core.errors import MeshError, Reason, invalid
+
+
+class Text:
+    """One model's tensor names; with its tokenizer it counts, and with its chat template it chats."""
+
+    def __init__(self, model: TextModel) -> None:
+        self._model = model
+        path = None if model.tokenizer is None else locate(model.tokenizer)
+        self._tokenizer = None if path is None else Tokenizer.load(path)
+        self._template = None if path is None else ChatTemplate.of(_beside(path))
+        self._style = None if self._template is None else detect(self._template.source)
+
+    @property
+    def capabilities(self) -> frozenset[Capability]:
+        """What it can be asked for."""
+        can: set[Capability] = {cap.CAPABILITY_COMPLETION}
+        if self._tokenizer is not None:
+            can.add(cap.CAPABILITY_COUNT_TOKENS)
+        if self._template is not None:
+            can.add(cap.CAPABILITY_CHAT)
+            if self._style is not None:
+                can.add(cap.CAPABILITY_TOOLS)
+        return frozenset(can)
+
+    def count(self, request: pb.CountTokensRequest) -> int:
+        """The tokens of a text or a conversation."""
+        assert self._tokenizer is not None, "counting is not declared"
+        if request.HasField("chat"):
+            return len(self._tokenizer.encode(self._render(request.chat), special=False))
+        return len(self._tokenizer.encode(request.text, special=True))
+
+    async def generate(
+        self, request: pb.GenerateRequest, signature: Signature, engine: Engine, seconds: float
+    ) -> AsyncGenerator[pb.GenerateEvent, None]:
+        """The model's answer; leaving it, or a stop text, cancels the engine's work."""
+        prompt = self._render(request.chat) if request.HasField("chat") else request.text
+        tensors = text_request(request, prompt, self._model.names, signature, seconds=seconds)
+        answer = self._answer(request, prompt)
+        counted = _Counted()
+        async with aclosing(engine.stream(tensors, seconds)) as responses:
+            async for response in responses:
+                piece = said(response.infer_response, self._model.names)
+                counted.add(piece.prompt_tokens, piece.completion_tokens, piece.text, piece.reason)
+                delta = answer.feed(piece.text)
+                if delta is not None:
+                    yield pb.GenerateEvent(deltas=[delta])
+                if answer.stopped:
+                    break
+        rest = answer.end()
+        yield pb.GenerateEvent(
+            deltas=[] if rest is None else [rest],
+            finishes=[pb.Finish(index=0, reason=_reason(answer, counted, request))],
+            usage=usage_pb2.Usage(
+                prompt_tokens=self._tokens(prompt, request) if counted.prompt is None else counted.prompt,
+                completion_tokens=counted.completion,
+            ),
+        )
+
+    def _answer(self, request: pb.GenerateRequest, prompt: str) -> TextAnswer:
+        chat = request.HasField("chat")
+        tools = STYLES[self._style](_new_id) if chat and request.chat.tools and self._style is not None else None
+        reasoning = Reasoning(inside=prompt.rstrip().endswith(OPEN)) if chat else None
+        return TextAnswer(0, request.stopping.stop, reasoning=reasoning, tools=tools)
+
+    def _render(self, chat: chat_pb2.ChatInput) -> str:
+        if chat.tool_choice.HasField("function") or chat.tool_choice.mode == chat_pb2.TOOL_MODE_REQUIRED:
+            raise invalid("tool_choice", "This model's engine can't be made to call a tool; leave tool_choice at auto.")
+        assert self._template is not None, "chat is not declared"
+        return self._template.render(chat, now=datetime.now(UTC))
+
+    def _tokens(self, prompt: str, request: pb.GenerateRequest) -> int:
+        """The prompt's tokens where the engine does not say; words, where nobody knows."""
+        if self._tokenizer is None:
+            return len(prompt.split())
+        return len(self._tokenizer.encode(prompt, special=not request.HasField("chat")))
+
+
+class _Counted:
+    """What the engine counted so far; a response without a count is one token."""
+
+    def __init__(self) -> None:
+        self.prompt: int | None = None
+        self.completion = 0
+        self.reason: pb.FinishReason.ValueType | None = None
+
+    def add(self, prompt: int | None, completion: int | None, text: str, reason: pb.FinishReason.ValueType | None) -> None:
+        self.prompt = self.prompt if prompt is None else prompt
+        self.completion += bool(text) if completion is None else completion
+        self.reason = reason or self.reason
+
+
+def _reason(answer: TextAnswer, counted: _Counted, request: pb.GenerateRequest) -> pb.FinishReason.ValueType:
+    if answer.called:
+        return pb.FINISH_REASON_TOOL_CALLS
+    if answer.stopped:
+        return pb.FINISH_REASON_STOP
+    if counted.reason is not None:
+        return counted.reason
+    if not counted.completion:
+        raise MeshError(Reason.ENGINE_PROTOCOL, "The model's engine ended its answer without an end.")
+    cut = request.stopping.HasField("max_tokens") and counted.completion >= request.stopping.max_tokens
+    return pb.FINISH_REASON_LENGTH if cut else pb.FINISH_REASON_STOP
+
+
+def _beside(path: Path) -> dict[str, bytes]:
+    """The files of a model's folder that tell how it chats."""
+    files = {name: path.with_name(name) for name in (CONFIG_FILE, TEMPLATE_FILE)}
+    return {name: file.read_bytes() for name, file in files.items() if file.is_file()}
+
+
+def _new_id() -> str:
+    return f"call_{secrets.token_hex(12)}"

@@ -1,0 +1,149 @@
+"""Stops, thoughts and characters are found wherever text and tokens are cut; templates say what they should."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime
+
+import pytest
+import tokenizers
+from hypothesis import given
+from hypothesis import strategies as st
+from thinmesh.inference.v1 import chat_pb2
+
+from thinmesh_adapters.text.answer import TextAnswer
+from thinmesh_adapters.text.reasoning import Reasoning
+from thinmesh_adapters.text.stops import Stops
+from thinmesh_adapters.text.template import ChatTemplate
+from thinmesh_adapters.text.tokenizer import Tokenizer
+from thinmesh_adapters.text.tools import STYLES
+from thinmesh_core.errors import MeshError, Reason
+
+NOW = datetime(2026, 11, 24, tzinfo=UTC)
+QWEN = """{% for m in messages %}<|{{ m.role }}|>{{ m.content }}{% for c in m.tool_calls or [] %}
+<tool_call>{{ c.function | tojson }}</tool_call>{% endfor %}
+{% endfor %}{% if tools %}{{ tools | tojson }}{% endif %}{% if add_generation_prompt %}<|assistant|>{% endif %}"""
+
+
+@pytest.fixture(scope="module")
+def tokenizer() -> Tokenizer:
+    """A byte-level tokenizer so small that characters span tokens."""
+    made = tokenizers.Tokenizer(tokenizers.models.BPE())
+    made.pre_tokenizer = tokenizers.pre_tokenizers.ByteLevel(add_prefix_space=False)
+    made.decoder = tokenizers.decoders.ByteLevel()
+    trainer = tokenizers.trainers.BpeTrainer(
+        vocab_size=300,
+        initial_alphabet=tokenizers.pre_tokenizers.ByteLevel.alphabet(),
+        special_tokens=["<end>"],
+        show_progress=False,
+    )
+    made.train_from_iterator(["the sea is blue, the sky is blue"], trainer)
+    return Tokenizer(made.to_str().encode())
+
+
+@given(st.text(alphabet="abé가나🌊 \n", max_size=40))
+def test_tokens_one_by_one_spell_the_text(tokenizer: Tokenizer, text: str) -> None:
+    detokenizer = tokenizer.detokenizer()
+    pieces = [detokenizer.feed([one]) for one in tokenizer.encode(text, special=False)]
+    assert "".join(pieces) + detokenizer.end() == text
+    assert not any("\ufffd" in piece for piece in pieces)
+
+
+def test_a_character_that_never_ends_is_let_go(tokenizer: Tokenizer) -> None:
+    first = tokenizer.encode("🌊", special=False)[0]
+    detokenizer = tokenizer.detokenizer()
+    assert detokenizer.feed([first]) == ""
+    assert detokenizer.end() == "\ufffd"
+    assert "\ufffd" in detokenizer.feed([first] * 12) + detokenizer.end()
+
+
+@given(
+    st.text(alphabet="abc", max_size=30),
+    st.lists(st.text(alphabet="abc", min_size=1, max_size=3), max_size=3),
+    st.integers(1, 4),
+)
+def test_stops_are_met_wherever_they_are_cut(text: str, given_stops: list[str], size: int) -> None:
+    stops = Stops(given_stops)
+    said = "".join(stops.feed(text[at : at + size]) for at in range(0, len(text), size)) + stops.end()
+    ends = [(text.find(stop) + len(stop), text.find(stop)) for stop in given_stops if stop in text]
+    if not ends:
+        assert (said, stops.hit) == (text, None)
+    else:
+        assert stops.hit is not None
+        assert text.startswith(said + stops.hit)
+        assert not any(stop in said for stop in given_stops)
+
+
+@given(st.lists(st.sampled_from(["<think>", "</think>", "<", "a", " ", "\n", "think>"]), max_size=14), st.booleans())
+def test_thoughts_are_told_apart_wherever_they_are_cut(pieces: list[str], inside: bool) -> None:
+    def split(parts: list[str]) -> tuple[str, str]:
+        reasoning = Reasoning(inside=inside)
+        told = [reasoning.feed(part) for part in parts] + [reasoning.end()]
+        return "".join(one.reasoning for one in told), "".join(one.text for one in told)
+
+    text = "".join(pieces)
+    assert split(list(text)) == split([text])
+
+
+def test_thoughts_leave_their_tags_and_spaces_behind() -> None:
+    reasoning = Reasoning()
+    assert reasoning.feed("<think>\nso\n</think>\n\nYes <b>") == ("so", "Yes <b>")
+
+
+def test_an_answer_is_stopped_thought_and_called() -> None:
+    answer = TextAnswer(2, ["END"], reasoning=Reasoning(), tools=STYLES["hermes"](lambda: "id"))
+    text = '<think>hm</think>Look: <tool_call>{"name": "f", "arguments": {"a": 1}}</tool_call>END never'
+    deltas = [delta for one in text if (delta := answer.feed(one))]
+    assert answer.end() is None
+    assert "".join(delta.reasoning for delta in deltas) == "hm"
+    assert "".join(delta.text for delta in deltas) == "Look: "
+    calls = [call for delta in deltas for call in delta.tool_calls]
+    assert ("".join(call.arguments_json for call in calls), calls[0].name, calls[0].id) == ('{"a": 1}', "f", "id")
+    assert (answer.stopped, answer.called, {delta.index for delta in deltas}) == (True, True, {2})
+
+
+def conversation() -> chat_pb2.ChatInput:
+    called = chat_pb2.ToolCall(id="1", name="f", arguments_json='{"b": 1, "a": 2}')
+    chat = chat_pb2.ChatInput()
+    chat.messages.add(role=chat_pb2.ROLE_USER).content.add(text="hé <b>")
+    chat.messages.add(role=chat_pb2.ROLE_ASSISTANT, tool_calls=[called])
+    chat.tools.add(name="f", parameters_json='{"type": "object"}')
+    return chat
+
+
+def test_a_conversation_is_rendered_as_transformers_would() -> None:
+    template = ChatTemplate(QWEN, {})
+    assert template.takes_tools
+    told = '{"type": "function", "function": {"name": "f", "description": "", "parameters": {"type": "object"}}}'
+    assert template.render(conversation(), now=NOW) == (
+        '<|user|>hé <b><|assistant|><tool_call>{"name": "f", "arguments": {"b": 1, "a": 2}}</tool_call>'
+        f"[{told}]<|assistant|>"
+    )
+    without = conversation()
+    without.tool_choice.mode = chat_pb2.TOOL_MODE_NONE
+    assert told not in template.render(without, now=NOW)
+
+
+@pytest.mark.parametrize(
+    "source",
+    ["{{ raise_exception('roles must alternate') }}", "{{ messages[9].role }}", "{{ ''.__class__.__mro__ }}", "{{ 1 // 0 }}"],
+)
+def test_what_a_template_cant_say_is_the_callers_to_mend(source: str) -> None:
+    with pytest.raises(MeshError) as raised:
+        ChatTemplate(source, {}).render(conversation(), now=NOW)
+    assert raised.value.reason is Reason.INVALID_REQUEST
+    assert "alternate" not in raised.value.message
+
+
+def test_a_models_files_hold_its_template() -> None:
+    config = {"chat_template": "{{ bos_token }}{{ strftime_now('%Y') }}", "bos_token": {"content": "<s>"}, "eos_token": "</s>"}
+    files = {"tokenizer_config.json": json.dumps(config).encode()}
+    template = ChatTemplate.of(files)
+    assert template is not None
+    assert template.render(conversation(), now=NOW) == "<s>2026"
+    newer = ChatTemplate.of(files | {"chat_template.jinja": b"{{ eos_token }}"})
+    assert newer is not None
+    assert newer.render(conversation(), now=NOW) == "</s>"
+    assert ChatTemplate.of({}) is None
+    with pytest.raises(ValueError, match="no template"):
+        ChatTemplate("{% if %}", {})
