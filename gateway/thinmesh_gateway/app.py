@@ -19,13 +19,13 @@ from thinmesh_gateway.config import GatewayConfig
 from thinmesh_gateway.inference import Inference
 from thinmesh_gateway.keys import KeyStore
 from thinmesh_gateway.oip.service import TensorService
-from thinmesh_gateway.openai.routes import rest
+from thinmesh_gateway.rest import rest
 from thinmesh_gateway.service import GatewayService
 from thinmesh_gateway.tensors import Tensors
 
 
 class GatewayApp(App):
-    """Admits strangers. `rest` is the OpenAI surface; `register` adds the gRPC one."""
+    """Admits strangers. `rest` is what is served over HTTP; `register` adds what is over gRPC."""
 
     services = ("thinmesh.inference.v1.InferenceService", "thinmesh.model.v1.ModelService", "inference.GRPCInferenceService")
 
@@ -36,7 +36,7 @@ class GatewayApp(App):
         self._tensors = Tensors(router, config.call_seconds)
         self._service = GatewayService(self._authenticator, self._inference)
         self._tensor_service = TensorService(self._authenticator, self._tensors)
-        self.rest: Asgi = rest(self._authenticator, self._inference)
+        self.rest: Asgi = rest(self._authenticator, self._inference, self._tensors)
         self._stack = AsyncExitStack()
 
     def register(self, server: grpc.aio.Server) -> None:

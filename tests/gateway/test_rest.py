@@ -27,7 +27,8 @@ from thinmesh_core.wire import MAX_REQUEST_BYTES
 from thinmesh_gateway.auth import Authenticator
 from thinmesh_gateway.inference import Inference
 from thinmesh_gateway.keys import KeyStore
-from thinmesh_gateway.openai.routes import rest
+from thinmesh_gateway.rest import rest
+from thinmesh_gateway.tensors import Tensors
 
 CHAT = {"model": "echo", "messages": [{"role": "user", "content": "a b c"}]}
 ROUTES = [
@@ -88,7 +89,8 @@ async def client(tmp_path: Path) -> AsyncIterator[Client]:
     model_grpc.add_ModelServiceServicer_to_server(Models(), server)
     app = AdapterApp("echo", EchoAdapter(Options(), Place("echo", tmp_path)), None)
     inference_grpc.add_InferenceServiceServicer_to_server(app, server)
-    application = rest(known, Inference(InProcessChannel(server), 10))
+    channel = InProcessChannel(server)
+    application = rest(known, Inference(channel, 10), Tensors(channel, 10))
     async with app, serve_http(application, parse("127.0.0.1:0"), insecure=False, grace=1) as at:
         while app.problems():
             await asyncio.sleep(0)
@@ -119,7 +121,7 @@ async def test_another_method_is_not_allowed(client: Client, method: str, path: 
     assert method in response.headers["allow"]
 
 
-@pytest.mark.parametrize("path", ["/", "/v1", "/v2/models", "/v1/chat/completions/", "/v1/../admin"])
+@pytest.mark.parametrize("path", ["/", "/v1", "/v3/models", "/v1/chat/completions/", "/v1/../admin"])
 async def test_an_unknown_route_is_not_found(client: Client, path: str) -> None:
     assert fault(await client.request("GET", path)) == (404, "not_found", None)
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from thinmesh_core.errors import MeshError, Reason
-from thinmesh_gateway.openai.attendance import Attendance
+from thinmesh_gateway.attendance import Attendance
 from thinmesh_gateway.openai.sse import EventStream
 
 

@@ -12,7 +12,8 @@ from typing import Annotated, Any, ClassVar, Literal, TypeAlias, TypeVar
 import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
 
-from thinmesh_core.errors import MeshError, Reason, invalid
+from thinmesh_core.errors import invalid
+from thinmesh_gateway.decoding import decoded
 
 UInt32: TypeAlias = Annotated[int, Meta(ge=0, le=(1 << 32) - 1)]
 Int64: TypeAlias = Annotated[int, Meta(ge=-(1 << 63), le=(1 << 63) - 1)]
@@ -280,30 +281,8 @@ _DECODERS: dict[type[Any], msgspec.json.Decoder[Any]] = {
 
 def decode(data: bytes, kind: type[B]) -> B:
     """The body as `kind`; INVALID_REQUEST that names the field where JSON, a type or a field is wrong."""
-    try:
-        body: B = _DECODERS[kind].decode(data)
-    except msgspec.ValidationError as error:
-        raise _mistyped(str(error)) from error
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise MeshError(Reason.INVALID_REQUEST, "The body is no valid JSON.") from error
-    except RecursionError as error:
-        raise MeshError(Reason.INVALID_REQUEST, "The body is nested too deeply.") from error
+    body: B = decoded(_DECODERS[kind], data)
     for name in kind.REFUSED:
         if getattr(body, name) is not None:
             raise invalid(name, f"{name!r} is not supported by this service; leave it out.")
     return body
-
-
-def _mistyped(text: str) -> MeshError:
-    """Makes msgspec's words into ours: "Expected `int`, got `str` - at `$.max_tokens`"."""
-    what, _, where = text.partition(" - at `")
-    path = where.rpartition("$")[2].rstrip("`").lstrip(".")
-    if "unknown field" in what:
-        field = what.split("`")[1]
-        path = f"{path}.{field}" if path else field
-        return invalid(path, f"Unknown field {path!r}.")
-    if "missing required field" in what:
-        field = what.split("`")[1]
-        path = f"{path}.{field}" if path else field
-        return invalid(path, f"The field {path!r} is missing.")
-    return invalid(path or "body", f"{path or 'The body'}: {what[:1].lower()}{what[1:]}.")

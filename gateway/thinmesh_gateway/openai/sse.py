@@ -10,8 +10,8 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from thinmesh_core.errors import MeshError, internal
+from thinmesh_gateway.attendance import Attendance
 from thinmesh_gateway.openai import errors
-from thinmesh_gateway.openai.attendance import Attendance
 
 log = logging.getLogger(__name__)
 

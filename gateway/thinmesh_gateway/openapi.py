@@ -1,25 +1,31 @@
-"""The OpenAPI description of the REST surface, made from the very types that decode requests and encode answers. Pure."""
+"""The OpenAPI description of the REST surfaces, made from the very types that decode requests and encode answers. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import re
 from typing import Any
 
 import msgspec
 
-from thinmesh_gateway.openai.errors import ErrorBody
-from thinmesh_gateway.openai.operations import Operation
+from thinmesh_gateway.operations import Operation, Surface
 
 Json = dict[str, Any]
 
 _REF = "#/components/schemas/{name}"
 
 
-def describe(operations: Sequence[Operation]) -> Json:
+def describe(*surfaces: Surface) -> Json:
     """The document. Fields that are refused by name do not stand in it; ranges are in docs/api.md."""
-    types = [kind for operation in operations for kind in (operation.body, operation.answer, operation.chunk) if kind]
-    listed, components = msgspec.json.schema_components([*types, ErrorBody], ref_template=_REF)
-    schemas = dict(zip(types, listed, strict=False))
+    used = [
+        kind
+        for surface in surfaces
+        for operation in surface.operations
+        for kind in (operation.body, operation.answer, operation.chunk, surface.error)
+        if kind
+    ]
+    types = list(dict.fromkeys(used))
+    listed, components = msgspec.json.schema_components(types, ref_template=_REF)
+    schemas = dict(zip(types, listed, strict=True))
     for kind in types:
         refused = getattr(kind, "REFUSED", ())
         if refused:
@@ -27,11 +33,13 @@ def describe(operations: Sequence[Operation]) -> Json:
             for name in refused:
                 del properties[name]
     paths: Json = {}
-    for operation in operations:
-        paths.setdefault(operation.path, {})[operation.method.lower()] = _operation(operation, schemas, listed[-1])
+    for surface in surfaces:
+        for operation in surface.operations:
+            described = _operation(operation, schemas, schemas[surface.error])
+            paths.setdefault(operation.path, {})[operation.method.lower()] = described
     return {
         "openapi": "3.1.0",
-        "info": {"title": "thinmesh", "version": "1", "description": "OpenAI-compatible inference."},
+        "info": {"title": "thinmesh", "version": "1", "description": "OpenAI-compatible inference, and tensors."},
         "security": [{"key": []}],
         "paths": paths,
         "components": {"schemas": components, "securitySchemes": {"key": {"type": "http", "scheme": "bearer"}}},
@@ -43,7 +51,7 @@ def _operation(operation: Operation, schemas: dict[Any, Json], error: Json) -> J
     if operation.chunk is not None:
         content["text/event-stream"] = {"schema": {"type": "string"}}
     described: Json = {
-        "operationId": operation.name,
+        "operationId": "_".join(re.findall(r"\w+", f"{operation.method.lower()} {operation.path}")),
         "summary": operation.summary,
         "responses": {
             "200": {"description": "The answer; with `stream`, events of the same shape and `[DONE]`.", "content": content},
@@ -53,6 +61,9 @@ def _operation(operation: Operation, schemas: dict[Any, Json], error: Json) -> J
     if operation.body is not None:
         body = {"required": True, "content": {"application/json": {"schema": schemas[operation.body]}}}
         described["requestBody"] = body
-    if "{id}" in operation.path:
-        described["parameters"] = [{"name": "id", "in": "path", "required": True, "schema": {"type": "string"}}]
+    names = re.findall(r"{(\w+)}", operation.path)
+    if names:
+        described["parameters"] = [
+            {"name": name, "in": "path", "required": True, "schema": {"type": "string"}} for name in names
+        ]
     return described

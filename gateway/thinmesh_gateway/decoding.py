@@ -1,0 +1,38 @@
+"""JSON bodies into the types that describe them, and our words for what is wrong with them. Pure."""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+import msgspec
+
+from thinmesh_core.errors import MeshError, Reason, invalid
+
+B = TypeVar("B")
+
+
+def decoded(decoder: msgspec.json.Decoder[B], data: bytes) -> B:
+    """The body; INVALID_REQUEST that names the field where JSON, a type or a field is wrong."""
+    try:
+        return decoder.decode(data)
+    except msgspec.ValidationError as error:
+        raise _mistyped(str(error)) from error
+    except (msgspec.DecodeError, UnicodeDecodeError) as error:
+        raise MeshError(Reason.INVALID_REQUEST, "The body is no valid JSON.") from error
+    except RecursionError as error:
+        raise MeshError(Reason.INVALID_REQUEST, "The body is nested too deeply.") from error
+
+
+def _mistyped(text: str) -> MeshError:
+    """Makes msgspec's words into ours: "Expected `int`, got `str` - at `$.max_tokens`"."""
+    what, _, where = text.partition(" - at `")
+    path = where.rpartition("$")[2].rstrip("`").lstrip(".")
+    if "unknown field" in what:
+        field = what.split("`")[1]
+        path = f"{path}.{field}" if path else field
+        return invalid(path, f"Unknown field {path!r}.")
+    if "missing required field" in what:
+        field = what.split("`")[1]
+        path = f"{path}.{field}" if path else field
+        return invalid(path, f"The field {path!r} is missing.")
+    return invalid(path or "body", f"{path or 'The body'}: {what[:1].lower()}{what[1:]}.")

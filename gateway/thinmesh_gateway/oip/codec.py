@@ -1,0 +1,181 @@
+"""Bodies of the Open Inference Protocol's REST surface into its gRPC messages and back. Pure.
+
+Tensors travel on as raw bytes, little-endian; `thinmesh_core.tensors` then checks that they are what shape and type say.
+"""
+
+from __future__ import annotations
+
+import struct
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any
+
+import msgspec
+from tritonclient.grpc import service_pb2 as pb
+
+from thinmesh_core.errors import MeshError, Reason, invalid
+from thinmesh_core.tensors import BYTES, CONTENTS, pack_bytes, unpack_bytes
+from thinmesh_gateway.decoding import decoded
+from thinmesh_gateway.oip.bodies import InferAnswer, InferRequest, Input, Parameters, Tensor
+
+_SIZE = "binary_data_size"
+_WANTED = "binary_data"
+_WANTED_ALL = "binary_data_output"
+
+_FORMATS = {
+    "BOOL": "?", "UINT8": "B", "UINT16": "H", "UINT32": "I", "UINT64": "Q", "INT8": "b", "INT16": "h", "INT32": "i",
+    "INT64": "q", "FP16": "e", "FP32": "f", "FP64": "d",
+}  # fmt: skip
+"""How `struct` calls the types that JSON can write; BF16 travels as bytes alone."""
+
+_DECODER = msgspec.json.Decoder(InferRequest)
+
+
+@dataclass(frozen=True, slots=True)
+class Binary:
+    """Which outputs the caller wants as bytes behind the JSON."""
+
+    others: bool
+    named: dict[str, bool]
+
+    def wants(self, name: str) -> bool:
+        """Whether `name` goes as bytes."""
+        return self.named.get(name, self.others)
+
+
+def decode(body: bytes, json_bytes: int | None, model: str, version: str) -> tuple[pb.ModelInferRequest, Binary]:
+    """The request for `model`; the first `json_bytes` of the body are JSON, the rest tensors; None: all is JSON."""
+    size = len(body) if json_bytes is None else json_bytes
+    if not 0 <= size <= len(body):
+        raise invalid("inference-header-content-length", f"The body has {len(body)} bytes, fewer than its JSON's {size}.")
+    given = decoded(_DECODER, body[:size])
+    request = pb.ModelInferRequest(model_name=model, model_version=version, id=given.id)
+    at = size
+    for tensor in given.inputs:
+        sent = tensor.parameters.get(_SIZE)
+        if sent is None:
+            raw = _packed(tensor)
+        else:
+            raw = _slice(body, at, sent, tensor)
+            at += len(raw)
+        added = request.inputs.add(name=tensor.name, datatype=tensor.datatype)
+        _extend(added.shape, tensor.shape, tensor.name)
+        _put(added.parameters, tensor.parameters, _SIZE)
+        request.raw_input_contents.append(raw)
+    if at != len(body):
+        raise invalid("inputs", f"{len(body) - at} bytes follow the JSON that no input claims by {_SIZE}.")
+    for output in given.outputs:
+        _put(request.outputs.add(name=output.name).parameters, output.parameters, _WANTED)
+    _put(request.parameters, given.parameters, _WANTED_ALL)
+    named = {output.name: output.parameters[_WANTED] is True for output in given.outputs if _WANTED in output.parameters}
+    return request, Binary(given.parameters.get(_WANTED_ALL) is True, named)
+
+
+def encode(response: pb.ModelInferResponse, binary: Binary) -> tuple[bytes, int | None]:
+    """The body, and how many of its first bytes are JSON; None: all."""
+    outputs: list[Tensor] = []
+    behind: list[bytes] = []
+    for index, tensor in enumerate(response.outputs):
+        raw = response.raw_output_contents[index] if response.raw_output_contents else _typed(tensor)
+        encoded = Tensor(tensor.name, tensor.datatype, list(tensor.shape), _got(tensor.parameters))
+        if binary.wants(tensor.name):
+            encoded.parameters[_SIZE] = len(raw)
+            behind.append(raw)
+        else:
+            encoded.data = _unpacked(tensor.name, tensor.datatype, raw)
+        outputs.append(encoded)
+    answer = InferAnswer(response.model_name, outputs, response.model_version, response.id, _got(response.parameters))
+    json = msgspec.json.encode(answer)
+    return (b"".join((json, *behind)), len(json)) if behind else (json, None)
+
+
+def _slice(body: bytes, at: int, size: bool | float | str, tensor: Input) -> bytes:
+    if isinstance(size, bool) or not isinstance(size, int) or not 0 <= size <= len(body) - at:
+        raise invalid(tensor.name, f"{_SIZE} of the input {tensor.name!r} must be a count of the bytes that follow the JSON.")
+    if tensor.data is not None:
+        raise invalid(tensor.name, f"The input {tensor.name!r} has both data and {_SIZE}.")
+    return body[at : at + size]
+
+
+def _packed(tensor: Input) -> bytes:
+    """The raw bytes of a tensor in JSON."""
+    if tensor.data is None:
+        raise invalid(tensor.name, f"The input {tensor.name!r} has neither data nor {_SIZE}.")
+    values = list(_flat(tensor.data))
+    if tensor.datatype == BYTES:
+        if not all(isinstance(value, str) for value in values):
+            raise invalid(tensor.name, f"The input {tensor.name!r} is BYTES: its elements are strings.")
+        return pack_bytes([value.encode() for value in values])
+    form = _FORMATS.get(tensor.datatype)
+    if form is None:
+        raise invalid(tensor.name, f"The input {tensor.name!r} of type {tensor.datatype!r} can't be sent as JSON.")
+    if any(isinstance(value, bool) != (form == "?") for value in values):
+        raise invalid(tensor.name, f"The input {tensor.name!r} has an element that is no {tensor.datatype}.")
+    try:
+        return struct.pack(f"<{len(values)}{form}", *values)
+    except (struct.error, OverflowError) as error:
+        raise invalid(tensor.name, f"The input {tensor.name!r} has an element that is no {tensor.datatype}.") from error
+
+
+def _flat(data: list[Any]) -> Iterator[Any]:
+    """The elements in row-major order; as deep as JSON came through the decoder."""
+    for element in data:
+        if isinstance(element, list):
+            yield from _flat(element)
+        else:
+            yield element
+
+
+def _typed(tensor: pb.ModelInferResponse.InferOutputTensor) -> bytes:
+    """The raw bytes of an answer in typed contents."""
+    field = CONTENTS.get(tensor.datatype)
+    if field is None:
+        raise MeshError(Reason.ENGINE_PROTOCOL, f"The engine answered {tensor.name!r} without contents.")
+    values = list(getattr(tensor.contents, field))
+    if tensor.datatype == BYTES:
+        return pack_bytes(values)
+    return struct.pack(f"<{len(values)}{_FORMATS[tensor.datatype]}", *values)
+
+
+def _unpacked(name: str, datatype: str, raw: bytes) -> list[bool | int | float | str | None]:
+    if datatype == BYTES:
+        try:
+            return [value.decode() for value in unpack_bytes(raw)]
+        except UnicodeDecodeError as error:
+            raise invalid(name, f"The output {name!r} is no text: ask for it with {_WANTED}.") from error
+        except ValueError as error:
+            raise MeshError(Reason.ENGINE_PROTOCOL, f"The engine answered {name!r} with cut elements.") from error
+    form = _FORMATS.get(datatype)
+    if form is None:
+        raise invalid(name, f"The output {name!r} of type {datatype!r} can't be sent as JSON: ask for it with {_WANTED}.")
+    return [value for (value,) in struct.iter_unpack(f"<{form}", raw)]
+
+
+def _extend(shape: Any, dimensions: list[int], name: str) -> None:
+    try:
+        shape.extend(dimensions)
+    except ValueError as error:
+        raise invalid(name, f"The input {name!r} has a dimension out of range.") from error
+
+
+def _put(parameters: Any, given: Parameters, but: str) -> None:
+    """Everything `given` into the message's parameters, except the one that concerns REST alone."""
+    for name, value in given.items():
+        if name == but:
+            continue
+        match value:
+            case bool():
+                parameters[name].bool_param = value
+            case int():
+                try:
+                    parameters[name].int64_param = value
+                except ValueError as error:
+                    raise invalid(name, f"The parameter {name!r} is out of range.") from error
+            case float():
+                parameters[name].double_param = value
+            case str():
+                parameters[name].string_param = value
+
+
+def _got(parameters: Any) -> Parameters:
+    return {name: getattr(value, value.WhichOneof("parameter_choice")) for name, value in parameters.items()}

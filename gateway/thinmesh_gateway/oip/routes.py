@@ -1,0 +1,93 @@
+"""The Open Inference Protocol over REST: what each route does with an authenticated call."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+import msgspec
+from starlette.requests import Request
+from starlette.responses import Response
+from tritonclient.grpc import service_pb2 as pb
+
+from thinmesh_core.call import Call
+from thinmesh_core.errors import MeshError, invalid
+from thinmesh_gateway.attendance import Attendance
+from thinmesh_gateway.guard import headers, read
+from thinmesh_gateway.oip import bodies, codec
+from thinmesh_gateway.tensors import EXTENSIONS, NAME, VERSION, Tensors
+
+JSON_BYTES = "inference-header-content-length"
+"""The header that says how many of a body's first bytes are JSON, where tensors follow it."""
+
+
+class OipRoutes:
+    """One method a route."""
+
+    def __init__(self, tensors: Tensors) -> None:
+        self._tensors = tensors
+
+    async def server(self, request: Request, call: Call) -> Response:
+        """GET /v2."""
+        return _json(bodies.ServerMetadata(NAME, VERSION, list(EXTENSIONS)), request, call)
+
+    async def live(self, request: Request, call: Call) -> Response:
+        """GET /v2/health/live: it lives, since it answers."""
+        return _json(bodies.Live(live=True), request, call)
+
+    async def ready(self, request: Request, call: Call) -> Response:
+        """GET /v2/health/ready."""
+        ready = (await self._tensors.server_ready(call)).ready
+        return _json(bodies.Ready(ready=ready), request, call, 200 if ready else 503)
+
+    async def model(self, request: Request, call: Call) -> Response:
+        """GET /v2/models/{model}."""
+        name, version = _model(request)
+        answer = await self._tensors.metadata(pb.ModelMetadataRequest(name=name, version=version), call)
+        metadata = bodies.ModelMetadata(
+            answer.name, list(answer.versions), answer.platform, _declared(answer.inputs), _declared(answer.outputs)
+        )
+        return _json(metadata, request, call)
+
+    async def model_ready(self, request: Request, call: Call) -> Response:
+        """GET /v2/models/{model}/ready."""
+        name, version = _model(request)
+        ready = (await self._tensors.ready(pb.ModelReadyRequest(name=name, version=version), call)).ready
+        return _json(bodies.ModelReady(name, ready), request, call, 200 if ready else 503)
+
+    async def infer(self, request: Request, call: Call) -> Response:
+        """POST /v2/models/{model}/infer."""
+        name, version = _model(request)
+        tensors, binary = codec.decode(await read(request), _json_bytes(request), name, version)
+        async with Attendance(request.receive):
+            body, json_bytes = codec.encode(await self._tensors.infer(tensors, call), binary)
+        told = headers(request, call)
+        if json_bytes is None:
+            return Response(body, headers=told, media_type="application/json")
+        return Response(body, headers=told | {JSON_BYTES: str(json_bytes)}, media_type="application/octet-stream")
+
+
+def told(error: MeshError, known: dict[str, str]) -> Response:
+    """An error as the protocol has it."""
+    body = msgspec.json.encode(bodies.ErrorBody(error.message))
+    return Response(body, error.row.http, known, media_type="application/json")
+
+
+def _model(request: Request) -> tuple[str, str]:
+    return request.path_params["model"], request.path_params.get("version", "")
+
+
+def _json_bytes(request: Request) -> int | None:
+    given = request.headers.get(JSON_BYTES)
+    if given is None:
+        return None
+    if not given.isdecimal():
+        raise invalid(JSON_BYTES, f"{JSON_BYTES} must be a count of bytes.")
+    return int(given)
+
+
+def _declared(tensors: Iterable[pb.ModelMetadataResponse.TensorMetadata]) -> list[bodies.TensorMetadata]:
+    return [bodies.TensorMetadata(one.name, one.datatype, list(one.shape)) for one in tensors]
+
+
+def _json(body: msgspec.Struct, request: Request, call: Call, status: int = 200) -> Response:
+    return Response(msgspec.json.encode(body), status, headers(request, call), media_type="application/json")

@@ -1,0 +1,30 @@
+"""One route of a REST surface: what it takes and what it gives. Routes and the OpenAPI file are made from tables of these."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import msgspec
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """One route; `name` is the method that answers it. `chunk`: the events of its stream, where it can stream."""
+
+    name: str
+    method: Literal["GET", "POST"]
+    path: str
+    summary: str
+    answer: Any
+    body: type[msgspec.Struct] | None = None
+    chunk: type[msgspec.Struct] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Surface:
+    """A protocol's routes below one prefix, and the shape of its errors."""
+
+    prefix: str
+    operations: tuple[Operation, ...]
+    error: type[msgspec.Struct]

@@ -1,0 +1,73 @@
+"""The REST application: every surface's routes, and their description."""
+
+from __future__ import annotations
+
+import msgspec
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import Response
+from starlette.routing import Route, Router
+from starlette.types import Receive, Scope, Send
+
+from thinmesh_core.call import Call
+from thinmesh_core.errors import MeshError, Reason
+from thinmesh_core.http import Asgi
+from thinmesh_gateway.auth import Authenticator
+from thinmesh_gateway.guard import Guarded, Told, headers
+from thinmesh_gateway.inference import Inference
+from thinmesh_gateway.oip import operations as oip
+from thinmesh_gateway.oip import routes as oip_routes
+from thinmesh_gateway.openai import operations as openai
+from thinmesh_gateway.openai import routes as openai_routes
+from thinmesh_gateway.openapi import describe
+from thinmesh_gateway.operations import Surface
+from thinmesh_gateway.tensors import Tensors
+
+_DESCRIPTION = msgspec.json.encode(describe(openai.SURFACE, oip.SURFACE))
+
+
+def rest(authenticator: Authenticator, inference: Inference, tensors: Tensors) -> Asgi:
+    """The application; a path without a route is told as the surface of its prefix tells it."""
+    openai_methods, oip_methods = openai_routes.OpenAIRoutes(inference), oip_routes.OipRoutes(tensors)
+    router = Router(
+        [
+            *_routes(openai.SURFACE, openai_methods, openai_routes.told, authenticator),
+            *_routes(oip.SURFACE, oip_methods, oip_routes.told, authenticator),
+            Route("/openapi.json", Guarded(authenticator, _describe, openai_routes.told), methods=["GET"]),
+        ],
+        redirect_slashes=False,
+    )
+
+    async def application(scope: Scope, receive: Receive, send: Send) -> None:
+        scope["app"] = router  # where there is an application the router raises what it would else answer in plain text
+        try:
+            await router(scope, receive, send)
+        except HTTPException as error:
+            await _unrouted(Request(scope), error)(scope, receive, send)
+
+    return application
+
+
+def _routes(surface: Surface, methods: object, told: Told, authenticator: Authenticator) -> list[Route]:
+    """A surface's table as routes; names of models may hold slashes."""
+    return [
+        Route(
+            one.path.replace("{model}", "{model:path}"),
+            Guarded(authenticator, getattr(methods, one.name), told),
+            methods=[one.method],
+        )
+        for one in surface.operations
+    ]
+
+
+async def _describe(request: Request, call: Call) -> Response:
+    return Response(_DESCRIPTION, headers=headers(request, call), media_type="application/json")
+
+
+def _unrouted(request: Request, error: HTTPException) -> Response:
+    path, known = request.url.path, headers(request)
+    told = oip_routes.told if path.startswith(oip.SURFACE.prefix) else openai_routes.told
+    if error.status_code != 405:
+        return told(MeshError(Reason.NOT_FOUND, f"There is no route {path}."), known)
+    wrong = MeshError(Reason.METHOD_NOT_ALLOWED, f"{path} does not answer {request.method}.")
+    return told(wrong, known | dict(error.headers or {}))
