@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 from thinmesh.inference.v1 import chat_pb2, sampling_pb2
 from thinmesh.inference.v1 import inference_service_pb2 as pb
@@ -27,17 +27,17 @@ MAX_LOGIT_BIASES = 1024
 MAX_INPUTS = 2048
 MAX_DIMENSIONS = 1 << 16
 
-# (field, least, most) of Sampling; both ends allowed.
-_SAMPLING_RANGES = (
-    ("temperature", 0.0, 2.0),
-    ("top_p", 0.0, 1.0),
-    ("top_k", 0, 1 << 20),
-    ("min_p", 0.0, 1.0),
-    ("frequency_penalty", -2.0, 2.0),
-    ("presence_penalty", -2.0, 2.0),
-    ("repetition_penalty", 0.0, 10.0),
-    ("n", 1, MAX_N),
-)
+# The least and the most of a field of Sampling; both allowed.
+_SAMPLING_RANGES = {
+    "temperature": (0.0, 2.0),
+    "top_p": (0.0, 1.0),
+    "top_k": (0, 1 << 20),
+    "min_p": (0.0, 1.0),
+    "frequency_penalty": (-2.0, 2.0),
+    "presence_penalty": (-2.0, 2.0),
+    "repetition_penalty": (0.0, 10.0),
+    "n": (1, MAX_N),
+}
 
 
 def check(request: Request) -> None:
@@ -105,6 +105,8 @@ def _chat(chat: chat_pb2.ChatInput) -> None:
         _length("tools", tool.name, 1, MAX_NAME_CHARACTERS)
         if tool.HasField("parameters_json"):
             _json_object("tools", tool.parameters_json)
+    if not chat.HasField("tool_choice"):
+        return
     if chat.tool_choice.HasField("function") and chat.tool_choice.function not in {tool.name for tool in chat.tools}:
         raise invalid("tool_choice", "The function to call is not among the tools.")
     if chat.tool_choice.mode == chat_pb2.TOOL_MODE_REQUIRED and not chat.tools:
@@ -112,14 +114,19 @@ def _chat(chat: chat_pb2.ChatInput) -> None:
 
 
 def _sampling(sampling: sampling_pb2.Sampling) -> None:
-    for field, least, most in _SAMPLING_RANGES:
-        if sampling.HasField(field):  # type: ignore[arg-type]  # the names are the message's own
-            _range(field, getattr(sampling, field), least, most)
+    for field, value in sampling.ListFields():
+        if field.name in _SAMPLING_RANGES:
+            _range(field.name, value, *_SAMPLING_RANGES[field.name])
+        elif field.name == "logit_bias":
+            _biases(value)
     if sampling.HasField("repetition_penalty") and sampling.repetition_penalty == 0:
         raise invalid("repetition_penalty", "repetition_penalty must be above 0.")
-    if len(sampling.logit_bias) > MAX_LOGIT_BIASES:
+
+
+def _biases(biases: Mapping[int, float]) -> None:
+    if len(biases) > MAX_LOGIT_BIASES:
         raise invalid("logit_bias", f"At most {MAX_LOGIT_BIASES} tokens can be biased.")
-    for bias in sampling.logit_bias.values():
+    for bias in biases.values():
         _range("logit_bias", bias, -100.0, 100.0)
 
 

@@ -6,6 +6,7 @@ from collections.abc import Iterable
 from typing import TypeAlias
 
 from thinmesh.inference.v1 import capability_pb2 as cap
+from thinmesh.inference.v1 import chat_pb2
 from thinmesh.inference.v1 import inference_service_pb2 as pb
 from tritonclient.grpc import service_pb2 as tensor_pb
 
@@ -16,7 +17,7 @@ Request: TypeAlias = (
     pb.GenerateRequest | pb.EmbedRequest | pb.RerankRequest | pb.CountTokensRequest | tensor_pb.ModelInferRequest
 )
 
-_INPUT: dict[str | None, Capability] = {
+_INPUT: dict[str, Capability] = {
     "chat": cap.CAPABILITY_CHAT,
     "text": cap.CAPABILITY_COMPLETION,
     "token_ids": cap.CAPABILITY_TOKEN_IDS,
@@ -34,7 +35,7 @@ def required(request: Request) -> frozenset[Capability]:
     """What a backend must be able to do to serve the request."""
     match request:
         case pb.GenerateRequest():
-            return frozenset(_of_generate(request))
+            return _of_generate(request)
         case pb.EmbedRequest():
             return frozenset(_of_embed(request))
         case pb.RerankRequest():
@@ -68,26 +69,34 @@ def name(capability: Capability) -> str:
     return cap.Capability.Name(capability).removeprefix("CAPABILITY_").lower()
 
 
-def _of_generate(request: pb.GenerateRequest) -> Iterable[Capability]:
+def _of_generate(request: pb.GenerateRequest) -> frozenset[Capability]:
+    needs: set[Capability] = set()
     kind = request.WhichOneof("input")
     if kind is not None:
-        yield _INPUT[kind]
+        needs.add(_INPUT[kind])
     if kind == "chat":
-        if request.chat.tools:
-            yield cap.CAPABILITY_TOOLS
-        if any(part.HasField("image") for message in request.chat.messages for part in message.content):
-            yield cap.CAPABILITY_IMAGES
+        _of_chat(request.chat, needs)
     if request.HasField("sampling"):
         if request.sampling.n > 1:
-            yield cap.CAPABILITY_N
+            needs.add(cap.CAPABILITY_N)
         if request.sampling.logit_bias:
-            yield cap.CAPABILITY_LOGIT_BIAS
+            needs.add(cap.CAPABILITY_LOGIT_BIAS)
     if request.HasField("response_format"):
         constraint = request.response_format.WhichOneof("format")
         if constraint is not None:
-            yield _FORMAT[constraint]
+            needs.add(_FORMAT[constraint])
     if request.HasField("logprobs"):
-        yield cap.CAPABILITY_LOGPROBS
+        needs.add(cap.CAPABILITY_LOGPROBS)
+    return frozenset(needs)
+
+
+def _of_chat(chat: chat_pb2.ChatInput, needs: set[Capability]) -> None:
+    if chat.tools:
+        needs.add(cap.CAPABILITY_TOOLS)
+    for message in chat.messages:
+        for part in message.content:
+            if part.HasField("image"):
+                needs.add(cap.CAPABILITY_IMAGES)
 
 
 def _of_embed(request: pb.EmbedRequest) -> Iterable[Capability]:

@@ -27,13 +27,23 @@ class ErrorInterceptor(grpc.aio.ServerInterceptor):
     deadline; it counts as a fault like any other.
     """
 
+    def __init__(self) -> None:
+        self._wrapped: dict[str, tuple[Any, Any]] = {}
+
     async def intercept_service(
         self, continuation: Callable[[grpc.HandlerCallDetails], Awaitable[Any]], handler_call_details: Any
     ) -> Any:
-        """Wraps the handler, unary or generator; other kinds (health's Watch, reflection) answer for themselves."""
+        """The handler wrapped, once a method and not once a call."""
         handler = await continuation(handler_call_details)
         if handler is None:
             return None
+        known = self._wrapped.get(handler_call_details.method)
+        if known is None or known[0] is not handler:
+            known = self._wrapped[handler_call_details.method] = (handler, self._wrap(handler))
+        return known[1]
+
+    def _wrap(self, handler: Any) -> Any:
+        """Unary or generator; other kinds (health's Watch, reflection) answer for themselves."""
         if handler.unary_unary is not None:
             return grpc.unary_unary_rpc_method_handler(
                 _unary(handler.unary_unary), handler.request_deserializer, handler.response_serializer

@@ -9,6 +9,10 @@ from thinmesh_core.errors import MeshError, Reason
 from thinmesh_core.http import Receive
 
 
+LISTEN_AFTER_SECONDS = 0.02
+"""A client's leaving is listened for by a task; one that is answered sooner needs none."""
+
+
 class Attendance:
     """Cancels the block when the client disconnects, and turns that into MeshError CANCELLED.
 
@@ -18,22 +22,29 @@ class Attendance:
     def __init__(self, receive: Receive) -> None:
         self._receive = receive
         self._left = False
+        self._watch: asyncio.Task[None] | None = None
 
     async def __aenter__(self) -> None:
         """Starts to listen for the client's leaving."""
-        task = asyncio.current_task()
+        loop = asyncio.get_running_loop()
+        task = asyncio.current_task(loop)
         assert task is not None
         self._task = task
         self._cancels_before = task.cancelling()
-        self._watch = asyncio.create_task(self._wait())
+        self._timer = loop.call_later(LISTEN_AFTER_SECONDS, self._listen, loop)
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         """Stops listening."""
-        self._watch.cancel()
+        self._timer.cancel()
+        if self._watch is not None:
+            self._watch.cancel()
         if self._left and self._task.uncancel() <= self._cancels_before and isinstance(error, asyncio.CancelledError):
             raise MeshError(Reason.CANCELLED, "The client went away.") from None
+
+    def _listen(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._watch = loop.create_task(self._wait())
 
     async def _wait(self) -> None:
         while (await self._receive())["type"] != "http.disconnect":

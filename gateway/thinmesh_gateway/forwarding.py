@@ -11,7 +11,7 @@ from thinmesh_core import bounds, capabilities
 from thinmesh_core.call import Call
 from thinmesh_core.capabilities import Request
 from thinmesh_core.status import from_rpc_error
-from thinmesh_core.telemetry import observed
+from thinmesh_core.telemetry import Observed
 
 A = TypeVar("A")
 
@@ -29,7 +29,7 @@ class Forwarding:
         self, operation: str, method: Callable[..., Awaitable[A]], request: Request, call: Call, seconds: float | None
     ) -> A:
         """One bounded, observed call of `method`."""
-        with observed(operation, capabilities.model(request), call):
+        with Observed(operation, capabilities.model(request), call):
             bounds.check(request)
             return await self.send(method, request, call, seconds)
 

@@ -14,7 +14,7 @@ from thinmesh_core import bounds
 from thinmesh_core.call import Call
 from thinmesh_core.channel import cancelling
 from thinmesh_core.status import from_rpc_error
-from thinmesh_core.telemetry import observed
+from thinmesh_core.telemetry import Observed
 from thinmesh_gateway.forwarding import Forwarding
 
 
@@ -30,7 +30,7 @@ class Inference(Forwarding):
         self, request: pb.GenerateRequest, call: Call, seconds: float | None = None
     ) -> AsyncGenerator[pb.GenerateEvent, None]:
         """The events of a generation."""
-        with observed("stream", request.model, call):
+        with Observed("stream", request.model, call):
             bounds.check(request)
             try:
                 stream = self._router.StreamGenerate(request, metadata=call.to_metadata(), timeout=self.bounded(seconds))

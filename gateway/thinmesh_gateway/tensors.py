@@ -13,7 +13,7 @@ from thinmesh_core import bounds
 from thinmesh_core.call import Call
 from thinmesh_core.channel import cancelling
 from thinmesh_core.status import from_rpc_error
-from thinmesh_core.telemetry import observed
+from thinmesh_core.telemetry import Observed
 from thinmesh_core.tensor_stream import failed, once
 from thinmesh_gateway.forwarding import Forwarding
 
@@ -38,7 +38,7 @@ class Tensors(Forwarding):
         self, request: pb.ModelInferRequest, call: Call, seconds: float | None = None
     ) -> AsyncGenerator[pb.ModelStreamInferResponse, None]:
         """The answers to one request of a stream."""
-        with observed("stream_infer", request.model_name, call):
+        with Observed("stream_infer", request.model_name, call):
             bounds.check(request)
             try:
                 stream = self._router.ModelStreamInfer(

@@ -7,6 +7,7 @@ from collections import deque
 from collections.abc import Collection
 from dataclasses import dataclass
 from random import Random
+from typing import NamedTuple
 
 from thinmesh_core.capabilities import Capability, name
 from thinmesh_core.errors import MeshError, Reason
@@ -16,8 +17,7 @@ from thinmesh_router.config import QueueConfig, Target
 from thinmesh_router.routes import Route, RouteTable
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(NamedTuple):
     """Where an admitted call goes, and under which of the engine's names."""
 
     backend: Backend
@@ -94,7 +94,7 @@ class Admission:
 
     def release(self, place: Place) -> None:
         """Frees a place for whoever waits."""
-        place.backend.release()
+        place.backend.limit.release()
         self._dispatch()
 
     async def _wait(self, line: deque[_Waiting], waiting: _Waiting) -> Place:
@@ -148,17 +148,20 @@ class Admission:
         raise MeshError(Reason.NO_BACKEND, f"The model {route.model!r} has no backend that takes calls now.", retry_after=5)
 
     def _able(self, stage: Route, needs: frozenset[Capability], tried: Collection[str]) -> list[Target]:
-        ready = [target for target in stage.targets if self._backends[target.backend].ready and target.backend not in tried]
-        return [target for target in ready if self._backends[target.backend].can(_engine_model(target, stage), needs)]
+        return [
+            target
+            for target in stage.targets
+            if target.backend not in tried
+            and (backend := self._backends[target.backend]).ready
+            and backend.can(_engine_model(target, stage), needs)
+        ]
 
     def _choose(self, targets: list[Target], route: Route) -> Place | None:
-        free = [target for target in targets if self._backends[target.backend].limit.free]
+        free = [(target, backend) for target in targets if (backend := self._backends[target.backend]).limit.free]
         if not free:
             return None
-        candidates = [Candidate(target.weight, self._backends[target.backend].load) for target in free]
-        target = free[choose(candidates, self._random)]
-        backend = self._backends[target.backend]
-        backend.acquire()
+        target, backend = free[choose([Candidate(one.weight, of.load) for one, of in free], self._random)]
+        backend.limit.acquire()
         return Place(backend, _engine_model(target, route))
 
     def _incapable(self, route: Route, needs: frozenset[Capability]) -> MeshError:

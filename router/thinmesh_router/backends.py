@@ -38,7 +38,10 @@ RETRY_SECONDS = 0.25
 
 
 class Backend:
-    """The router's view of one adapter."""
+    """The router's view of one adapter: `ready` while it takes calls, `starting` while it is worth waiting for."""
+
+    ready: bool
+    starting: bool
 
     def __init__(self, name: str, address: str, channel: grpc.aio.Channel) -> None:
         self.name = name
@@ -50,8 +53,23 @@ class Backend:
         self.status = pb.Status(state=pb.STATE_STARTING, message="not reached yet")
         self._expected = asyncio.get_running_loop().time() + STARTING_SECONDS
         self._adapter = adapter_grpc.AdapterServiceStub(channel)
-        self._ready_gauge = BACKEND_READY.labels(name)
-        self._running_gauge = BACKEND_RUNNING.labels(name)
+        BACKEND_READY.labels(name).set_function(lambda: self.ready)  # asked when scraped, not told with every call
+        BACKEND_RUNNING.labels(name).set_function(lambda: self.limit.running)
+
+    @property
+    def status(self) -> pb.Status:
+        """What the adapter said last."""
+        return self._status
+
+    @status.setter
+    def status(self, status: pb.Status) -> None:
+        """Reads once what every call asks: protobuf's containers are slow to look through."""
+        self._status = status
+        self.ready = status.state == pb.STATE_READY
+        self.starting = status.state == pb.STATE_STARTING
+        self._can = {one.name: frozenset(one.capabilities) for one in status.models}
+        self._only = next(iter(self._can.values())) if len(self._can) == 1 else None
+        self._running, self._queued = status.running, status.queued
 
     @property
     def state(self) -> str:
@@ -59,20 +77,9 @@ class Backend:
         return pb.State.Name(self.status.state).removeprefix("STATE_").lower()
 
     @property
-    def ready(self) -> bool:
-        """Whether it takes calls."""
-        return self.status.state == pb.STATE_READY
-
-    @property
-    def starting(self) -> bool:
-        """Whether it is worth waiting for."""
-        return self.status.state == pb.STATE_STARTING
-
-    @property
     def load(self) -> float:
         """Running and queued calls as a share of what it runs at once; other routers' calls count by its own word."""
-        running = max(self.limit.running, self.status.running) + self.status.queued
-        return running / max(self.limit.maximum, 1)
+        return (max(self.limit.running, self._running) + self._queued) / max(self.limit.maximum, 1)
 
     def served(self, model: str) -> pb.ServedModel | None:
         """What it says of a model; a backend with one model serves it under any name."""
@@ -82,18 +89,8 @@ class Backend:
 
     def can(self, model: str, needs: frozenset[Capability]) -> bool:
         """Whether it serves the model with all these capabilities."""
-        served = self.served(model)
-        return served is not None and needs.issubset(served.capabilities)
-
-    def acquire(self) -> None:
-        """Counts a call in."""
-        self.limit.acquire()
-        self._running_gauge.set(self.limit.running)
-
-    def release(self) -> None:
-        """Counts a call out."""
-        self.limit.release()
-        self._running_gauge.set(self.limit.running)
+        can = self._can.get(model) if self._only is None else self._only
+        return can is not None and needs <= can
 
     async def watch(self, changed: Callable[[], None]) -> None:
         """Follows the status for ever, calling back after each; a lost adapter is not ready until it speaks again."""
@@ -121,7 +118,6 @@ class Backend:
             log.info("backend %s is %s %s", self.name, self.state, status.message)
         self.status = status
         self.limit.maximum = status.max_concurrency
-        self._ready_gauge.set(self.ready)
 
     def _lost(self, error: grpc.aio.AioRpcError | TimeoutError) -> None:
         if self.starting and asyncio.get_running_loop().time() < self._expected:

@@ -231,7 +231,6 @@ async def test_a_silent_backend_is_left_for_another_before_the_first_event_only(
     silent.hold = asyncio.Event()
     watchdog = WatchdogConfig(first_event_seconds=0.05, idle_seconds=0.05)
     routed = await route({"silent": silent, "good": good}, watchdog=watchdog)
-    for _ in range(4):
+    while not silent.requests:  # which of the two is asked first is drawn
         assert await events(routed.stub) == EVENTS
-    assert silent.requests
     assert silent.running == 0

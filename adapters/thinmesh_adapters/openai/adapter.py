@@ -13,10 +13,10 @@ from thinmesh.inference.v1 import inference_service_pb2 as pb
 from thinmesh.inference.v1 import usage_pb2
 
 from thinmesh_adapters.contract import Adapter, EngineStatus, Model, Place
-from thinmesh_adapters.fold import Folding
-from thinmesh_adapters.openai.answer import Answer, EngineUsage
+from thinmesh_adapters.openai.answer import Answer, Chunk, EngineUsage
 from thinmesh_adapters.openai.client import EngineClient
 from thinmesh_adapters.openai.translate import Body, embed_body, generate_body, rerank_body
+from thinmesh_adapters.openai.whole import whole
 from thinmesh_core.call import Call
 from thinmesh_core.capabilities import Capability, choices
 from thinmesh_core.config import ConfigError, Section
@@ -115,14 +115,10 @@ class OpenAIAdapter(Adapter[Options]):
                 yield event
 
     async def answer(self, request: pb.GenerateRequest, call: Call) -> pb.GenerateResponse:
-        """The engine's whole answer, which spares both sides an event a token; read as a stream of one chunk."""
+        """The engine's whole answer, which spares both sides an event a token."""
         body = generate_body(request, self._model(request.model, call), stream=False)
-        answer, event = Answer(), pb.GenerateEvent()
-        answer.feed(bytes(await self._client.post(_path(request), body, msgspec.Raw, request_id=call.request_id)), event)
-        event.MergeFrom(answer.end())
-        folding = Folding(choices(request))
-        folding.add(event)
-        return folding.whole()
+        completion = await self._client.post(_path(request), body, Chunk, request_id=call.request_id)
+        return whole(completion, choices(request))
 
     async def embed(self, request: pb.EmbedRequest, call: Call) -> pb.EmbedResponse:
         """The engine's vectors, in the inputs' order whatever order it gives."""

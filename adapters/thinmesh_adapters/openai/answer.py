@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import msgspec
 from thinmesh.inference.v1 import inference_service_pb2 as pb
 from thinmesh.inference.v1 import sampling_pb2, usage_pb2
@@ -125,9 +127,9 @@ class Answer:
         try:
             chunk = _decode(data)
         except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
-            raise _broken("sent what is no chunk") from error
+            raise broken("sent what is no chunk") from error
         if chunk.error is not None:
-            raise MeshError(Reason.ENGINE_ERROR, "The model's engine reported an error while it answered.")
+            raise failed()
         if chunk.usage is not None:
             self.count(chunk.usage)
         for choice in chunk.choices:
@@ -139,68 +141,83 @@ class Answer:
 
     def end(self) -> pb.GenerateEvent:
         """The last event, with the usage. Where the engine gives none, its pieces are counted as tokens."""
-        used = self.usage or EngineUsage()
-        usage = usage_pb2.Usage(
-            prompt_tokens=used.prompt_tokens,
-            completion_tokens=self._pieces if used.completion_tokens is None else used.completion_tokens,
-        )
-        if used.prompt_tokens_details is not None and used.prompt_tokens_details.cached_tokens is not None:
-            usage.cached_prompt_tokens = used.prompt_tokens_details.cached_tokens
-        if used.completion_tokens_details is not None and used.completion_tokens_details.reasoning_tokens is not None:
-            usage.reasoning_tokens = used.completion_tokens_details.reasoning_tokens
-        return pb.GenerateEvent(usage=usage)
+        return pb.GenerateEvent(usage=usage(self.usage, self._pieces))
 
     def _choice(self, choice: ChunkChoice, event: pb.GenerateEvent) -> None:
         if choice.index < 0:
-            raise _broken("answered a choice that can't be")
-        said = _add(choice, event)
-        if choice.index in self._finished and (said or choice.finish_reason is not None):
-            raise _broken("went on after a finish")
-        self._pieces += said
+            raise broken("answered a choice that can't be")
+        added = _add(choice, event)
+        if choice.index in self._finished and (added or choice.finish_reason is not None):
+            raise broken("went on after a finish")
+        self._pieces += added
         if choice.finish_reason is not None:
             self._finished.add(choice.index)
-            reason = _REASONS.get(choice.finish_reason)
-            if reason is None:
-                raise _broken("ended for a reason that does not exist")
-            event.finishes.append(pb.Finish(index=choice.index, reason=reason))
+            event.finishes.add(index=choice.index, reason=reason(choice.finish_reason))
+
+
+def said(choice: ChunkChoice) -> tuple[str, str, Sequence[ToolCallDelta]]:
+    """The text, the reasoning and the calls of a choice; each may be empty."""
+    one = choice.delta or choice.message
+    if one is None:
+        return choice.text or "", "", ()
+    return one.content or "", one.reasoning_content or one.reasoning or "", one.tool_calls or ()
+
+
+def reason(finish_reason: str) -> pb.FinishReason.ValueType:
+    """Why a choice ended."""
+    known = _REASONS.get(finish_reason)
+    if known is None:
+        raise broken("ended for a reason that does not exist")
+    return known
+
+
+def usage(used: EngineUsage | None, pieces: int) -> usage_pb2.Usage:
+    """What the call used; where the engine does not say, its pieces are counted as tokens."""
+    used = used or EngineUsage()
+    counted = usage_pb2.Usage(
+        prompt_tokens=used.prompt_tokens,
+        completion_tokens=pieces if used.completion_tokens is None else used.completion_tokens,
+    )
+    if used.prompt_tokens_details is not None and used.prompt_tokens_details.cached_tokens is not None:
+        counted.cached_prompt_tokens = used.prompt_tokens_details.cached_tokens
+    if used.completion_tokens_details is not None and used.completion_tokens_details.reasoning_tokens is not None:
+        counted.reasoning_tokens = used.completion_tokens_details.reasoning_tokens
+    return counted
 
 
 def _add(choice: ChunkChoice, event: pb.GenerateEvent) -> bool:
     """Adds what the choice says; false where that is nothing (role announcements, finish chunks)."""
-    said = choice.delta or choice.message
-    if said is None:
-        text, reasoning, calls = choice.text, None, None
-    else:
-        text, reasoning, calls = said.content, said.reasoning_content or said.reasoning, said.tool_calls
+    text, reasoning, calls = said(choice)
     if not (text or reasoning or calls or choice.logprobs):
         return False
-    delta = event.deltas.add(index=choice.index, text=text or "")
+    delta = event.deltas.add(index=choice.index, text=text)
     if reasoning:
         delta.reasoning = reasoning
-    for piece in calls or ():
+    for piece in calls:
         delta.tool_calls.append(
             pb.ToolCallDelta(
                 index=piece.index, id=piece.id, name=piece.function.name, arguments_json=piece.function.arguments or ""
             )
         )
     if choice.logprobs is not None:
-        delta.logprobs.extend(_logprobs(choice.logprobs))
+        delta.logprobs.extend(logprobs(choice.logprobs))
     return True
 
 
-def _logprobs(logprobs: Logprobs) -> list[sampling_pb2.TokenLogprob]:
-    if logprobs.content is not None:
+def logprobs(given: Logprobs) -> list[sampling_pb2.TokenLogprob]:
+    """Chat's list, or the parallel lists of text completions."""
+    if given.content is not None:
         return [
             sampling_pb2.TokenLogprob(chosen=_logprob(one), top=[_logprob(other) for other in one.top_logprobs or ()])
-            for one in logprobs.content
+            for one in given.content
         ]
-    tops = logprobs.top_logprobs or [None] * len(logprobs.tokens or ())
+    tops = given.top_logprobs or [None] * len(given.tokens or ())
     return [
         sampling_pb2.TokenLogprob(
             chosen=_logprob(TopLogprob(token, logprob or 0.0)),
             top=[_logprob(TopLogprob(*pair)) for pair in (top or {}).items()],
         )
-        for token, logprob, top in zip(logprobs.tokens or (), logprobs.token_logprobs or (), tops, strict=False)
+        for token, logprob, top in zip(given.tokens or (), given.token_logprobs or (), tops, strict=False)
     ]
 
 
@@ -209,5 +226,11 @@ def _logprob(one: TopLogprob) -> sampling_pb2.Logprob:
     return sampling_pb2.Logprob(token=one.token, logprob=one.logprob, token_bytes=known)
 
 
-def _broken(what: str) -> MeshError:
+def failed() -> MeshError:
+    """What the caller is told where the engine reports an error in place of an answer."""
+    return MeshError(Reason.ENGINE_ERROR, "The model's engine reported an error while it answered.")
+
+
+def broken(what: str) -> MeshError:
+    """What the caller is told where the engine breaks its protocol."""
     return MeshError(Reason.ENGINE_PROTOCOL, f"The model's engine {what}.")

@@ -5,9 +5,7 @@ Why aiohttp: docs/adr/0008-aiohttp-to-engines.md.
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterator
-from contextlib import asynccontextmanager
-from functools import partial
+from collections.abc import AsyncGenerator
 from pathlib import Path
 from typing import Self, TypeVar
 
@@ -29,8 +27,6 @@ CONNECT_SECONDS = 5.0
 
 KEEPALIVE_SECONDS = 2.0
 """How long an idle connection is kept. Engines close theirs after 5 s (uvicorn, llama.cpp); a call must not meet that."""
-
-_UNREACHABLE = "The model's engine can't be reached; try again shortly."
 
 
 class _ErrorBody(msgspec.Struct):
@@ -68,7 +64,14 @@ class EngineClient:
         else:
             # A local connection costs next to nothing, and llama.cpp closes after each stream without saying so.
             connector = aiohttp.UnixConnector(str(self._socket), limit=0, force_close=True)
-        self._session = aiohttp.ClientSession(connector=connector, headers=self._headers, timeout=self._timeout)
+        self._session = aiohttp.ClientSession(
+            connector=connector,
+            headers=self._headers,
+            timeout=self._timeout,
+            cookie_jar=aiohttp.DummyCookieJar(),
+            skip_auto_headers=("accept-encoding", "user-agent"),  # unpacking costs more than a short way's bytes
+            auto_decompress=False,
+        )
         return self
 
     async def __aexit__(self, *exc_info: object) -> None:
@@ -78,85 +81,90 @@ class EngineClient:
 
     async def get(self, path: str, kind: type[T]) -> T:
         """The answer to a GET, typed."""
-        async with self._answered("GET", path, None, None, self._timeout) as response:
-            return await _whole(response, kind)
+        return await self._whole("GET", path, None, None, self._timeout, kind)
 
     async def post(self, path: str, body: Body, kind: type[T], *, request_id: str) -> T:
         """The answer to a POST, typed."""
-        async with self._answered("POST", path, body, request_id, self._patient) as response:
-            return await _whole(response, kind)
+        return await self._whole("POST", path, body, request_id, self._patient, kind)
 
     async def stream(self, path: str, body: Body, *, request_id: str) -> AsyncGenerator[list[bytes], None]:
         """What stands behind `data:` in each event, as many as one read brought; ends before `[DONE]`.
 
         Leaving it closes the connection, which is how an engine learns that nobody listens any more.
         """
-        async with self._answered("POST", path, body, request_id, self._timeout) as response:
-            rest = b""
-            while True:
-                read = await response.content.readany()
-                if not read:
-                    raise MeshError(Reason.ENGINE_UNAVAILABLE, "The model's engine was lost while it answered.")
-                lines = (rest + read).split(b"\n")
-                rest = lines.pop()
-                if len(rest) > MAX_LINE_BYTES:
-                    raise MeshError(Reason.ENGINE_PROTOCOL, "The model's engine sent a line without an end.")
-                events = [line[5:].strip() for line in lines if line.startswith(b"data:")]
-                if b"[DONE]" in events:
-                    if not response.content.at_eof():
-                        response.close()  # what was left in the middle must not carry the next call
-                    yield events[: events.index(b"[DONE]")]
-                    return
-                if events:
-                    yield events
+        try:
+            async with await self._send("POST", path, body, request_id, self._timeout) as response:
+                rest = b""
+                while True:
+                    read = await response.content.readany()
+                    if not read:
+                        raise MeshError(Reason.ENGINE_UNAVAILABLE, "The model's engine was lost while it answered.")
+                    lines = (rest + read).split(b"\n")
+                    rest = lines.pop()
+                    if len(rest) > MAX_LINE_BYTES:
+                        raise MeshError(Reason.ENGINE_PROTOCOL, "The model's engine sent a line without an end.")
+                    events = [line[5:].strip() for line in lines if line.startswith(b"data:")]
+                    if b"[DONE]" in events:
+                        if not response.content.at_eof():
+                            response.close()  # what was left in the middle must not carry the next call
+                        yield events[: events.index(b"[DONE]")]
+                        return
+                    if events:
+                        yield events
+        except (TimeoutError, aiohttp.ClientError) as error:
+            raise _lost(error) from error
 
-    @asynccontextmanager
-    async def _answered(
+    async def _whole(
+        self,
+        method: str,
+        path: str,
+        body: Body | None,
+        request_id: str | None,
+        patience: aiohttp.ClientTimeout,
+        kind: type[T],
+    ) -> T:
+        data = bytearray()
+        try:
+            async with await self._send(method, path, body, request_id, patience) as response:
+                while piece := await response.content.readany():
+                    data += piece
+                    if len(data) > MAX_ANSWER_BYTES:
+                        raise MeshError(Reason.ENGINE_PROTOCOL, "The model's engine sent an answer that is too large.")
+        except (TimeoutError, aiohttp.ClientError) as error:
+            raise _lost(error) from error
+        try:
+            return msgspec.json.decode(data, type=kind)
+        except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
+            raise MeshError(Reason.ENGINE_PROTOCOL, "The model's engine sent what is no answer.") from error
+
+    async def _send(
         self, method: str, path: str, body: Body | None, request_id: str | None, patience: aiohttp.ClientTimeout
-    ) -> AsyncIterator[aiohttp.ClientResponse]:
+    ) -> aiohttp.ClientResponse:
+        """What the engine answers with status 200; asked on a second connection where an idle one was just being closed."""
+        assert self._session is not None, "the client is used before it is entered"
+        url = self._base + path
         data = None if body is None else msgspec.json.encode(body)
         headers = None if request_id is None else {"x-request-id": request_id}
         try:
-            async with await self._send(method, path, data, headers, patience) as response:
-                if response.status != 200:
-                    raise _refusal(response.status, await response.content.read(MAX_LINE_BYTES))
-                yield response
-        except TimeoutError as error:
-            raise MeshError(Reason.ENGINE_UNAVAILABLE, "The model's engine fell silent.") from error
-        except aiohttp.ClientError as error:
-            raise MeshError(Reason.ENGINE_UNAVAILABLE, _UNREACHABLE) from error
-
-    async def _send(
-        self, method: str, path: str, data: bytes | None, headers: dict[str, str] | None, patience: aiohttp.ClientTimeout
-    ) -> aiohttp.ClientResponse:
-        """Sends, on a second connection where the engine closed an idle one in the moment it was taken."""
-        assert self._session is not None, "the client is used before it is entered"
-        send = partial(
-            self._session.request,
-            *(method, self._base + path),
-            data=data,
-            headers=headers,
-            timeout=patience,
-            allow_redirects=False,
-        )
-        try:
-            return await send()
+            response = await self._session.request(
+                method, url, data=data, headers=headers, timeout=patience, allow_redirects=False
+            )
         except aiohttp.ClientConnectorError:
             raise
         except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError):
-            return await send()
+            response = await self._session.request(
+                method, url, data=data, headers=headers, timeout=patience, allow_redirects=False
+            )
+        if response.status != 200:
+            async with response:
+                raise _refusal(response.status, await response.content.read(MAX_LINE_BYTES))
+        return response
 
 
-async def _whole(response: aiohttp.ClientResponse, kind: type[T]) -> T:
-    data = bytearray()
-    async for piece in response.content.iter_any():
-        data += piece
-        if len(data) > MAX_ANSWER_BYTES:
-            raise MeshError(Reason.ENGINE_PROTOCOL, "The model's engine sent an answer that is too large.")
-    try:
-        return msgspec.json.decode(data, type=kind)
-    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
-        raise MeshError(Reason.ENGINE_PROTOCOL, "The model's engine sent what is no answer.") from error
+def _lost(error: Exception) -> MeshError:
+    if isinstance(error, TimeoutError):
+        return MeshError(Reason.ENGINE_UNAVAILABLE, "The model's engine fell silent.")
+    return MeshError(Reason.ENGINE_UNAVAILABLE, "The model's engine can't be reached; try again shortly.")
 
 
 def _refusal(status: int, body: bytes) -> MeshError:

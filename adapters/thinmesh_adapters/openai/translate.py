@@ -23,18 +23,6 @@ _MODES = {
     chat_pb2.TOOL_MODE_NONE: "none",
     chat_pb2.TOOL_MODE_REQUIRED: "required",
 }
-_SAMPLING = (
-    "temperature",
-    "top_p",
-    "top_k",
-    "min_p",
-    "frequency_penalty",
-    "presence_penalty",
-    "repetition_penalty",
-    "seed",
-    "n",
-)
-_STOPPING = ("max_tokens", "min_tokens", "ignore_eos")
 
 
 def generate_body(request: pb.GenerateRequest, model: str, *, stream: bool = True) -> Body:
@@ -135,22 +123,16 @@ def _function(tool: chat_pb2.Tool) -> Body:
 
 
 def _sampling(body: Body, sampling: sampling_pb2.Sampling) -> None:
-    for name in _SAMPLING:
-        if sampling.HasField(name):  # type: ignore[arg-type]  # the names are the message's own
-            value = getattr(sampling, name)
-            body[name] = _shortest(value) if isinstance(value, float) else value
-    if sampling.logit_bias:
-        body["logit_bias"] = {str(token): _shortest(bias) for token, bias in sampling.logit_bias.items()}
+    for field, value in sampling.ListFields():  # what is set; their names are OpenAI's
+        if field.name == "logit_bias":
+            body["logit_bias"] = {str(token): _shortest(bias) for token, bias in value.items()}
+        else:
+            body[field.name] = _shortest(value) if isinstance(value, float) else value
 
 
 def _stopping(body: Body, stopping: sampling_pb2.Stopping) -> None:
-    for name in _STOPPING:
-        if stopping.HasField(name):  # type: ignore[arg-type]  # the names are the message's own
-            body[name] = getattr(stopping, name)
-    if stopping.stop:
-        body["stop"] = list(stopping.stop)
-    if stopping.stop_token_ids:
-        body["stop_token_ids"] = list(stopping.stop_token_ids)
+    for field, value in stopping.ListFields():  # likewise
+        body[field.name] = value if isinstance(value, int) else list(value)
 
 
 def _response_format(body: Body, form: sampling_pb2.ResponseFormat) -> None:

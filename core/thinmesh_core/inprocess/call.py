@@ -110,7 +110,9 @@ class InProcessCall(grpc.aio.Call):
         """Checks what a wire would check, and finds the handler."""
         if self.server.refusing:
             raise self.refuse(StatusCode.UNAVAILABLE, "the server stopped")
-        size = sum(len(key) + len(value) + METADATA_PAIR_OVERHEAD for key, value in self.metadata)
+        size = METADATA_PAIR_OVERHEAD * len(self.metadata)
+        for key, value in self.metadata:
+            size += len(key) + len(value)
         if size > MAX_METADATA_BYTES:
             raise self.refuse(StatusCode.RESOURCE_EXHAUSTED, f"metadata of {size} bytes, {MAX_METADATA_BYTES} are allowed")
         handler = await self.server.handler(CallDetails(self._method, self.metadata))

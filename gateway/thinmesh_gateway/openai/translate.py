@@ -25,7 +25,8 @@ _MODES = {"none": chat_pb2.TOOL_MODE_NONE, "auto": chat_pb2.TOOL_MODE_AUTO, "req
 
 def chat(body: requests.ChatCompletion) -> pb.GenerateRequest:
     """A chat completion as a generation."""
-    request = pb.GenerateRequest(model=body.model, chat=_chat_input(body))
+    request = pb.GenerateRequest(model=body.model)
+    _chat_input(request.chat, body)
     _generation(request, body)
     limit = body.max_tokens if body.max_completion_tokens is None else body.max_completion_tokens
     if limit is not None:
@@ -87,26 +88,29 @@ def _inputs(given: requests.Inputs, param: str) -> list[str | list[int]]:
 
 
 def _generation(request: pb.GenerateRequest, body: requests.Generation) -> None:
-    sampling = sampling_pb2.Sampling(
-        temperature=body.temperature,
-        top_p=body.top_p,
-        top_k=body.top_k,
-        min_p=body.min_p,
-        frequency_penalty=body.frequency_penalty,
-        presence_penalty=body.presence_penalty,
-        repetition_penalty=body.repetition_penalty,
-        seed=body.seed,
-        n=body.n,
-        logit_bias=body.logit_bias,
-    )
-    if sampling.ListFields():
-        request.sampling.CopyFrom(sampling)
-    stops = [body.stop] if isinstance(body.stop, str) else body.stop
-    stopping = sampling_pb2.Stopping(
-        min_tokens=body.min_tokens, stop=stops, stop_token_ids=body.stop_token_ids, ignore_eos=body.ignore_eos
-    )
-    if stopping.ListFields():
-        request.stopping.CopyFrom(stopping)
+    for name, value in (
+        ("temperature", body.temperature),
+        ("top_p", body.top_p),
+        ("top_k", body.top_k),
+        ("min_p", body.min_p),
+        ("frequency_penalty", body.frequency_penalty),
+        ("presence_penalty", body.presence_penalty),
+        ("repetition_penalty", body.repetition_penalty),
+        ("seed", body.seed),
+        ("n", body.n),
+    ):
+        if value is not None:  # set one by one: a message made of all fields and copied costs twice as much
+            setattr(request.sampling, name, value)
+    if body.logit_bias:
+        request.sampling.logit_bias.update(body.logit_bias)
+    if body.min_tokens is not None:
+        request.stopping.min_tokens = body.min_tokens
+    if body.ignore_eos is not None:
+        request.stopping.ignore_eos = body.ignore_eos
+    if body.stop:
+        request.stopping.stop.extend([body.stop] if isinstance(body.stop, str) else body.stop)
+    if body.stop_token_ids:
+        request.stopping.stop_token_ids.extend(body.stop_token_ids)
     if body.structured_outputs is not None:
         request.response_format.CopyFrom(_structured(body.structured_outputs))
     if not isinstance(body.engine_options, UnsetType):
@@ -131,10 +135,12 @@ def _schema(schema: requests.Schema) -> sampling_pb2.JsonSchema:
     )
 
 
-def _chat_input(body: requests.ChatCompletion) -> chat_pb2.ChatInput:
-    chat = chat_pb2.ChatInput(
-        messages=[_message(message) for message in body.messages], parallel_tool_calls=body.parallel_tool_calls
-    )
+def _chat_input(chat: chat_pb2.ChatInput, body: requests.ChatCompletion) -> None:
+    chat.SetInParent()
+    for message in body.messages:
+        _message(chat.messages.add(role=_ROLES[message.role]), message)
+    if body.parallel_tool_calls is not None:
+        chat.parallel_tool_calls = body.parallel_tool_calls
     for tool in body.tools or ():
         function = tool.function
         parameters = None if isinstance(function.parameters, UnsetType) else _text(function.parameters)
@@ -143,21 +149,20 @@ def _chat_input(body: requests.ChatCompletion) -> chat_pb2.ChatInput:
         chat.tool_choice.function = body.tool_choice.function.name
     elif body.tool_choice is not None:
         chat.tool_choice.mode = _MODES[body.tool_choice]
-    return chat
 
 
-def _message(message: requests.Message) -> chat_pb2.Message:
-    said = message.refusal if message.content is None else message.content
-    return chat_pb2.Message(
-        role=_ROLES[message.role],
-        content=[chat_pb2.ContentPart(text=said)] if isinstance(said, str) else [_part(part) for part in said or ()],
-        name=message.name,
-        tool_calls=[
-            chat_pb2.ToolCall(id=call.id, name=call.function.name, arguments_json=call.function.arguments)
-            for call in message.tool_calls or ()
-        ],
-        tool_call_id=message.tool_call_id,
-    )
+def _message(said: chat_pb2.Message, message: requests.Message) -> None:
+    content = message.refusal if message.content is None else message.content
+    if isinstance(content, str):
+        said.content.add(text=content)
+    elif content is not None:
+        said.content.extend(_part(part) for part in content)
+    if message.name is not None:
+        said.name = message.name
+    for call in message.tool_calls or ():
+        said.tool_calls.add(id=call.id, name=call.function.name, arguments_json=call.function.arguments)
+    if message.tool_call_id is not None:
+        said.tool_call_id = message.tool_call_id
 
 
 def _part(part: requests.TextPart | requests.ImagePart | requests.RefusalPart) -> chat_pb2.ContentPart:
