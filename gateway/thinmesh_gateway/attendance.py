@@ -8,7 +8,6 @@ from types import TracebackType
 from thinmesh_core.errors import MeshError, Reason
 from thinmesh_core.http import Receive
 
-
 LISTEN_AFTER_SECONDS = 0.02
 """A client's leaving is listened for by a task; one that is answered sooner needs none."""
 
