@@ -92,6 +92,14 @@ class Admission:
                 return [Place(self._backends[target.backend], _engine_model(target, stage)) for target in able]
         return []
 
+    def refusal(self, asked: str, needs: frozenset[Capability], tried: Collection[str] = ()) -> MeshError:
+        """What to say where no backend is able: CAPABILITY_MISSING where one is ready, else NO_BACKEND."""
+        route = self.table.resolve(asked)
+        targets = [target for stage in self.table.chain(route) for target in stage.targets]
+        if any(self._backends[target.backend].ready for target in targets if target.backend not in tried):
+            return self._incapable(route, needs)
+        return MeshError(Reason.NO_BACKEND, f"The model {route.model!r} has no backend that takes calls now.", retry_after=5)
+
     def release(self, place: Place) -> None:
         """Frees a place for whoever waits."""
         place.backend.limit.release()
@@ -133,19 +141,16 @@ class Admission:
 
     def _grant(self, model: str, needs: frozenset[Capability], tried: Collection[str]) -> Place | None:
         """A place now, or None to wait; the first route of the chain that has a backend for it decides."""
-        route = self.table.resolve(model)
-        unable = starting = False
-        for stage in self.table.chain(route):
+        starting = False
+        for stage in self.table.chain(self.table.resolve(model)):
             able = self._able(stage, needs, tried)
             if able:
                 return self._choose(able, stage)
-            unable |= any(self._backends[target.backend].ready for target in stage.targets if target.backend not in tried)
             starting |= any(self._backends[target.backend].starting for target in stage.targets)
-        if unable:
-            raise self._incapable(route, needs)
-        if starting:
+        refusal = self.refusal(model, needs, tried)
+        if starting and refusal.reason is Reason.NO_BACKEND:
             return None
-        raise MeshError(Reason.NO_BACKEND, f"The model {route.model!r} has no backend that takes calls now.", retry_after=5)
+        raise refusal
 
     def _able(self, stage: Route, needs: frozenset[Capability], tried: Collection[str]) -> list[Target]:
         return [

@@ -112,7 +112,7 @@ class TensorService(tensor_grpc.GRPCInferenceServiceServicer):
         """A backend to ask about a model, and the call as it sees it."""
         able = self._admission.able(model, NEEDS)
         if not able:
-            raise MeshError(Reason.NO_BACKEND, f"The model {model!r} has no backend with tensors now.", retry_after=5)
+            raise self._admission.refusal(model, NEEDS)
         return able[0], from_metadata(context.invocation_metadata()).forwarded(able[0].model)
 
     def _timeout(self, context: Context) -> float:

@@ -187,6 +187,9 @@ async def test_what_no_backend_can_do_is_refused_by_name() -> None:
         await hall.admit(needs=TEXT | {cap.CAPABILITY_TOOLS})
     assert raised.value.reason is Reason.CAPABILITY_MISSING
     assert "completion" not in raised.value.message
+    assert hall.admission.refusal("m", TEXT | {cap.CAPABILITY_TOOLS}).message == raised.value.message
+    hall.set("a", pb.STATE_FAILED)
+    assert hall.admission.refusal("m", TEXT | {cap.CAPABILITY_TOOLS}).reason is Reason.NO_BACKEND
 
 
 async def test_another_model_stands_in_only_while_no_target_takes_calls() -> None:
