@@ -10,7 +10,7 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 from thinmesh_core.call import AUTHORIZATION, REQUEST_ID, TRACEPARENT, Call, request_id
-from thinmesh_core.errors import MeshError, Reason, internal
+from thinmesh_core.errors import MeshError, Reason, internal, invalid
 from thinmesh_core.wire import MAX_REQUEST_BYTES
 from thinmesh_gateway.auth import Authenticator
 
@@ -58,6 +58,9 @@ def headers(request: Request, call: Call | None = None) -> dict[str, str]:
 
 async def read(request: Request) -> bytes:
     """The body; REQUEST_TOO_LARGE as soon as that is known, without reading on."""
+    encoding = request.headers.get("content-encoding", "identity")
+    if encoding.lower() not in {"", "identity"}:
+        raise invalid("content-encoding", f"The content-encoding {encoding!r} is not taken: send the body as it is.")
     declared = request.headers.get("content-length", "")
     if declared.isdecimal() and int(declared) > MAX_REQUEST_BYTES:
         raise _too_large()

@@ -6,15 +6,16 @@ Tensors travel on as raw bytes, little-endian; `thinmesh_core.tensors` then chec
 from __future__ import annotations
 
 import struct
-from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import chain
 from typing import Any
 
 import msgspec
 from tritonclient.grpc import service_pb2 as pb
 
 from thinmesh_core.errors import MeshError, Reason, invalid
-from thinmesh_core.tensors import BYTES, CONTENTS, pack_bytes, unpack_bytes
+from thinmesh_core.tensors import BYTES, CONTENTS, MAX_DIMENSIONS, elements, pack_bytes, unpack_bytes
+from thinmesh_core.wire import MAX_REQUEST_BYTES
 from thinmesh_gateway.decoding import decoded
 from thinmesh_gateway.oip.bodies import InferAnswer, InferRequest, Input, Parameters, Tensor
 
@@ -67,22 +68,27 @@ def decode(body: bytes, json_bytes: int | None, model: str, version: str) -> tup
     for output in given.outputs:
         _put(request.outputs.add(name=output.name).parameters, output.parameters, _WANTED)
     _put(request.parameters, given.parameters, _WANTED_ALL)
-    named = {output.name: output.parameters[_WANTED] is True for output in given.outputs if _WANTED in output.parameters}
-    return request, Binary(given.parameters.get(_WANTED_ALL) is True, named)
+    if request.ByteSize() > MAX_REQUEST_BYTES:
+        raise MeshError(Reason.REQUEST_TOO_LARGE, f"The tensors of the body are larger than {MAX_REQUEST_BYTES} bytes.")
+    named = {one.name: _flag(one.parameters, _WANTED) for one in given.outputs if _WANTED in one.parameters}
+    return request, Binary(_flag(given.parameters, _WANTED_ALL), named)
 
 
 def encode(response: pb.ModelInferResponse, binary: Binary) -> tuple[bytes, int | None]:
-    """The body, and how many of its first bytes are JSON; None: all."""
+    """The body, and how many of its first bytes are JSON; None: all. ENGINE_PROTOCOL where the answer contradicts itself."""
     outputs: list[Tensor] = []
     behind: list[bytes] = []
+    contents = response.raw_output_contents
+    if contents and len(contents) != len(response.outputs):
+        raise MeshError(Reason.ENGINE_PROTOCOL, f"The engine answered {len(response.outputs)} outputs in {len(contents)}.")
     for index, tensor in enumerate(response.outputs):
-        raw = response.raw_output_contents[index] if response.raw_output_contents else _typed(tensor)
+        raw = contents[index] if contents else _typed(tensor)
         encoded = Tensor(tensor.name, tensor.datatype, list(tensor.shape), _got(tensor.parameters))
         if binary.wants(tensor.name):
             encoded.parameters[_SIZE] = len(raw)
             behind.append(raw)
         else:
-            encoded.data = _unpacked(tensor.name, tensor.datatype, raw)
+            encoded.data = _unpacked(tensor, raw)
         outputs.append(encoded)
     answer = InferAnswer(response.model_name, outputs, response.model_version, response.id, _got(response.parameters))
     json = msgspec.json.encode(answer)
@@ -101,7 +107,7 @@ def _packed(tensor: Input) -> bytes:
     """The raw bytes of a tensor in JSON."""
     if tensor.data is None:
         raise invalid(tensor.name, f"The input {tensor.name!r} has neither data nor {_SIZE}.")
-    values = list(_flat(tensor.data))
+    values = _flat(tensor.data, tensor.name)
     if tensor.datatype == BYTES:
         if not all(isinstance(value, str) for value in values):
             raise invalid(tensor.name, f"The input {tensor.name!r} is BYTES: its elements are strings.")
@@ -117,38 +123,50 @@ def _packed(tensor: Input) -> bytes:
         raise invalid(tensor.name, f"The input {tensor.name!r} has an element that is no {tensor.datatype}.") from error
 
 
-def _flat(data: list[Any]) -> Iterator[Any]:
-    """The elements in row-major order; as deep as JSON came through the decoder."""
-    for element in data:
-        if isinstance(element, list):
-            yield from _flat(element)
-        else:
-            yield element
+def _flat(data: list[Any], name: str) -> list[Any]:
+    """The elements in row-major order, one level a turn: the rows of a level are of one length."""
+    for _ in range(MAX_DIMENSIONS):
+        lengths = {len(row) if isinstance(row, list) else None for row in data}
+        if lengths <= {None}:
+            return data
+        if len(lengths) > 1:
+            raise invalid(name, f"The input {name!r} has rows of different lengths.")
+        data = list(chain.from_iterable(data))
+    raise invalid(name, f"The input {name!r} is nested deeper than {MAX_DIMENSIONS} dimensions.")
 
 
 def _typed(tensor: pb.ModelInferResponse.InferOutputTensor) -> bytes:
     """The raw bytes of an answer in typed contents."""
     field = CONTENTS.get(tensor.datatype)
     if field is None:
-        raise MeshError(Reason.ENGINE_PROTOCOL, f"The engine answered {tensor.name!r} without contents.")
+        raise _broken(tensor.name, "without contents")
     values = list(getattr(tensor.contents, field))
     if tensor.datatype == BYTES:
         return pack_bytes(values)
-    return struct.pack(f"<{len(values)}{_FORMATS[tensor.datatype]}", *values)
+    try:
+        return struct.pack(f"<{len(values)}{_FORMATS[tensor.datatype]}", *values)
+    except struct.error as error:
+        raise _broken(tensor.name, f"with an element that is no {tensor.datatype}") from error
 
 
-def _unpacked(name: str, datatype: str, raw: bytes) -> list[bool | int | float | str | None]:
-    if datatype == BYTES:
-        try:
-            return [value.decode() for value in unpack_bytes(raw)]
-        except UnicodeDecodeError as error:
-            raise invalid(name, f"The output {name!r} is no text: ask for it with {_WANTED}.") from error
-        except ValueError as error:
-            raise MeshError(Reason.ENGINE_PROTOCOL, f"The engine answered {name!r} with cut elements.") from error
-    form = _FORMATS.get(datatype)
-    if form is None:
-        raise invalid(name, f"The output {name!r} of type {datatype!r} can't be sent as JSON: ask for it with {_WANTED}.")
-    return [value for (value,) in struct.iter_unpack(f"<{form}", raw)]
+def _unpacked(tensor: pb.ModelInferResponse.InferOutputTensor, raw: bytes) -> list[bool | int | float | str | None]:
+    name, form = tensor.name, _FORMATS.get(tensor.datatype)
+    if form is None and tensor.datatype != BYTES:
+        raise invalid(name, f"The output {name!r} is {tensor.datatype}, which JSON can't hold: ask for it with {_WANTED}.")
+    try:
+        values = unpack_bytes(raw) if form is None else [value for (value,) in struct.iter_unpack(f"<{form}", raw)]
+    except (ValueError, struct.error) as error:
+        raise _broken(name, "with cut elements") from error
+    if len(values) != elements(list(tensor.shape)):
+        raise _broken(name, "with elements of another shape")
+    try:
+        return [value.decode() if isinstance(value, bytes) else value for value in values]
+    except UnicodeDecodeError as error:
+        raise invalid(name, f"The output {name!r} is no text: ask for it with {_WANTED}.") from error
+
+
+def _broken(name: str, how: str) -> MeshError:
+    return MeshError(Reason.ENGINE_PROTOCOL, f"The engine answered {name!r} {how}.")
 
 
 def _extend(shape: Any, dimensions: list[int], name: str) -> None:
@@ -156,6 +174,13 @@ def _extend(shape: Any, dimensions: list[int], name: str) -> None:
         shape.extend(dimensions)
     except ValueError as error:
         raise invalid(name, f"The input {name!r} has a dimension out of range.") from error
+
+
+def _flag(parameters: Parameters, name: str) -> bool:
+    flag = parameters.get(name, False)
+    if not isinstance(flag, bool):
+        raise invalid(name, f"The parameter {name!r} is true or false.")
+    return flag
 
 
 def _put(parameters: Any, given: Parameters, but: str) -> None:
@@ -178,4 +203,5 @@ def _put(parameters: Any, given: Parameters, but: str) -> None:
 
 
 def _got(parameters: Any) -> Parameters:
-    return {name: getattr(value, value.WhichOneof("parameter_choice")) for name, value in parameters.items()}
+    chosen = {name: (value, value.WhichOneof("parameter_choice")) for name, value in parameters.items()}
+    return {name: getattr(value, kind) for name, (value, kind) in chosen.items() if kind is not None}
