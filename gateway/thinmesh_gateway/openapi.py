@@ -11,6 +11,7 @@ from thinmesh_gateway.operations import Operation, Surface
 
 Json = dict[str, Any]
 
+_BINARY = "application/octet-stream"
 _REF = "#/components/schemas/{name}"
 
 
@@ -47,20 +48,28 @@ def describe(*surfaces: Surface) -> Json:
 
 
 def _operation(operation: Operation, schemas: dict[Any, Json], error: Json) -> Json:
-    content = {"application/json": {"schema": schemas[operation.answer]}}
+    content: Json = {"application/json": {"schema": schemas[operation.answer]}}
+    told = "The answer."
+    if operation.binary:
+        content[_BINARY] = {}
+        told = "The answer; tensors follow the JSON where they are asked for as bytes."
     if operation.chunk is not None:
+        told = "The answer; with `stream`, events of the same shape and `[DONE]`."
         content["text/event-stream"] = {"schema": {"type": "string"}}
     described: Json = {
         "operationId": "_".join(re.findall(r"\w+", f"{operation.method.lower()} {operation.path}")),
         "summary": operation.summary,
         "responses": {
-            "200": {"description": "The answer; with `stream`, events of the same shape and `[DONE]`.", "content": content},
+            "200": {"description": told, "content": content},
             "default": {"description": "An error.", "content": {"application/json": {"schema": error}}},
         },
     }
+    if operation.also is not None:
+        either = {"application/json": {"schema": {"anyOf": [schemas[operation.answer], error]}}}
+        described["responses"][str(operation.also)] = {"description": "The answer is no, or an error.", "content": either}
     if operation.body is not None:
-        body = {"required": True, "content": {"application/json": {"schema": schemas[operation.body]}}}
-        described["requestBody"] = body
+        taken: Json = {"application/json": {"schema": schemas[operation.body]}} | ({_BINARY: {}} if operation.binary else {})
+        described["requestBody"] = {"required": True, "content": taken}
     names = re.findall(r"{(\w+)}", operation.path)
     if names:
         described["parameters"] = [

@@ -10,7 +10,11 @@ import msgspec
 
 @dataclass(frozen=True, slots=True)
 class Operation:
-    """One route; `name` is the method that answers it. `chunk`: the events of its stream, where it can stream."""
+    """One route; `name` is the method that answers it.
+
+    `chunk`: the events of its stream, where it can stream. `binary`: bytes may follow the JSON, either way.
+    `also`: a status other than 200 that its answer may have.
+    """
 
     name: str
     method: Literal["GET", "POST"]
@@ -19,6 +23,8 @@ class Operation:
     answer: Any
     body: type[msgspec.Struct] | None = None
     chunk: type[msgspec.Struct] | None = None
+    binary: bool = False
+    also: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import math
+import re
 from collections.abc import Iterable
+from typing import Any
 
 import msgspec
 from starlette.requests import Request
@@ -14,6 +17,7 @@ from thinmesh_core.errors import MeshError, invalid
 from thinmesh_gateway.attendance import Attendance
 from thinmesh_gateway.guard import headers, read
 from thinmesh_gateway.oip import bodies, codec
+from thinmesh_gateway.oip.plain import plain
 from thinmesh_gateway.tensors import EXTENSIONS, NAME, VERSION, Tensors
 
 JSON_BYTES = "inference-header-content-length"
@@ -54,6 +58,18 @@ class OipRoutes:
         ready = (await self._tensors.ready(pb.ModelReadyRequest(name=name, version=version), call)).ready
         return _json(bodies.ModelReady(name, ready), request, call, 200 if ready else 503)
 
+    async def config(self, request: Request, call: Call) -> Response:
+        """GET /v2/models/{model}/config."""
+        name, version = _model(request)
+        answer = await self._tensors.config(pb.ModelConfigRequest(name=name, version=version), call)
+        return _json(plain(answer.config), request, call)
+
+    async def statistics(self, request: Request, call: Call) -> Response:
+        """GET /v2/models/{model}/stats."""
+        name, version = _model(request)
+        answer = await self._tensors.statistics(pb.ModelStatisticsRequest(name=name, version=version), call)
+        return _json(plain(answer), request, call)
+
     async def infer(self, request: Request, call: Call) -> Response:
         """POST /v2/models/{model}/infer."""
         name, version = _model(request)
@@ -68,6 +84,8 @@ class OipRoutes:
 
 def told(error: MeshError, known: dict[str, str]) -> Response:
     """An error as the protocol has it."""
+    if error.retry_after is not None:
+        known = known | {"retry-after": str(math.ceil(error.retry_after))}
     body = msgspec.json.encode(bodies.ErrorBody(error.message))
     return Response(body, error.row.http, known, media_type="application/json")
 
@@ -80,7 +98,7 @@ def _json_bytes(request: Request) -> int | None:
     given = request.headers.get(JSON_BYTES)
     if given is None:
         return None
-    if not given.isdecimal():
+    if not re.fullmatch(r"[0-9]{1,9}", given):
         raise invalid(JSON_BYTES, f"{JSON_BYTES} must be a count of bytes.")
     return int(given)
 
@@ -89,5 +107,5 @@ def _declared(tensors: Iterable[pb.ModelMetadataResponse.TensorMetadata]) -> lis
     return [bodies.TensorMetadata(one.name, one.datatype, list(one.shape)) for one in tensors]
 
 
-def _json(body: msgspec.Struct, request: Request, call: Call, status: int = 200) -> Response:
+def _json(body: msgspec.Struct | dict[str, Any], request: Request, call: Call, status: int = 200) -> Response:
     return Response(msgspec.json.encode(body), status, headers(request, call), media_type="application/json")

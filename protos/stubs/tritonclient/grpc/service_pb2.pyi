@@ -52,7 +52,9 @@ class ModelConfigRequest(Message):
     name: str
     version: str
     def __init__(self, *, name: str | None = ..., version: str | None = ...) -> None: ...
-class ModelConfigResponse(Message): ...
+class ModelConfigResponse(Message):
+    @property
+    def config(self) -> Message: ...
 class ModelStatisticsRequest(Message):
     name: str
     version: str
