@@ -1,4 +1,4 @@
-"""An unchanged tritonclient against the mesh, in front of a real Triton."""
+"""Unchanged tritonclients, by gRPC and by REST, against the mesh in front of a real Triton."""
 
 from __future__ import annotations
 
@@ -18,6 +18,7 @@ from launch import Running, mesh
 
 client: Any = import_module("tritonclient.grpc")  # untyped
 aio_client: Any = import_module("tritonclient.grpc.aio")
+http_client: Any = import_module("tritonclient.http")
 InferenceServerException: Any = import_module("tritonclient.utils").InferenceServerException
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -93,6 +94,77 @@ async def test_the_sync_client_infers_and_asks(running: Running) -> None:
             statistics = server.get_inference_statistics("echo", headers=headers).model_stats
             assert [one.name for one in statistics] == ["echo"]
             assert statistics[0].inference_stats.success.count >= 1
+
+    await asyncio.to_thread(work)
+
+
+@pytest.mark.parametrize("binary", [False, True])
+async def test_the_http_client_infers_in_json_and_in_bytes(running: Running, binary: bool) -> None:
+    sent = {
+        "NUMBERS": np.arange(6, dtype=np.float32).reshape(3, 2),
+        "WORDS": np.array(["가".encode(), b"", b"\xff" if binary else b"a"], dtype=object),
+    }
+
+    def work() -> None:
+        with http_client.InferenceServerClient(running.http.removeprefix("http://")) as server:
+            inputs = [
+                http_client.InferInput("NUMBERS", [3, 2], "FP32").set_data_from_numpy(sent["NUMBERS"], binary_data=binary),
+                http_client.InferInput("WORDS", [3], "BYTES").set_data_from_numpy(sent["WORDS"], binary_data=binary),
+            ]
+            outputs = [http_client.InferRequestedOutput(f"{name}_OUT", binary_data=binary) for name in sent]
+            for wanted in (outputs, None) if binary else (outputs,):  # without a list the client asks for bytes
+                answer = server.infer("mirror", inputs, "1", wanted, "r1", headers=dict(running.headers))
+                assert (answer.get_response()["id"], answer.get_response()["model_name"]) == ("r1", "mirror")
+                assert np.array_equal(answer.as_numpy("NUMBERS_OUT"), sent["NUMBERS"])
+                said = [word if binary else word.encode() for word in answer.as_numpy("WORDS_OUT")]
+                assert said == list(sent["WORDS"])
+                assert ("data" in answer.get_output("NUMBERS_OUT")) is not binary
+
+    await asyncio.to_thread(work)
+
+
+async def test_the_http_client_asks_what_the_grpc_client_asks(running: Running) -> None:
+    headers = dict(running.headers)
+
+    def work() -> None:
+        with http_client.InferenceServerClient(running.http.removeprefix("http://")) as server:
+            assert server.is_server_live(headers=headers)
+            assert server.is_server_ready(headers=headers)
+            assert not server.is_server_live()
+            assert server.is_model_ready("echo", headers=headers)
+            assert server.is_model_ready("echo", "1", headers=headers)
+            assert not server.is_model_ready("nobody", headers=headers)
+            assert server.get_server_metadata(headers=headers)["name"] == "thinmesh"
+            metadata = server.get_model_metadata("mirror", headers=headers)
+            assert (metadata["name"], metadata["versions"]) == ("mirror", ["1"])
+            assert metadata["inputs"][0] == {"name": "NUMBERS", "datatype": "FP32", "shape": [-1, 2]}
+            config = server.get_model_config("echo", headers=headers)
+            assert (config["backend"], config["input"][0]["dims"]) == ("python", [-1, 2])
+            (statistics,) = server.get_inference_statistics("echo", "1", headers=headers)["model_stats"]
+            assert (statistics["name"], type(statistics["inference_stats"]["success"]["count"])) == ("echo", int)
+
+    await asyncio.to_thread(work)
+
+
+async def test_the_http_client_is_told_what_is_wrong(running: Running) -> None:
+    def work() -> None:
+        with http_client.InferenceServerClient(running.http.removeprefix("http://")) as server:
+
+            def refused(match: str, model: str = "echo", columns: int = 2, **options: Any) -> str:
+                tensor = http_client.InferInput("NUMBERS", [1, 2], "FP32")
+                tensor.set_data_from_numpy(np.zeros((1, 2), dtype=np.float32)).set_shape([1, columns])
+                with pytest.raises(InferenceServerException, match=match) as raised:
+                    server.infer(model, [tensor], **{"headers": dict(running.headers)} | options)
+                return str(raised.value.status())
+
+            assert refused("8 bytes", columns=3) == "400"
+            assert refused("nobody", model="nobody") == "404"
+            assert refused("key", headers={}) == "401"
+            assert refused("content-encoding", request_compression_algorithm="gzip") == "400"
+            assert refused("Sequences", sequence_id=1) == "400"
+            with pytest.raises(InferenceServerException, match="no route") as raised:
+                server.get_model_repository_index(headers=dict(running.headers))
+            assert raised.value.status() == "404"
 
     await asyncio.to_thread(work)
 
