@@ -7,7 +7,8 @@ from pathlib import Path
 from rich.console import Console
 from rich.text import Text
 
-from thinmesh_adapters.conformance.kit import Result, Verdict, judge_all
+from thinmesh_adapters.conformance.case import Result, Verdict
+from thinmesh_adapters.conformance.kit import judge_all
 from thinmesh_adapters.conformance.report import as_json, markdown
 from thinmesh_adapters.conformance.target import UnfitError, connect
 from thinmesh_core.call import AUTHORIZATION

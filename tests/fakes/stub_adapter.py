@@ -17,16 +17,19 @@ from thinmesh.inference.v1 import usage_pb2
 Inference: Any = inference_grpc.InferenceServiceServicer
 Adapter: Any = adapter_grpc.AdapterServiceServicer
 
+LIMIT = 8
+
 
 class CapitalsAdapter(Inference, Adapter):
     """A token is a word; declares text completion and counting, and refuses the rest by name."""
 
     running = 0
+    draining = False
 
     async def StreamGenerate(self, request: pb.GenerateRequest, context: Any) -> AsyncIterator[pb.GenerateEvent]:
+        words, reason = await self._answer(request, context)
         self.running += 1
         try:
-            words, reason = await self._answer(request, context)
             for word in words:
                 await asyncio.sleep(0.001)
                 yield pb.GenerateEvent(deltas=[pb.Delta(text=word)])
@@ -36,9 +39,12 @@ class CapitalsAdapter(Inference, Adapter):
             self.running -= 1
 
     async def Generate(self, request: pb.GenerateRequest, context: Any) -> pb.GenerateResponse:
-        words, reason = await self._answer(request, context)
-        usage = usage_pb2.Usage(prompt_tokens=len(request.text.split()), completion_tokens=len(words))
-        return pb.GenerateResponse(choices=[pb.Choice(text="".join(words), finish_reason=reason)], usage=usage)
+        choice, usage = pb.Choice(), usage_pb2.Usage()
+        async for event in self.StreamGenerate(request, context):
+            choice.text += "".join(delta.text for delta in event.deltas)
+            for finish in event.finishes:
+                choice.finish_reason, usage = finish.reason, event.usage
+        return pb.GenerateResponse(choices=[choice], usage=usage)
 
     async def CountTokens(self, request: pb.CountTokensRequest, context: Any) -> pb.CountTokensResponse:
         return pb.CountTokensResponse(tokens=len(request.text.split()))
@@ -51,16 +57,26 @@ class CapitalsAdapter(Inference, Adapter):
             yield adapter_pb.WatchStatusResponse(status=self._status())
             await asyncio.sleep(0.5)
 
+    async def Drain(self, request: Any, context: Any) -> adapter_pb.DrainResponse:
+        self.draining = True
+        return adapter_pb.DrainResponse()
+
     def _status(self) -> adapter_pb.Status:
+        state = adapter_pb.STATE_DRAINING if self.draining else adapter_pb.STATE_READY
         capabilities = [cap.CAPABILITY_COMPLETION, cap.CAPABILITY_COUNT_TOKENS]
         model = adapter_pb.ServedModel(name="capitals", capabilities=capabilities)
-        return adapter_pb.Status(state=adapter_pb.STATE_READY, models=[model], max_concurrency=8, running=self.running)
+        return adapter_pb.Status(state=state, models=[model], max_concurrency=LIMIT, running=self.running)
 
     async def _answer(self, request: pb.GenerateRequest, context: Any) -> tuple[list[str], pb.FinishReason.ValueType]:
+        if self.draining:
+            await context.abort(grpc.StatusCode.UNAVAILABLE, "draining")
+        if self.running >= LIMIT:
+            await context.abort(grpc.StatusCode.RESOURCE_EXHAUSTED, "busy")
         if not request.HasField("text"):
             await context.abort(grpc.StatusCode.UNIMPLEMENTED, "only completion is served, not chat or tools")
         for field, wanted in (("n", request.sampling.n > 1), ("logprobs", request.HasField("logprobs")),
-                              ("regex", request.response_format.HasField("regex"))):  # fmt: skip
+                              ("regex", request.response_format.HasField("regex")),
+                              ("json_schema", request.response_format.HasField("json_schema"))):  # fmt: skip
             if wanted:
                 await context.abort(grpc.StatusCode.UNIMPLEMENTED, f"{field} is not served")
         text = request.text.upper()

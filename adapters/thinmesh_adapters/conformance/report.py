@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 
-from thinmesh_adapters.conformance.kit import Result, Verdict
+from thinmesh_adapters.conformance.case import Result, Verdict
 
 _MARKS = {Verdict.PASSED: "yes", Verdict.FAILED: "**no**", Verdict.SKIPPED: "-"}
 

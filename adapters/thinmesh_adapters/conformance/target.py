@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
+from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,9 +16,15 @@ from thinmesh.inference.v1 import inference_service_pb2 as pb
 from thinmesh.inference.v1 import inference_service_pb2_grpc as inference_grpc
 from thinmesh.model.v1 import model_service_pb2 as model_pb
 from thinmesh.model.v1 import model_service_pb2_grpc as model_grpc
+from tritonclient.grpc import service_pb2_grpc as tensor_grpc
 
+from thinmesh_adapters.conformance.engine import EngineSwitches
 from thinmesh_core.call import Metadata
-from thinmesh_core.capabilities import Capability
+from thinmesh_core.capabilities import Capability, choices
+from thinmesh_core.channel import cancelling
+from thinmesh_core.errors import TABLE, Reason
+from thinmesh_core.rules import StreamRules
+from thinmesh_core.status import DETAILS_KEY, from_rpc_error
 
 CALL_SECONDS = 60.0
 """What one call of a case may take: embedded engines are slow on small machines."""
@@ -34,15 +41,24 @@ class UnfitError(Exception):
 
 @dataclass(frozen=True, slots=True)
 class Target:
-    """A server of the contract. `adapter` is set where it serves AdapterService too, `listed` where it knows models by name."""
+    """A server of the contract. `adapter` is set where it serves AdapterService too, `listed` where it knows models by name.
+
+    The rest is known only to who started it, and without it the cases that need it are skipped: the fake `engine` behind it,
+    its process, a stub to the same server without a wire, and how to start another one like it.
+    """
 
     stub: Any
+    tensors: Any
     model: str
     capabilities: frozenset[Capability]
     context_length: int | None
     metadata: Metadata
     adapter: Any | None
     listed: bool
+    engine: EngineSwitches | None = None
+    pid: int | None = None
+    beside: Any | None = None
+    spare: Callable[[], AbstractAsyncContextManager[Target]] | None = None
 
     async def generate(self, request: pb.GenerateRequest, *, seconds: float = CALL_SECONDS) -> pb.GenerateResponse:
         """A whole answer."""
@@ -52,6 +68,13 @@ class Target:
     def stream(self, request: pb.GenerateRequest, *, seconds: float = CALL_SECONDS) -> Any:
         """A streaming call."""
         return self.stub.StreamGenerate(request, metadata=self.metadata, timeout=seconds)
+
+    async def read(self, request: pb.GenerateRequest, *, seconds: float = CALL_SECONDS) -> None:
+        """Reads a stream to its end, and holds it to the rules of streams."""
+        rules = StreamRules(choices(request))
+        async for event in self.stream(request, seconds=seconds):
+            rules.check(event)
+        rules.end()
 
     async def status(self) -> adapter_pb.Status:
         """What the adapter says of itself."""
@@ -75,9 +98,9 @@ class Target:
         request.stopping.MergeFrom(sampling_pb2.Stopping(max_tokens=max_tokens, stop=stop))
         return request
 
-    def endless(self) -> pb.GenerateRequest:
+    def endless(self, text: str = PROMPT) -> pb.GenerateRequest:
         """A generation that goes on for as long as the model's context allows."""
-        request = self.request(max_tokens=min((self.context_length or UNKNOWN_CONTEXT) * 3 // 4, 1_000_000))
+        request = self.request(text, max_tokens=min((self.context_length or UNKNOWN_CONTEXT) * 3 // 4, 1_000_000))
         request.stopping.ignore_eos = True
         return request
 
@@ -91,21 +114,25 @@ async def refusal(call: Awaitable[object]) -> grpc.aio.AioRpcError:
     raise AssertionError("it was answered")
 
 
-def expect(error: grpc.aio.AioRpcError, code: grpc.StatusCode) -> None:
-    """Fails the case where the error has another code."""
-    assert error.code() is code, f"{error.code().name} in place of {code.name}"
+def expect(error: grpc.aio.AioRpcError, reason: Reason) -> None:
+    """Fails the case where the error has another code, or says another reason; a stranger's need not say any."""
+    told = f"{error.code().name}: {error.details()}"
+    assert error.code() is TABLE[reason].grpc, f"{told} in place of {reason.name}"
+    if any(key == DETAILS_KEY for key, _ in error.trailing_metadata() or ()):
+        found = from_rpc_error(error).reason
+        assert found is reason, f"{found.name} in place of {reason.name} ({told})"
 
 
 async def connect(channel: grpc.aio.Channel, model: str | None, metadata: Metadata = ()) -> Target:
     """Asks a server what it serves; the first model that is ready where none is named. UnfitError where it says nothing."""
-    stub = inference_grpc.InferenceServiceStub(channel)
+    stub, tensors = inference_grpc.InferenceServiceStub(channel), tensor_grpc.GRPCInferenceServiceStub(channel)
     try:
         models = model_grpc.ModelServiceStub(channel)
         listing = await models.ListModels(model_pb.ListModelsRequest(), metadata=metadata, timeout=CALL_SECONDS)
         for one in listing.models:
             if one.ready and model in {None, one.id, *one.aliases}:
                 length = one.context_length if one.HasField("context_length") else None
-                return Target(stub, one.id, frozenset(one.capabilities), length, metadata, None, listed=True)
+                return Target(stub, tensors, one.id, frozenset(one.capabilities), length, metadata, None, listed=True)
         raise UnfitError(f"the server has no model {model or ''} that is ready")
     except grpc.aio.AioRpcError as error:
         if error.code() is not grpc.StatusCode.UNIMPLEMENTED:
@@ -118,5 +145,15 @@ async def connect(channel: grpc.aio.Channel, model: str | None, metadata: Metada
     for served in answer.status.models:
         if model in {None, served.name}:
             length = served.context_length if served.HasField("context_length") else None
-            return Target(stub, served.name, frozenset(served.capabilities), length, metadata, adapter, listed=False)
+            return Target(stub, tensors, served.name, frozenset(served.capabilities), length, metadata, adapter, listed=False)
     raise UnfitError(f"the adapter serves no model {model or ''}: {answer.status.message}")
+
+
+async def until_ready(channel: grpc.aio.Channel) -> None:
+    """Waits until the adapter there takes calls."""
+    adapter: Any = adapter_grpc.AdapterServiceStub(channel)
+    request = adapter_pb.WatchStatusRequest()
+    async with cancelling(adapter.WatchStatus(request, timeout=CALL_SECONDS, wait_for_ready=True)) as watch:
+        async for told in watch:
+            if told.status.state == adapter_pb.STATE_READY:
+                return
