@@ -5,15 +5,12 @@ from __future__ import annotations
 import asyncio
 import os
 import shutil
-import socket
 import subprocess
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any
 
-import grpc
-from grpc_health.v1 import health_pb2, health_pb2_grpc
+from engines.serving import free_port, until_serving
 
 ROOT = Path(__file__).parents[2]
 ENVIRONMENT = ROOT / ".engines" / "triton"
@@ -33,7 +30,7 @@ async def triton_engine(folder: Path) -> AsyncIterator[str]:
         shutil.copy(server / "python_backend_stubs" / version / stub.name, stub)
     repository = folder / "models"
     shutil.copytree(MODELS, repository, ignore=shutil.ignore_patterns("__pycache__"))
-    ports = [_free_port() for _ in range(3)]
+    ports = [free_port() for _ in range(3)]
     log = folder / "triton.log"
     with log.open("wb") as sink:
         process = await asyncio.create_subprocess_exec(
@@ -55,7 +52,7 @@ async def triton_engine(folder: Path) -> AsyncIterator[str]:
             stderr=sink,
         )
     try:
-        await _serving(f"127.0.0.1:{ports[1]}", process, log)
+        await until_serving(f"127.0.0.1:{ports[1]}", "", process, log, START_SECONDS)
         yield f"127.0.0.1:{ports[1]}"
     finally:
         if process.returncode is None:
@@ -73,25 +70,3 @@ def _interpreter(python: Path) -> tuple[Path, str, str]:
     asked = "from sysconfig import *; print(get_path('purelib'), get_config_var('LIBDIR'), get_python_version())"
     told = subprocess.run([str(python), "-c", asked], check=True, capture_output=True, text=True).stdout.split()
     return Path(told[0]), told[1], told[2]
-
-
-def _free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port: int = probe.getsockname()[1]
-        return port
-
-
-async def _serving(address: str, process: asyncio.subprocess.Process, log: Path) -> None:
-    async with asyncio.timeout(START_SECONDS), grpc.aio.insecure_channel(address) as channel:
-        stub: Any = health_pb2_grpc.HealthStub(channel)
-        while True:
-            if process.returncode is not None:
-                raise RuntimeError(f"Triton ended with {process.returncode}:\n{log.read_text()[-2000:]}")
-            try:
-                answer = await stub.Check(health_pb2.HealthCheckRequest(), timeout=1)
-                if answer.status == health_pb2.HealthCheckResponse.SERVING:
-                    return
-            except grpc.aio.AioRpcError:
-                pass  # it is not listening yet
-            await asyncio.sleep(0.1)
