@@ -19,6 +19,8 @@ class TextAnswer:
     ) -> None:
         self.called = False
         """Whether a call was made."""
+        self.passed = 0
+        """Characters that came through, thoughts and calls among them; not what the stops hold or cut."""
         self._index = index
         self._stops = Stops(stops)
         self._reasoning = reasoning
@@ -29,9 +31,9 @@ class TextAnswer:
         """Whether a stop text was met; what comes after it is not the answer's."""
         return self._stops.hit is not None
 
-    def feed(self, text: str) -> pb.Delta | None:
-        """What this text adds."""
-        return self._split(self._stops.feed(text))
+    def feed(self, text: str, *, stoppable: bool = True) -> pb.Delta | None:
+        """What this text adds. No stop is looked for in what is not `stoppable`."""
+        return self._split(self._stops.feed(text) if stoppable else text)
 
     def end(self) -> pb.Delta | None:
         """What was held back."""
@@ -46,6 +48,7 @@ class TextAnswer:
 
     def _split(self, text: str) -> pb.Delta | None:
         delta = pb.Delta(index=self._index)
+        self.passed += len(text)
         if self._reasoning is not None:
             delta.reasoning, text = self._reasoning.feed(text)
         self._said(delta, text)

@@ -15,11 +15,11 @@ import jinja2
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from thinmesh.inference.v1 import chat_pb2
 
+from thinmesh_adapters.text.files import CONFIG_FILE, TEMPLATE_FILE
 from thinmesh_core.errors import MeshError, Reason
 
 MAX_RENDERED_CHARACTERS = 4 * 1024 * 1024
 
-CONFIG_FILE, TEMPLATE_FILE = "tokenizer_config.json", "chat_template.jinja"
 _SPECIAL = ("bos_token", "eos_token", "unk_token", "pad_token")
 _ROLES = {
     chat_pb2.ROLE_SYSTEM: "system",
@@ -65,7 +65,7 @@ class ChatTemplate:
 
     def render(self, chat: chat_pb2.ChatInput, *, now: datetime) -> str:
         """The text up to where the assistant speaks; INVALID_REQUEST where the template can't say the conversation."""
-        tools = [_tool(one) for one in chat.tools] if _offered(chat) else None
+        tools = [_tool(one) for one in chat.tools] if offered(chat) else None
         try:
             text = self._template.render(
                 messages=[_message(one) for one in chat.messages],
@@ -85,7 +85,8 @@ class ChatTemplate:
         return text
 
 
-def _offered(chat: chat_pb2.ChatInput) -> bool:
+def offered(chat: chat_pb2.ChatInput) -> bool:
+    """Whether the model is told of tools."""
     return bool(chat.tools) and chat.tool_choice.mode != chat_pb2.TOOL_MODE_NONE
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Protocol
 
@@ -14,7 +14,12 @@ from thinmesh_adapters.text.stops import overlap
 Piece = str | CallPiece
 """Text of the answer, or a piece of a call."""
 
+TOOL_CALL, TOOL_CALL_END = "<tool_call>", "</tool_call>"
 PYTHON_TAG = "<|python_tag|>"
+TOOL_CALLS, ARGS = "[TOOL_CALLS]", "[ARGS]"
+MARKS = frozenset({TOOL_CALL, TOOL_CALL_END, PYTHON_TAG, TOOL_CALLS, ARGS})
+"""What stands around calls; some models have a token for it, which they call special."""
+
 _BETWEEN = " \r\n\t,;[]"
 _NAME = re.compile(r"[\w.-]+")
 
@@ -165,15 +170,34 @@ class Arguments:
         return []
 
 
-STYLES: Mapping[str, Callable[[NewId], ToolParser]] = {
-    "hermes": partial(MarkedCalls, mark="<tool_call>", close="</tool_call>"),
-    "llama3": BareCalls,
-    "mistral": partial(MarkedCalls, mark="[TOOL_CALLS]", args="[ARGS]"),
+@dataclass(frozen=True, slots=True)
+class Style:
+    """How a family of models writes calls.
+
+    `reader` reads what it writes by itself. An engine that is made to write calls puts `before` and the name, `between`,
+    the arguments, `after`, and `separator` between two; `forced_reader` reads that.
+    """
+
+    reader: Callable[[NewId], ToolParser]
+    before: str
+    between: str
+    after: str
+    separator: str
+    forced_reader: Callable[[NewId], ToolParser]
+
+
+_HERMES = partial(MarkedCalls, mark=TOOL_CALL, close=TOOL_CALL_END)
+
+STYLES: Mapping[str, Style] = {
+    "hermes": Style(_HERMES, f'{TOOL_CALL}\n{{"name": ', ', "arguments": ', f"}}\n{TOOL_CALL_END}", "\n", _HERMES),
+    "llama3": Style(BareCalls, '{"name": ', ', "parameters": ', "}", "; ", BareCalls),
+    # [TOOL_CALLS] is a special token, which no grammar can ask for: forced calls are written without it.
+    "mistral": Style(partial(MarkedCalls, mark=TOOL_CALLS, args=ARGS), '{"name": ', ', "arguments": ', "}", ", ", BareCalls),
 }
 """How families of models write calls: Hermes and Qwen, Llama 3 with JSON, Mistral."""
 
 
 def detect(template: str) -> str | None:
     """The style that a chat template teaches its model; none that is known."""
-    marks = {"hermes": "<tool_call>", "mistral": "[TOOL_CALLS]", "llama3": '"parameters"'}
+    marks = {"hermes": TOOL_CALL, "mistral": TOOL_CALLS, "llama3": '"parameters"'}
     return next((style for style, mark in marks.items() if mark in template), None)

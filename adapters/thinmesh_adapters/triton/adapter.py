@@ -13,9 +13,10 @@ from thinmesh.inference.v1 import usage_pb2
 from tritonclient.grpc import service_pb2 as tensor_pb
 
 from thinmesh_adapters.contract import Adapter, EngineStatus, Model, Place
+from thinmesh_adapters.rpc import ASK_SECONDS
 from thinmesh_adapters.triton.config import Options
 from thinmesh_adapters.triton.embedding import Embedding
-from thinmesh_adapters.triton.engine import ASK_SECONDS, Engine
+from thinmesh_adapters.triton.engine import Engine
 from thinmesh_adapters.triton.load import Queue
 from thinmesh_adapters.triton.text import Text
 from thinmesh_adapters.triton.translate import TIMEOUT, Signature

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from datetime import UTC, datetime
-from pathlib import Path
 
 from thinmesh.inference.v1 import capability_pb2 as cap
 from thinmesh.inference.v1 import chat_pb2, usage_pb2
 from thinmesh.inference.v1 import inference_service_pb2 as pb
 
 from thinmesh_adapters.text.answer import TextAnswer
-from thinmesh_adapters.text.reasoning import OPEN, Reasoning
-from thinmesh_adapters.text.template import CONFIG_FILE, TEMPLATE_FILE, ChatTemplate
-from thinmesh_adapters.text.tokenizer import Tokenizer
-from thinmesh_adapters.text.tools import STYLES, detect
+from thinmesh_adapters.text.files import beside
+from thinmesh_adapters.text.forced import insists
+from thinmesh_adapters.text.language import Language
 from thinmesh_adapters.triton.config import TextModel
 from thinmesh_adapters.triton.engine import Engine
 from thinmesh_adapters.triton.translate import Signature, said, text_request
@@ -24,35 +21,25 @@ from thinmesh_adapters.weights import locate
 from thinmesh_core.capabilities import Capability
 from thinmesh_core.errors import MeshError, Reason, invalid
 
+COMPLETION: frozenset[Capability] = frozenset({cap.CAPABILITY_COMPLETION})
+
 
 class Text:
     """One model's tensor names; with its tokenizer it counts, and with its chat template it chats."""
 
     def __init__(self, model: TextModel) -> None:
         self._model = model
-        path = None if model.tokenizer is None else locate(model.tokenizer)
-        self._tokenizer = None if path is None else Tokenizer.load(path)
-        self._template = None if path is None else ChatTemplate.of(_beside(path))
-        self._style = None if self._template is None else detect(self._template.source)
+        self._language = None if model.tokenizer is None else Language(beside(locate(model.tokenizer)))
 
     @property
     def capabilities(self) -> frozenset[Capability]:
         """What it can be asked for."""
-        can: set[Capability] = {cap.CAPABILITY_COMPLETION}
-        if self._tokenizer is not None:
-            can.add(cap.CAPABILITY_COUNT_TOKENS)
-        if self._template is not None:
-            can.add(cap.CAPABILITY_CHAT)
-            if self._style is not None:
-                can.add(cap.CAPABILITY_TOOLS)
-        return frozenset(can)
+        return COMPLETION if self._language is None else COMPLETION | self._language.capabilities
 
     def count(self, request: pb.CountTokensRequest) -> int:
         """The tokens of a text or a conversation."""
-        assert self._tokenizer is not None, "counting is not declared"
-        if request.HasField("chat"):
-            return len(self._tokenizer.encode(self._render(request.chat), special=False))
-        return len(self._tokenizer.encode(request.text, special=True))
+        assert self._language is not None, "counting is not declared"
+        return self._language.count(request, now=datetime.now(UTC))
 
     async def generate(
         self, request: pb.GenerateRequest, signature: Signature, engine: Engine, seconds: float
@@ -82,22 +69,19 @@ class Text:
         )
 
     def _answer(self, request: pb.GenerateRequest, prompt: str) -> TextAnswer:
-        chat = request.HasField("chat")
-        tools = STYLES[self._style](_new_id) if chat and request.chat.tools and self._style is not None else None
-        reasoning = Reasoning(inside=prompt.rstrip().endswith(OPEN)) if chat else None
-        return TextAnswer(0, request.stopping.stop, reasoning=reasoning, tools=tools)
+        return self._language.answer(0, request, prompt) if self._language is not None else TextAnswer(0, request.stopping.stop)
 
     def _render(self, chat: chat_pb2.ChatInput) -> str:
-        if chat.tool_choice.HasField("function") or chat.tool_choice.mode == chat_pb2.TOOL_MODE_REQUIRED:
+        if insists(chat):
             raise invalid("tool_choice", "This model's engine can't be made to call a tool; leave tool_choice at auto.")
-        assert self._template is not None, "chat is not declared"
-        return self._template.render(chat, now=datetime.now(UTC))
+        assert self._language is not None, "chat is not declared"
+        return self._language.render(chat, now=datetime.now(UTC))
 
     def _tokens(self, prompt: str, request: pb.GenerateRequest) -> int:
         """The prompt's tokens where the engine does not say; words, where nobody knows."""
-        if self._tokenizer is None:
+        if self._language is None:
             return len(prompt.split())
-        return len(self._tokenizer.encode(prompt, special=not request.HasField("chat")))
+        return len(self._language.tokenizer.encode(prompt, special=not request.HasField("chat")))
 
 
 class _Counted:
@@ -125,13 +109,3 @@ def _reason(answer: TextAnswer, counted: _Counted, request: pb.GenerateRequest) 
         raise MeshError(Reason.ENGINE_PROTOCOL, "The model's engine ended its answer without an end.")
     cut = request.stopping.HasField("max_tokens") and counted.completion >= request.stopping.max_tokens
     return pb.FINISH_REASON_LENGTH if cut else pb.FINISH_REASON_STOP
-
-
-def _beside(path: Path) -> dict[str, bytes]:
-    """The files of a model's folder that tell how it chats."""
-    files = {name: path.with_name(name) for name in (CONFIG_FILE, TEMPLATE_FILE)}
-    return {name: file.read_bytes() for name, file in files.items() if file.is_file()}
-
-
-def _new_id() -> str:
-    return f"call_{secrets.token_hex(12)}"

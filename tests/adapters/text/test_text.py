@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from datetime import UTC, datetime
+from pathlib import Path
 
 import pytest
 import tokenizers
@@ -11,7 +12,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from thinmesh.inference.v1 import chat_pb2
 
+from fakes.tokenizers import BOS, model_files, tokenizer_json, zipped
+from thinmesh_adapters.text import files as files_module
 from thinmesh_adapters.text.answer import TextAnswer
+from thinmesh_adapters.text.files import beside, unpacked
 from thinmesh_adapters.text.reasoning import Reasoning
 from thinmesh_adapters.text.stops import Stops
 from thinmesh_adapters.text.template import ChatTemplate
@@ -27,18 +31,7 @@ QWEN = """{% for m in messages %}<|{{ m.role }}|>{{ m.content }}{% for c in m.to
 
 @pytest.fixture(scope="module")
 def tokenizer() -> Tokenizer:
-    """A byte-level tokenizer so small that characters span tokens."""
-    made = tokenizers.Tokenizer(tokenizers.models.BPE())
-    made.pre_tokenizer = tokenizers.pre_tokenizers.ByteLevel(add_prefix_space=False)
-    made.decoder = tokenizers.decoders.ByteLevel()
-    trainer = tokenizers.trainers.BpeTrainer(
-        vocab_size=300,
-        initial_alphabet=tokenizers.pre_tokenizers.ByteLevel.alphabet(),
-        special_tokens=["<end>"],
-        show_progress=False,
-    )
-    made.train_from_iterator(["the sea is blue, the sky is blue"], trainer)
-    return Tokenizer(made.to_str().encode())
+    return Tokenizer(tokenizer_json())
 
 
 @given(st.text(alphabet="abé가나🌊 \n", max_size=40))
@@ -55,6 +48,35 @@ def test_a_character_that_never_ends_is_let_go(tokenizer: Tokenizer) -> None:
     assert detokenizer.feed([first]) == ""
     assert detokenizer.end() == "\ufffd"
     assert "\ufffd" in detokenizer.feed([first] * 12) + detokenizer.end()
+
+
+@given(st.text(alphabet="abé가🌊 \n\x00", max_size=12))
+def test_the_bytes_of_tokens_spell_the_text(tokenizer: Tokenizer, text: str) -> None:
+    assert b"".join(tokenizer.token_bytes(one) for one in tokenizer.encode(text, special=False)) == text.encode()
+
+
+def test_special_tokens_and_strange_ids_have_no_bytes(tokenizer: Tokenizer) -> None:
+    (start,) = tokenizer.encode(BOS, special=False)
+    assert tokenizer.token_bytes(start) == tokenizer.token_bytes(1 << 20) == b""
+
+
+def test_marks_of_calls_are_shown_though_the_model_hides_them(tokenizer: Tokenizer) -> None:
+    ids = tokenizer.encode(f"{BOS}[TOOL_CALLS]f", special=False)
+    assert len(ids) == 3
+    assert tokenizer.decode(ids) == "[TOOL_CALLS]f"
+    assert "".join(map(tokenizer.detokenizer().feed, [ids])) == "[TOOL_CALLS]f"
+
+
+def test_tokens_of_sentencepiece_have_their_bytes() -> None:
+    vocabulary = {"<unk>": 0, "<0xEA>": 1, "▁sea": 2}
+    made = tokenizers.Tokenizer(tokenizers.models.BPE(vocab=vocabulary, merges=[], byte_fallback=True))
+    small = Tokenizer(made.to_str().encode())
+    assert [small.token_bytes(one) for one in (1, 2)] == [b"\xea", b" sea"]
+
+
+def test_what_is_no_tokenizer_is_said_so() -> None:
+    with pytest.raises(ValueError, match=r"tokenizer\.json is none"):
+        Tokenizer(b"{}")
 
 
 @given(
@@ -91,7 +113,7 @@ def test_thoughts_leave_their_tags_and_spaces_behind() -> None:
 
 
 def test_an_answer_is_stopped_thought_and_called() -> None:
-    answer = TextAnswer(2, ["END"], reasoning=Reasoning(), tools=STYLES["hermes"](lambda: "id"))
+    answer = TextAnswer(2, ["END"], reasoning=Reasoning(), tools=STYLES["hermes"].reader(lambda: "id"))
     text = '<think>hm</think>Look: <tool_call>{"name": "f", "arguments": {"a": 1}}</tool_call>END never'
     deltas = [delta for one in text if (delta := answer.feed(one))]
     assert answer.end() is None
@@ -147,3 +169,24 @@ def test_a_models_files_hold_its_template() -> None:
     assert ChatTemplate.of({}) is None
     with pytest.raises(ValueError, match="no template"):
         ChatTemplate("{% if %}", {})
+
+
+def test_a_models_files_are_read_by_their_names_alone(tmp_path: Path) -> None:
+    files = model_files()
+    assert unpacked(zipped(files | {"../tokenizer.json": b"no", "/etc/tokenizer.json": b"no", "model.py": b"no"})) == files
+    for name, content in files.items():
+        (tmp_path / name).write_bytes(content)
+    assert beside(tmp_path / "tokenizer.json") == files
+
+
+@pytest.mark.parametrize("archive", [b"", b"nonsense", zipped(model_files())[:200]])
+def test_what_is_no_zip_is_said_so(archive: bytes) -> None:
+    with pytest.raises(ValueError, match="no zip"):
+        unpacked(archive)
+
+
+def test_a_zip_that_swells_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(files_module, "MAX_FILE_BYTES", 1000)
+    assert unpacked(zipped({"tokenizer.json": b" " * 1000}))
+    with pytest.raises(ValueError, match="larger than 1000"):
+        unpacked(zipped({"tokenizer.json": b" " * 1001}))

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from itertools import count, pairwise
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from thinmesh.inference.v1 import chat_pb2
 
 from thinmesh_adapters.text.calls import CallPiece
+from thinmesh_adapters.text.forced import insists, structural_tag
 from thinmesh_adapters.text.tools import STYLES, Arguments, Piece, ToolParser, detect
 
 Calls = list[tuple[str | None, str | None, str]]
@@ -58,7 +62,7 @@ CASES: list[tuple[str, str, str, Calls]] = [
 
 def parser(style: str) -> ToolParser:
     numbers = count()
-    return STYLES[style](lambda: f"id{next(numbers)}")
+    return STYLES[style].reader(lambda: f"id{next(numbers)}")
 
 
 def read(tools: ToolParser, pieces: list[str]) -> tuple[str, Calls]:
@@ -115,6 +119,43 @@ def test_arguments_come_as_they_are_written() -> None:
 
 def test_an_answer_may_be_nothing_but_arguments() -> None:
     assert read(Arguments(lambda: "id0", "f"), ['{"a"', "", ": 1}"]) == ("", [("id0", "f", '{"a": 1}')])
+
+
+def chosen(**choice: Any) -> chat_pb2.ChatInput:
+    chat = chat_pb2.ChatInput(tool_choice=chat_pb2.ToolChoice(**choice))
+    chat.tools.add(name="f", parameters_json='{"type": "object", "required": ["a"]}')
+    chat.tools.add(name='g"')
+    return chat
+
+
+@pytest.mark.parametrize("style", sorted(STYLES))
+def test_a_forced_call_is_written_as_it_is_read(style: str) -> None:
+    form = json.loads(structural_tag(chosen(mode=chat_pb2.TOOL_MODE_REQUIRED), STYLES[style]))["format"]
+    assert [tag["content"]["json_schema"].get("required") for tag in form["tags"]] == [["a"], None]
+    assert (form["at_least_one"], form["stop_after_first"]) == (True, False)
+    written = form["separator"].join(f'{tag["begin"]}{{"a": "}}"}}{tag["end"]}' for tag in form["tags"])
+    numbers = count()
+    text, calls = read(STYLES[style].forced_reader(lambda: f"id{next(numbers)}"), list(written))
+    assert (text.strip(), calls) == ("", [("id0", "f", '{"a": "}"}'), ("id1", 'g"', '{"a": "}"}')])
+
+
+def test_a_named_call_is_the_only_one() -> None:
+    form = json.loads(structural_tag(chosen(function="f"), STYLES["hermes"]))["format"]
+    assert (len(form["tags"]), form["stop_after_first"]) == (1, True)
+    one_by_one = chosen(mode=chat_pb2.TOOL_MODE_REQUIRED)
+    one_by_one.parallel_tool_calls = False
+    assert json.loads(structural_tag(one_by_one, STYLES["hermes"]))["format"]["stop_after_first"]
+
+
+@pytest.mark.parametrize(
+    ("choice", "forced"),
+    [
+        ({}, False), ({"mode": chat_pb2.TOOL_MODE_AUTO}, False), ({"mode": chat_pb2.TOOL_MODE_NONE}, False),
+        ({"mode": chat_pb2.TOOL_MODE_REQUIRED}, True), ({"function": "f"}, True),
+    ],
+)  # fmt: skip
+def test_some_choices_leave_the_model_none(choice: Any, forced: bool) -> None:
+    assert insists(chosen(**choice)) is forced
 
 
 @pytest.mark.parametrize(

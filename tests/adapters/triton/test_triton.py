@@ -14,7 +14,7 @@ from thinmesh.inference.v1 import inference_service_pb2 as pb
 from tritonclient.grpc import service_pb2 as tensor_pb
 
 from thinmesh_adapters.triton.config import TextNames
-from thinmesh_adapters.triton.engine import meaning
+from thinmesh_adapters.triton.engine import WORDS
 from thinmesh_adapters.triton.load import Queue
 from thinmesh_adapters.triton.translate import Signature, outputs_of, said, text_request, vectors
 from thinmesh_core import tensors
@@ -119,7 +119,7 @@ def test_vectors_are_cut_by_their_number() -> None:
     ],
 )
 def test_its_failures_have_a_meaning_and_keep_their_words(code: Any, text: str, reason: Reason) -> None:
-    error = meaning(code, text)
+    error = WORDS.meaning(code, text)
     assert error.reason is reason
     assert text not in error.message
 

@@ -1,0 +1,110 @@
+"""How a model takes and gives text: conversations to prompts, prompts to tokens, and its text to answers."""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Literal, TypeAlias
+
+from thinmesh.inference.v1 import capability_pb2 as cap
+from thinmesh.inference.v1 import chat_pb2
+from thinmesh.inference.v1 import inference_service_pb2 as pb
+
+from thinmesh_adapters.text.answer import TextAnswer
+from thinmesh_adapters.text.files import TEMPLATE_FILE, TOKENIZER_FILE
+from thinmesh_adapters.text.forced import insists, structural_tag
+from thinmesh_adapters.text.reasoning import OPEN, Reasoning
+from thinmesh_adapters.text.template import ChatTemplate, offered
+from thinmesh_adapters.text.tokenizer import Tokenizer
+from thinmesh_adapters.text.tools import STYLES, ToolParser, detect
+from thinmesh_core.capabilities import Capability
+
+StyleName: TypeAlias = Literal["hermes", "llama3", "mistral"]
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """What the model goes on from: its text, unless it was given as tokens, and its tokens."""
+
+    text: str
+    ids: list[int]
+
+
+class Language:
+    """A model's tokenizer, and its chat template if it has one.
+
+    `template` stands in for the model's own; `style` and `reasoning` say how it writes calls and whether it thinks aloud,
+    where its template does not tell.
+    """
+
+    def __init__(
+        self,
+        files: Mapping[str, bytes],
+        *,
+        template: bytes | None = None,
+        style: StyleName | None = None,
+        reasoning: bool | None = None,
+    ) -> None:
+        """ValueError for files that are not what their names say."""
+        if TOKENIZER_FILE not in files:
+            raise ValueError(f"the model has no {TOKENIZER_FILE}")
+        self.tokenizer = Tokenizer(files[TOKENIZER_FILE])
+        self.template = ChatTemplate.of(files if template is None else {**files, TEMPLATE_FILE: template})
+        source = "" if self.template is None else self.template.source
+        named = style or detect(source)
+        self._style = None if named is None else STYLES[named]
+        self._reasons = OPEN in source if reasoning is None else reasoning
+
+    @property
+    def capabilities(self) -> frozenset[Capability]:
+        """What it adds to an engine that only knows text or tokens."""
+        can: set[Capability] = {cap.CAPABILITY_COUNT_TOKENS}
+        if self.template is not None:
+            can.add(cap.CAPABILITY_CHAT)
+            if self._style is not None and self.template.takes_tools:
+                can.add(cap.CAPABILITY_TOOLS)
+        return frozenset(can)
+
+    def prompt(self, request: pb.GenerateRequest, *, now: datetime) -> Prompt:
+        """What the model is given."""
+        match request.WhichOneof("input"):
+            case "token_ids":
+                return Prompt("", list(request.token_ids.ids))
+            case "chat":
+                text = self.render(request.chat, now=now)
+                return Prompt(text, self.tokenizer.encode(text, special=False))
+            case _:
+                return Prompt(request.text, self.tokenizer.encode(request.text, special=True))
+
+    def count(self, request: pb.CountTokensRequest, *, now: datetime) -> int:
+        """The tokens of a text or a conversation."""
+        if request.HasField("chat"):
+            return len(self.tokenizer.encode(self.render(request.chat, now=now), special=False))
+        return len(self.tokenizer.encode(request.text, special=True))
+
+    def render(self, chat: chat_pb2.ChatInput, *, now: datetime) -> str:
+        """A conversation as the model's template spells it."""
+        assert self.template is not None, "chat is not declared"
+        return self.template.render(chat, now=now)
+
+    def constraint(self, request: pb.GenerateRequest) -> str | None:
+        """The structural tag that holds the engine to the calls that the caller insists on; none where it does not."""
+        return structural_tag(request.chat, self._style) if self._style is not None and insists(request.chat) else None
+
+    def answer(self, index: int, request: pb.GenerateRequest, prompt: str, *, thinks: bool = True) -> TextAnswer:
+        """The reader of one choice; `thinks` is false where the engine is held to a form from the first token on."""
+        if not request.HasField("chat"):
+            return TextAnswer(index, request.stopping.stop)
+        reasoning = Reasoning(inside=prompt.rstrip().endswith(OPEN)) if self._reasons and thinks else None
+        return TextAnswer(index, request.stopping.stop, reasoning=reasoning, tools=self._tools(request.chat))
+
+    def _tools(self, chat: chat_pb2.ChatInput) -> ToolParser | None:
+        if self._style is None or not offered(chat):
+            return None
+        return (self._style.forced_reader if insists(chat) else self._style.reader)(_new_id)
+
+
+def _new_id() -> str:
+    return f"call_{secrets.token_hex(12)}"
