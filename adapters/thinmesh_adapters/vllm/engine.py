@@ -1,0 +1,50 @@
+"""The calls to vLLM's gRPC server, and what its words mean."""
+
+from __future__ import annotations
+
+import hashlib
+from contextlib import aclosing
+
+import grpc
+from smg_grpc_proto.generated import common_pb2
+from smg_grpc_proto.generated import vllm_engine_pb2_grpc as vllm_grpc
+
+from thinmesh_adapters.rpc import GrpcEngine, Words
+from thinmesh_core.errors import MeshError, Reason
+
+TOKENIZER_SECONDS = 60.0
+"""What the engine may take to pack and send its tokenizer."""
+MAX_TOKENIZER_BYTES = 64 * 1024 * 1024
+
+WORDS = Words(
+    vague={grpc.StatusCode.INVALID_ARGUMENT},
+    by_text=(
+        ("maximum model length", Reason.CONTEXT_LENGTH_EXCEEDED),
+        ("does not support generation", Reason.CAPABILITY_MISSING),
+        ("does not support pooling", Reason.CAPABILITY_MISSING),
+    ),
+)
+
+
+class Engine(GrpcEngine):
+    """One vLLM."""
+
+    words = WORDS
+
+    def __init__(self, address: str) -> None:
+        super().__init__(address)
+        self.stub = vllm_grpc.VllmEngineStub(self.channel)
+
+    async def tokenizer(self) -> bytes:
+        """The zip of the model's tokenizer files; ENGINE_PROTOCOL for one that is too large or was damaged."""
+        archive, told = bytearray(), ""
+        call = self.stub.GetTokenizer(common_pb2.GetTokenizerRequest(), timeout=TOKENIZER_SECONDS)
+        async with aclosing(self.read(call)) as chunks:
+            async for chunk in chunks:
+                archive += chunk.data
+                told = chunk.sha256 or told
+                if len(archive) > MAX_TOKENIZER_BYTES:
+                    raise MeshError(Reason.ENGINE_PROTOCOL, f"the engine's tokenizer has more than {MAX_TOKENIZER_BYTES} bytes")
+        if told and told != hashlib.sha256(archive).hexdigest():
+            raise MeshError(Reason.ENGINE_PROTOCOL, "the engine's tokenizer was damaged on the way")
+        return bytes(archive)
