@@ -20,6 +20,7 @@ from fakes.openai_words import words_engine
 from fakes.vllm_engine import fake_vllm
 from thinmesh_adapters.config import AdapterConfig
 from thinmesh_adapters.conformance.case import Case, Result, Verdict
+from thinmesh_adapters.conformance.engine import EngineSwitches
 from thinmesh_adapters.conformance.hosting import hosted
 from thinmesh_adapters.conformance.kit import CASES, judge
 from thinmesh_adapters.conformance.report import as_json, markdown
@@ -112,6 +113,7 @@ async def targets() -> AsyncIterator[dict[str, Target]]:
         vllm = await stack.enter_async_context(fake_vllm(delay=0.01))
         config = CONFIG.replace("URL", engine.base_url).replace("TRITON", triton).replace("VLLM", vllm.address)
         running = await stack.enter_async_context(mesh(config, state, "split"))
+        fakes: dict[str, EngineSwitches] = {"words": engine, "vllm": vllm}
         found: dict[str, Target] = {}
         for name, (process, model) in (ADAPTERS | ROUTED).items():
             address = running.grpc if process == "gateway" else f"unix:{state}/run/{process}.sock"
@@ -119,7 +121,7 @@ async def targets() -> AsyncIterator[dict[str, Target]]:
             target = await connect(channel, model, running.metadata if process == "gateway" else ())
             found[name] = replace(
                 target,
-                engine=engine if process == "words" or model == "words" else None,
+                engine=fakes.get(model or process),
                 pid=running.processes[process].pid,
                 spare=partial(another, process, model, state) if name in ADAPTERS else None,
             )

@@ -20,6 +20,7 @@ from smg_grpc_proto.generated import vllm_engine_pb2 as vllm
 from smg_grpc_proto.generated import vllm_engine_pb2_grpc as vllm_grpc
 
 from fakes.tokenizers import EOS, model_files, zipped
+from thinmesh_adapters.conformance.engine import EngineFailedError, EngineLostError, ScriptedEngine
 from thinmesh_adapters.text.tokenizer import Tokenizer
 
 Servicer: Any = vllm_grpc.VllmEngineServicer
@@ -27,13 +28,12 @@ SERVICE = "vllm.grpc.engine.VllmEngine"
 
 
 @dataclass
-class FakeVllm(Servicer):
+class FakeVllm(ScriptedEngine, Servicer):
     """What it says, how it fails, and what it saw.
 
-    `text` is said in chunks of `per_chunk` tokens, `delay` seconds apart, again and again where the end is ignored.
-    Before a choice's token number `hang_after` it falls silent, before `error_after` it ends with `error`, before
-    `kill_after` the whole server is gone. `finish` replaces every reason to end, `responses` replace the whole answer.
-    `left` is set when a caller leaves a running answer.
+    `text` is said in chunks of `per_chunk` tokens, `delay` seconds apart, again and again where the end is ignored. Failures
+    have the `code`; before a choice's token number `kill_after` the whole server is gone. `finish` replaces every reason to
+    end, `responses` replace the whole answer. `left` is set when a caller leaves a running answer.
     """
 
     text: str = "The sea is blue, 바다 🌊!"
@@ -49,9 +49,7 @@ class FakeVllm(Servicer):
     start: str = "first_token"
     delay: float = 0
     per_chunk: int = 1
-    hang_after: int | None = None
-    error_after: int | None = None
-    error: tuple[grpc.StatusCode, str] = (grpc.StatusCode.INTERNAL, "CUDA error at 10.1.2.3")
+    code: grpc.StatusCode = grpc.StatusCode.INTERNAL
     kill_after: int | None = None
     finish: str | None = None
     responses: list[vllm.GenerateResponse] | None = None
@@ -66,6 +64,9 @@ class FakeVllm(Servicer):
     server: grpc.aio.Server | None = None
     stopping: asyncio.Task[None] | None = None
 
+    def __post_init__(self) -> None:
+        ScriptedEngine.__init__(self)
+
     def stop(self) -> asyncio.Task[None]:
         """Is gone from now on, with every connection; a task of its own, since a call may ask for it that ends by it."""
         assert self.server is not None
@@ -79,13 +80,15 @@ class FakeVllm(Servicer):
 
     async def Generate(self, request: vllm.GenerateRequest, context: Any) -> AsyncIterator[vllm.GenerateResponse]:
         self.requests.append(request)
+        self.prompts.append(self.tokenizer.decode(request.tokenized.input_ids))
         length = len(request.tokenized.input_ids)
         if length > self.context_length:
             text = f"The decoder prompt (length {length}) is longer than the maximum model length of {self.context_length}."
             await context.abort(grpc.StatusCode.INVALID_ARGUMENT, text)
         try:
-            async for response in self._answer(request, context):
-                yield response
+            with self._counted():
+                async for response in self._answer(request, context):
+                    yield response
         except (asyncio.CancelledError, GeneratorExit):  # the latter where it was left while it sent
             self.left.set()
             raise
@@ -97,8 +100,7 @@ class FakeVllm(Servicer):
         self.most_embedding = max(self.most_embedding, self.embedding)
         try:
             await asyncio.sleep(self.delay)
-            if self.error_after is not None and len(self.requests) > self.error_after:
-                await context.abort(*self.error)
+            await self._misbehave(0, context)
         finally:
             self.embedding -= 1
         ids = request.tokenized.input_ids
@@ -165,11 +167,14 @@ class FakeVllm(Servicer):
             yield vllm.GenerateResponse(complete=complete)
 
     async def _misbehave(self, at: int, context: Any) -> None:
-        if self.hang_after is not None and at >= self.hang_after:
+        if self.fault is not None and at >= self.fault.after:
             self.began.set()
-            await asyncio.Event().wait()
-        if self.error_after is not None and at >= self.error_after:
-            await context.abort(*self.error)
+        try:
+            await self._suffer(at)
+        except EngineLostError:
+            await context.abort(grpc.StatusCode.UNAVAILABLE, "Socket closed")
+        except EngineFailedError as failure:
+            await context.abort(self.code, str(failure))
         if self.kill_after is not None and at >= self.kill_after:
             self.stop()
             await asyncio.Event().wait()

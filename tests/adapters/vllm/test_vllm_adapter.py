@@ -5,11 +5,11 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import grpc
+import msgspec
 import pytest
 from smg_grpc_proto.generated import vllm_engine_pb2 as vllm
 from thinmesh.inference.v1 import capability_pb2 as cap
@@ -18,6 +18,7 @@ from thinmesh.inference.v1 import inference_service_pb2 as pb
 
 from fakes.tokenizers import THINKING_TEMPLATE, model_files, zipped
 from fakes.vllm_engine import FakeVllm, drifted, fake_vllm
+from thinmesh_adapters.conformance.engine import Fault, Trouble
 from thinmesh_adapters.contract import Place
 from thinmesh_adapters.fold import fold
 from thinmesh_adapters.vllm.adapter import EMBEDS_AT_ONCE, Options, VllmAdapter
@@ -171,7 +172,7 @@ async def test_embeddings_come_in_order_and_never_too_many_at_once() -> None:
         assert [one.values[0] for one in told.embeddings] == lengths
         assert told.usage.prompt_tokens == sum(lengths)
         assert 1 < engine.most_embedding <= EMBEDS_AT_ONCE
-        engine.error_after = 0
+        engine.fault = Fault(Trouble.FAILURE, words="boom")
         with pytest.raises(MeshError) as raised:
             await adapter.embed(pb.EmbedRequest(inputs=inputs), CALL)
         assert raised.value.reason is Reason.ENGINE_ERROR
@@ -193,7 +194,7 @@ async def test_embeddings_come_in_order_and_never_too_many_at_once() -> None:
 async def test_an_error_is_ours_in_meaning_and_words(
     engine: FakeVllm, adapter: VllmAdapter, after: int, code: grpc.StatusCode, text: str, reason: Reason
 ) -> None:
-    engine.error_after, engine.error = after, (code, text)
+    engine.fault, engine.code = Fault(Trouble.FAILURE, after, text), code
     error = await fails(adapter)
     assert error.reason is reason
     assert text not in str(error)
@@ -205,26 +206,24 @@ async def test_an_engine_that_dies_in_mid_stream_is_lost(engine: FakeVllm, adapt
     assert (await fails(adapter)).reason is Reason.ENGINE_UNAVAILABLE
 
 
-@pytest.mark.parametrize("hang_after", [0, 2])
-async def test_an_engine_that_falls_silent_ends_at_the_deadline(
-    engine: FakeVllm, adapter: VllmAdapter, hang_after: int
-) -> None:
+@pytest.mark.parametrize("after", [0, 2])
+async def test_an_engine_that_falls_silent_ends_at_the_deadline(engine: FakeVllm, adapter: VllmAdapter, after: int) -> None:
     await adapter.status()
-    engine.hang_after = hang_after
-    error = await fails(adapter, call=replace(CALL, seconds=0.3))
+    engine.fault = Fault(Trouble.STALL, after)
+    error = await fails(adapter, call=msgspec.structs.replace(CALL, seconds=0.3))
     assert error.reason is Reason.DEADLINE_EXCEEDED
     async with asyncio.timeout(SECONDS):
         await engine.left.wait()
 
 
 async def test_a_call_without_a_deadline_is_bounded(engine: FakeVllm) -> None:
-    engine.hang_after = 0
+    engine.fault = Fault(Trouble.STALL)
     async with served(engine, answer_seconds=0.3) as adapter:
-        assert (await fails(adapter, call=replace(CALL, seconds=None))).reason is Reason.DEADLINE_EXCEEDED
+        assert (await fails(adapter, call=msgspec.structs.replace(CALL, seconds=None))).reason is Reason.DEADLINE_EXCEEDED
 
 
 async def test_leaving_a_stream_stops_the_engine(engine: FakeVllm, adapter: VllmAdapter) -> None:
-    engine.hang_after = 3
+    engine.fault = Fault(Trouble.STALL, 3)
     async with aclosing(adapter.generate(TEXT, CALL)) as events:
         async for _ in events:
             break
@@ -233,7 +232,7 @@ async def test_leaving_a_stream_stops_the_engine(engine: FakeVllm, adapter: Vllm
 
 
 async def test_leaving_a_whole_answer_stops_the_engine(engine: FakeVllm, adapter: VllmAdapter) -> None:
-    engine.hang_after = 3
+    engine.fault = Fault(Trouble.STALL, 3)
     running = asyncio.ensure_future(adapter.answer(TEXT, CALL))
     async with asyncio.timeout(SECONDS):
         await engine.began.wait()
