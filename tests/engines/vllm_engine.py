@@ -8,7 +8,6 @@ import signal
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
-from typing import Any
 
 import grpc
 from engines.serving import free_port, until_serving
@@ -79,7 +78,7 @@ Load = Callable[[], Awaitable[int]]
 async def engine_load(address: str) -> AsyncIterator[Load]:
     """Asks the engine itself how many requests it has, at work and waiting."""
     async with grpc.aio.insecure_channel(address) as channel:
-        stub: Any = vllm_engine_pb2_grpc.VllmEngineStub(channel)
+        stub = vllm_engine_pb2_grpc.VllmEngineStub(channel)
 
         async def ask() -> int:
             answer = await stub.GetLoads(vllm_engine_pb2.GetLoadsRequest(), timeout=5)

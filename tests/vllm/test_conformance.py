@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from launch import Running
 
-from thinmesh_adapters.conformance.kit import CASES, Case, Result, Verdict, judge
+from thinmesh_adapters.conformance.case import Case, Result, Verdict
+from thinmesh_adapters.conformance.kit import CASES, judge
 from thinmesh_adapters.conformance.report import as_json, markdown
 from thinmesh_adapters.conformance.target import connect
 from thinmesh_core.channel import dial
@@ -40,9 +42,9 @@ def report() -> Iterator[None]:
 
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
 async def test_it_conforms(split: Running, model: str, part: str, case: Case) -> None:
-    address = split.grpc if part == "gateway" else f"unix:{split.state}/run/vllm.sock"
+    process, address = ("gateway", split.grpc) if part == "gateway" else ("vllm", f"unix:{split.state}/run/vllm.sock")
     async with dial(address) as channel:
         target = await connect(channel, model, split.metadata if part == "gateway" else ())
-        result = await judge(case, target)
+        result = await judge(case, replace(target, pid=split.processes[process].pid))
     RESULTS.setdefault(f"{model}: {part}", []).append(result)
     assert result.verdict is not Verdict.FAILED, result.why
