@@ -100,13 +100,21 @@ def _chat(chat: chat_pb2.ChatInput) -> None:
                 raise invalid(f"messages[{index}].content", "A content part is empty.")
         if message.role == chat_pb2.ROLE_TOOL and not message.tool_call_id:
             raise invalid(f"messages[{index}].tool_call_id", "A tool message names the call that it answers.")
-    _count("tools", chat.tools, 0, MAX_TOOLS)
-    for tool in chat.tools:
+    if chat.tools:
+        _tools(chat.tools)
+    if chat.HasField("tool_choice"):
+        _tool_choice(chat)
+
+
+def _tools(tools: Sequence[chat_pb2.Tool]) -> None:
+    _count("tools", tools, 0, MAX_TOOLS)
+    for tool in tools:
         _length("tools", tool.name, 1, MAX_NAME_CHARACTERS)
         if tool.HasField("parameters_json"):
             _json_object("tools", tool.parameters_json)
-    if not chat.HasField("tool_choice"):
-        return
+
+
+def _tool_choice(chat: chat_pb2.ChatInput) -> None:
     if chat.tool_choice.HasField("function") and chat.tool_choice.function not in {tool.name for tool in chat.tools}:
         raise invalid("tool_choice", "The function to call is not among the tools.")
     if chat.tool_choice.mode == chat_pb2.TOOL_MODE_REQUIRED and not chat.tools:

@@ -1,23 +1,20 @@
-"""What stands before every REST endpoint: the key, the body's size, and one way for a failure to leave."""
+"""What stands before every REST endpoint: the key, and one way for a failure to leave."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable
 
-from starlette.requests import Request
-from starlette.responses import Response
-from starlette.types import Receive, Scope, Send
-
 from thinmesh_core.call import AUTHORIZATION, REQUEST_ID, TRACEPARENT, Call, request_id
-from thinmesh_core.errors import MeshError, Reason, internal, invalid
-from thinmesh_core.wire import MAX_REQUEST_BYTES
+from thinmesh_core.errors import MeshError, internal
+from thinmesh_core.http import Asgi, Message, Receive, Send
 from thinmesh_gateway.auth import Authenticator
+from thinmesh_gateway.exchange import Answer, Request
 
 log = logging.getLogger(__name__)
 
-Endpoint = Callable[[Request, Call], Awaitable[Response]]
-Told = Callable[[MeshError, dict[str, str]], Response]
+Endpoint = Callable[[Request, Call], Awaitable[Asgi]]
+Told = Callable[[MeshError, dict[str, str]], Answer]
 """How a surface tells an error; the headers are those that every answer has."""
 
 
@@ -32,45 +29,24 @@ class Guarded:
         self._endpoint = endpoint
         self._told = told
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         """Answers one request."""
-        response = await self._answer(Request(scope, receive, send))
-        await response(scope, receive, send)
+        answer = await self._answer(Request(scope, receive))
+        await answer(scope, receive, send)
 
-    async def _answer(self, request: Request) -> Response:
+    async def _answer(self, request: Request) -> Asgi:
         call: Call | None = None
-        sent = request.headers
         try:
-            known, trace = sent.get(REQUEST_ID), sent.get(TRACEPARENT)
-            call = self._authenticator.call(sent.get(AUTHORIZATION), request=known, trace=trace)
+            known, trace = request.header(REQUEST_ID), request.header(TRACEPARENT)
+            call = self._authenticator.call(request.header(AUTHORIZATION), request=known, trace=trace)
             return await self._endpoint(request, call)
         except MeshError as error:
             return self._told(error, headers(request, call))
         except Exception:
-            log.exception("%s failed", request.url.path)
+            log.exception("%s failed", request.path)
             return self._told(internal(), headers(request, call))
 
 
 def headers(request: Request, call: Call | None = None) -> dict[str, str]:
     """What every answer bears."""
-    return {REQUEST_ID: call.request_id if call is not None else request_id(request.headers.get(REQUEST_ID))}
-
-
-async def read(request: Request) -> bytes:
-    """The body; REQUEST_TOO_LARGE as soon as that is known, without reading on."""
-    encoding = request.headers.get("content-encoding", "identity")
-    if encoding.lower() not in {"", "identity"}:
-        raise invalid("content-encoding", f"The content-encoding {encoding!r} is not taken: send the body as it is.")
-    declared = request.headers.get("content-length", "")
-    if declared.isdecimal() and int(declared) > MAX_REQUEST_BYTES:
-        raise _too_large()
-    body = bytearray()
-    async for piece in request.stream():
-        body += piece
-        if len(body) > MAX_REQUEST_BYTES:
-            raise _too_large()
-    return bytes(body)
-
-
-def _too_large() -> MeshError:
-    return MeshError(Reason.REQUEST_TOO_LARGE, f"The body is larger than {MAX_REQUEST_BYTES} bytes.")
+    return {REQUEST_ID: call.request_id if call is not None else request_id(request.header(REQUEST_ID))}

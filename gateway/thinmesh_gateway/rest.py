@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import msgspec
 from starlette.exceptions import HTTPException
-from starlette.requests import Request
-from starlette.responses import Response
 from starlette.routing import Route, Router
-from starlette.types import Receive, Scope, Send
 
 from thinmesh_core.call import Call
 from thinmesh_core.errors import MeshError, Reason
-from thinmesh_core.http import Asgi
+from thinmesh_core.http import Asgi, Message, Receive, Send
 from thinmesh_gateway.auth import Authenticator
+from thinmesh_gateway.exchange import Answer, Request
 from thinmesh_gateway.guard import Guarded, Told, headers
 from thinmesh_gateway.inference import Inference
 from thinmesh_gateway.oip import operations as oip
@@ -29,21 +27,24 @@ _DESCRIPTION = msgspec.json.encode(describe(openai.SURFACE, oip.SURFACE))
 def rest(authenticator: Authenticator, inference: Inference, tensors: Tensors) -> Asgi:
     """The application; a path without a route is told as the surface of its prefix tells it."""
     openai_methods, oip_methods = openai_routes.OpenAIRoutes(inference), oip_routes.OipRoutes(tensors)
-    router = Router(
-        [
-            *_routes(openai.SURFACE, openai_methods, openai_routes.told, authenticator),
-            *_routes(oip.SURFACE, oip_methods, oip_routes.told, authenticator),
-            Route("/openapi.json", Guarded(authenticator, _describe, openai_routes.told), methods=["GET"]),
-        ],
-        redirect_slashes=False,
-    )
+    routes = [
+        *_routes(openai.SURFACE, openai_methods, openai_routes.told, authenticator),
+        *_routes(oip.SURFACE, oip_methods, oip_routes.told, authenticator),
+        Route("/openapi.json", Guarded(authenticator, _describe, openai_routes.told), methods=["GET"]),
+    ]
+    router = Router(routes, redirect_slashes=False)
+    fixed = {(method, route.path): route.app for route in routes if "{" not in route.path for method in route.methods or ()}
 
-    async def application(scope: Scope, receive: Receive, send: Send) -> None:
+    async def application(scope: Message, receive: Receive, send: Send) -> None:
+        known = fixed.get((scope.get("method", ""), scope.get("path", "")))
+        if known is not None:  # nothing to match; most calls come this way
+            await known(scope, receive, send)
+            return
         scope["app"] = router  # where there is an application the router raises what it would else answer in plain text
         try:
             await router(scope, receive, send)
         except HTTPException as error:
-            await _unrouted(Request(scope), error)(scope, receive, send)
+            await _unrouted(Request(scope, receive), error)(scope, receive, send)
 
     return application
 
@@ -60,12 +61,12 @@ def _routes(surface: Surface, methods: object, told: Told, authenticator: Authen
     ]
 
 
-async def _describe(request: Request, call: Call) -> Response:
-    return Response(_DESCRIPTION, headers=headers(request, call), media_type="application/json")
+async def _describe(request: Request, call: Call) -> Answer:
+    return Answer(_DESCRIPTION, headers(request, call))
 
 
-def _unrouted(request: Request, error: HTTPException) -> Response:
-    path, known = request.url.path, headers(request)
+def _unrouted(request: Request, error: HTTPException) -> Answer:
+    path, known = request.path, headers(request)
     told = oip_routes.told if path.startswith(oip.SURFACE.prefix) else openai_routes.told
     if error.status_code != 405:
         return told(MeshError(Reason.NOT_FOUND, f"There is no route {path}."), known)

@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from functools import partial
+from itertools import chain
 from typing import Any, TypeVar
 
 import grpc
@@ -35,7 +36,7 @@ class InProcessCall(grpc.aio.Call):
         self.trailer: Pairs = ()
         self.told: tuple[StatusCode, str] = (StatusCode.OK, "")  # what the handler set
         self._method = method
-        self._loop = asyncio.get_running_loop()
+        self._loop = server.loop  # asking for the running one is a system call each time (getpid, until Python 3.12)
         self._status: tuple[StatusCode, str] | None = None
         self._interrupted: tuple[StatusCode, str] | None = None
         self._runner: asyncio.Task[Any] | None = None
@@ -110,9 +111,7 @@ class InProcessCall(grpc.aio.Call):
         """Checks what a wire would check, and finds the handler."""
         if self.server.refusing:
             raise self.refuse(StatusCode.UNAVAILABLE, "the server stopped")
-        size = METADATA_PAIR_OVERHEAD * len(self.metadata)
-        for key, value in self.metadata:
-            size += len(key) + len(value)
+        size = METADATA_PAIR_OVERHEAD * len(self.metadata) + sum(map(len, chain.from_iterable(self.metadata)))
         if size > MAX_METADATA_BYTES:
             raise self.refuse(StatusCode.RESOURCE_EXHAUSTED, f"metadata of {size} bytes, {MAX_METADATA_BYTES} are allowed")
         handler = await self.server.handler(CallDetails(self._method, self.metadata))

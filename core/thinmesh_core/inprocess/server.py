@@ -34,13 +34,14 @@ class CallDetails:
 
 
 class InProcessServer(grpc.aio.Server):
-    """Serves servicers to InProcessChannels; register with the generated add_..._to_server functions.
+    """Serves servicers to InProcessChannels of the event loop that it was made in; register with the generated functions.
 
     Streaming handlers must be async generators: context.read and context.write have no wire to use.
     """
 
     def __init__(self, name: str, interceptors: Sequence[ServerInterceptor] = ()) -> None:
         self.name = name
+        self.loop = asyncio.get_running_loop()
         self.running: set[RunningCall] = set()
         self.refusing = False
         self._generic_handlers: list[grpc.GenericRpcHandler] = []
@@ -114,7 +115,7 @@ class InProcessServer(grpc.aio.Server):
 
     def close_later(self, closing: Coroutine[Any, Any, None]) -> None:
         """Runs the end of a stream that was left between two messages, when no task is inside it."""
-        task = asyncio.get_running_loop().create_task(closing)
+        task = self.loop.create_task(closing)
         self._closing.add(task)
         task.add_done_callback(self._closing.discard)
 

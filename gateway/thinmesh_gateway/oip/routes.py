@@ -8,14 +8,13 @@ from collections.abc import Iterable
 from typing import Any
 
 import msgspec
-from starlette.requests import Request
-from starlette.responses import Response
 from tritonclient.grpc import service_pb2 as pb
 
 from thinmesh_core.call import Call
 from thinmesh_core.errors import MeshError, invalid
 from thinmesh_gateway.attendance import Attendance
-from thinmesh_gateway.guard import headers, read
+from thinmesh_gateway.exchange import Answer, Request
+from thinmesh_gateway.guard import headers
 from thinmesh_gateway.oip import bodies, codec
 from thinmesh_gateway.oip.plain import plain
 from thinmesh_gateway.tensors import EXTENSIONS, NAME, VERSION, Tensors
@@ -30,20 +29,20 @@ class OipRoutes:
     def __init__(self, tensors: Tensors) -> None:
         self._tensors = tensors
 
-    async def server(self, request: Request, call: Call) -> Response:
+    async def server(self, request: Request, call: Call) -> Answer:
         """GET /v2."""
         return _json(bodies.ServerMetadata(NAME, VERSION, list(EXTENSIONS)), request, call)
 
-    async def live(self, request: Request, call: Call) -> Response:
+    async def live(self, request: Request, call: Call) -> Answer:
         """GET /v2/health/live: it lives, since it answers."""
         return _json(bodies.Live(live=True), request, call)
 
-    async def ready(self, request: Request, call: Call) -> Response:
+    async def ready(self, request: Request, call: Call) -> Answer:
         """GET /v2/health/ready."""
         ready = (await self._tensors.server_ready(call)).ready
         return _json(bodies.Ready(ready=ready), request, call, 200 if ready else 503)
 
-    async def model(self, request: Request, call: Call) -> Response:
+    async def model(self, request: Request, call: Call) -> Answer:
         """GET /v2/models/{model}."""
         name, version = _model(request)
         answer = await self._tensors.metadata(pb.ModelMetadataRequest(name=name, version=version), call)
@@ -52,50 +51,50 @@ class OipRoutes:
         )
         return _json(metadata, request, call)
 
-    async def model_ready(self, request: Request, call: Call) -> Response:
+    async def model_ready(self, request: Request, call: Call) -> Answer:
         """GET /v2/models/{model}/ready."""
         name, version = _model(request)
         ready = (await self._tensors.ready(pb.ModelReadyRequest(name=name, version=version), call)).ready
         return _json(bodies.ModelReady(name, ready), request, call, 200 if ready else 503)
 
-    async def config(self, request: Request, call: Call) -> Response:
+    async def config(self, request: Request, call: Call) -> Answer:
         """GET /v2/models/{model}/config."""
         name, version = _model(request)
         answer = await self._tensors.config(pb.ModelConfigRequest(name=name, version=version), call)
         return _json(plain(answer.config), request, call)
 
-    async def statistics(self, request: Request, call: Call) -> Response:
+    async def statistics(self, request: Request, call: Call) -> Answer:
         """GET /v2/models/{model}/stats."""
         name, version = _model(request)
         answer = await self._tensors.statistics(pb.ModelStatisticsRequest(name=name, version=version), call)
         return _json(plain(answer), request, call)
 
-    async def infer(self, request: Request, call: Call) -> Response:
+    async def infer(self, request: Request, call: Call) -> Answer:
         """POST /v2/models/{model}/infer."""
         name, version = _model(request)
-        tensors, binary = codec.decode(await read(request), _json_bytes(request), name, version)
+        tensors, binary = codec.decode(await request.read(), _json_bytes(request), name, version)
         async with Attendance(request.receive):
             body, json_bytes = codec.encode(await self._tensors.infer(tensors, call), binary)
         told = headers(request, call)
         if json_bytes is None:
-            return Response(body, headers=told, media_type="application/json")
-        return Response(body, headers=told | {JSON_BYTES: str(json_bytes)}, media_type="application/octet-stream")
+            return Answer(body, told)
+        return Answer(body, told | {JSON_BYTES: str(json_bytes)}, media_type="application/octet-stream")
 
 
-def told(error: MeshError, known: dict[str, str]) -> Response:
+def told(error: MeshError, known: dict[str, str]) -> Answer:
     """An error as the protocol has it."""
     if error.retry_after is not None:
         known = known | {"retry-after": str(math.ceil(error.retry_after))}
     body = msgspec.json.encode(bodies.ErrorBody(error.message))
-    return Response(body, error.row.http, known, media_type="application/json")
+    return Answer(body, known, error.row.http)
 
 
 def _model(request: Request) -> tuple[str, str]:
-    return request.path_params["model"], request.path_params.get("version", "")
+    return request.parameter("model"), request.parameter("version")
 
 
 def _json_bytes(request: Request) -> int | None:
-    given = request.headers.get(JSON_BYTES)
+    given = request.header(JSON_BYTES)
     if given is None:
         return None
     if not re.fullmatch(r"[0-9]{1,9}", given):
@@ -107,5 +106,5 @@ def _declared(tensors: Iterable[pb.ModelMetadataResponse.TensorMetadata]) -> lis
     return [bodies.TensorMetadata(one.name, one.datatype, list(one.shape)) for one in tensors]
 
 
-def _json(body: msgspec.Struct | dict[str, Any], request: Request, call: Call, status: int = 200) -> Response:
-    return Response(msgspec.json.encode(body), status, headers(request, call), media_type="application/json")
+def _json(body: msgspec.Struct | dict[str, Any], request: Request, call: Call, status: int = 200) -> Answer:
+    return Answer(msgspec.json.encode(body), headers(request, call), status)

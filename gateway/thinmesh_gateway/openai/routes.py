@@ -8,8 +8,6 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
 import msgspec
-from starlette.requests import Request
-from starlette.responses import Response
 from thinmesh.inference.v1 import inference_service_pb2 as pb
 from thinmesh.model.v1 import model_service_pb2 as model_pb
 
@@ -17,7 +15,7 @@ from thinmesh_core.call import REQUEST_ID, Call
 from thinmesh_core.capabilities import choices
 from thinmesh_core.errors import MeshError, invalid
 from thinmesh_gateway.attendance import Attendance
-from thinmesh_gateway.guard import read
+from thinmesh_gateway.exchange import Answer, Request
 from thinmesh_gateway.inference import Inference
 from thinmesh_gateway.openai import errors, requests, responses, sse, translate
 from thinmesh_gateway.openai.frames import ChatFrames, Frames, TextFrames
@@ -29,9 +27,9 @@ class OpenAIRoutes:
     def __init__(self, inference: Inference) -> None:
         self._inference = inference
 
-    async def chat(self, request: Request, call: Call) -> Response:
+    async def chat(self, request: Request, call: Call) -> Answer | sse.EventStream:
         """POST /v1/chat/completions."""
-        body = requests.decode(await read(request), requests.ChatCompletion)
+        body = requests.decode(await request.read(), requests.ChatCompletion)
         generate = translate.chat(body)
         head = responses.Head(f"chatcmpl-{call.request_id}", int(time.time()), body.model)
         if body.stream:
@@ -41,9 +39,9 @@ class OpenAIRoutes:
         async with Attendance(request.receive):
             return _json(responses.chat(head, await self._inference.generate(generate, call)), call)
 
-    async def completions(self, request: Request, call: Call) -> Response:
+    async def completions(self, request: Request, call: Call) -> Answer | sse.EventStream:
         """POST /v1/completions."""
-        body = requests.decode(await read(request), requests.TextCompletion)
+        body = requests.decode(await request.read(), requests.TextCompletion)
         prompts = translate.completions(body)
         head = responses.Head(f"cmpl-{call.request_id}", int(time.time()), body.model)
         if body.stream:
@@ -55,29 +53,29 @@ class OpenAIRoutes:
         async with Attendance(request.receive):
             return _json(responses.text(head, await self._each(prompts, call)), call)
 
-    async def embeddings(self, request: Request, call: Call) -> Response:
+    async def embeddings(self, request: Request, call: Call) -> Answer:
         """POST /v1/embeddings."""
-        body = requests.decode(await read(request), requests.Embeddings)
+        body = requests.decode(await request.read(), requests.Embeddings)
         async with Attendance(request.receive):
             answer = await self._inference.embed(translate.embed(body), call)
         return _json(responses.embeddings(body.model, answer, encode=body.encoding_format == "base64"), call)
 
-    async def rerank(self, request: Request, call: Call) -> Response:
+    async def rerank(self, request: Request, call: Call) -> Answer:
         """POST /v1/rerank."""
-        body = requests.decode(await read(request), requests.Rerank)
+        body = requests.decode(await request.read(), requests.Rerank)
         head = responses.Head(f"rerank-{call.request_id}", int(time.time()), body.model)
         async with Attendance(request.receive):
             answer = await self._inference.rerank(translate.rerank(body), call)
         return _json(responses.ranking(head, answer, body.documents if body.return_documents else None), call)
 
-    async def models(self, request: Request, call: Call) -> Response:
+    async def models(self, request: Request, call: Call) -> Answer:
         """GET /v1/models."""
         answer = await self._inference.list_models(model_pb.ListModelsRequest(), call)
         return _json(responses.models(answer.models), call)
 
-    async def model(self, request: Request, call: Call) -> Response:
+    async def model(self, request: Request, call: Call) -> Answer:
         """GET /v1/models/{model}; names may hold slashes."""
-        answer = await self._inference.get_model(model_pb.GetModelRequest(id=request.path_params["model"]), call)
+        answer = await self._inference.get_model(model_pb.GetModelRequest(id=request.parameter("model")), call)
         return _json(responses.model(answer.model), call)
 
     async def _each(self, prompts: list[pb.GenerateRequest], call: Call) -> list[pb.GenerateResponse]:
@@ -98,13 +96,13 @@ class OpenAIRoutes:
                     yield piece
 
 
-def told(error: MeshError, known: dict[str, str]) -> Response:
+def told(error: MeshError, known: dict[str, str]) -> Answer:
     """An error as OpenAI has it."""
-    return Response(errors.body(error), error.row.http, known | errors.headers(error), media_type="application/json")
+    return Answer(errors.body(error), known | errors.headers(error), error.row.http)
 
 
-def _json(body: msgspec.Struct, call: Call) -> Response:
-    return Response(msgspec.json.encode(body), headers=_headers(call), media_type="application/json")
+def _json(body: msgspec.Struct, call: Call) -> Answer:
+    return Answer(msgspec.json.encode(body), _headers(call))
 
 
 def _headers(call: Call) -> dict[str, str]:

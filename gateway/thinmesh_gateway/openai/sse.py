@@ -6,30 +6,27 @@ import logging
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
-from starlette.responses import Response
-from starlette.types import Receive, Scope, Send
-
 from thinmesh_core.errors import MeshError, internal
+from thinmesh_core.http import Message, Receive, Send
 from thinmesh_gateway.attendance import Attendance
+from thinmesh_gateway.exchange import raw
 from thinmesh_gateway.openai import errors
 
 log = logging.getLogger(__name__)
 
 DONE = b"data: [DONE]\n\n"
+_HEADERS = {"content-type": "text/event-stream; charset=utf-8", "cache-control": "no-cache", "x-accel-buffering": "no"}
 
 
-class EventStream(Response):
-    """A streamed answer.
+class EventStream:
+    """A streamed answer, itself an ASGI application.
 
     Its first piece is awaited before the status is sent, so that what fails until then has its proper status; what
     fails later is an error event and the end, without `[DONE]`. Leaving it closes `pieces`, which stops the engine.
     """
 
-    media_type = "text/event-stream"
-
     def __init__(self, pieces: AsyncGenerator[bytes, None], headers: dict[str, str]) -> None:
-        super().__init__(headers=headers | {"cache-control": "no-cache", "x-accel-buffering": "no"})
-        del self.headers["content-length"]
+        self._headers = raw(headers | _HEADERS)
         self._pieces = pieces
         self._first = b""
 
@@ -43,11 +40,11 @@ class EventStream(Response):
                 raise
         return self
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         """Sends everything; a slow reader slows the engine, through every hop, and no buffer grows."""
         try:
             async with Attendance(receive), aclosing(self._pieces):
-                await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
+                await send({"type": "http.response.start", "status": 200, "headers": self._headers})
                 await send({"type": "http.response.body", "body": self._first, "more_body": True})
                 last = await self._rest(send)
                 await send({"type": "http.response.body", "body": last, "more_body": False})

@@ -1,0 +1,86 @@
+"""One HTTP exchange as ASGI has it: what came, and the whole answer that goes back."""
+
+from __future__ import annotations
+
+from thinmesh_core.errors import MeshError, Reason, invalid
+from thinmesh_core.http import Message, Receive, Send
+from thinmesh_core.wire import MAX_REQUEST_BYTES
+
+JSON = "application/json"
+
+
+class Request:
+    """What came; of a header that came twice the first counts."""
+
+    __slots__ = ("_headers", "_scope", "receive")
+
+    def __init__(self, scope: Message, receive: Receive) -> None:
+        self._scope = scope
+        self._headers: dict[bytes, bytes] = dict(reversed(scope["headers"]))
+        self.receive = receive
+
+    @property
+    def method(self) -> str:
+        """GET, POST, ..."""
+        method: str = self._scope["method"]
+        return method
+
+    @property
+    def path(self) -> str:
+        """The path, unquoted."""
+        path: str = self._scope["path"]
+        return path
+
+    def parameter(self, name: str) -> str:
+        """A part of the path that its route names; "" where the route names none such."""
+        value: str = self._scope.get("path_params", {}).get(name, "")
+        return value
+
+    def header(self, name: str) -> str | None:
+        """A header by its name in lower case."""
+        value = self._headers.get(name.encode())
+        return None if value is None else value.decode("latin-1")
+
+    async def read(self) -> bytes:
+        """The body; REQUEST_TOO_LARGE as soon as that is known, without reading on."""
+        encoding = self.header("content-encoding")
+        if encoding is not None and encoding.lower() not in {"", "identity"}:
+            raise invalid("content-encoding", f"The content-encoding {encoding!r} is not taken: send the body as it is.")
+        declared = self.header("content-length") or ""
+        if declared.isdecimal() and int(declared) > MAX_REQUEST_BYTES:
+            raise _too_large()
+        body = bytearray()
+        while True:
+            message = await self.receive()
+            if message["type"] == "http.disconnect":
+                raise MeshError(Reason.CANCELLED, "The client went away.")
+            body += message.get("body", b"")
+            if len(body) > MAX_REQUEST_BYTES:
+                raise _too_large()
+            if not message.get("more_body"):
+                return bytes(body)
+
+
+class Answer:
+    """A whole answer, itself an ASGI application."""
+
+    __slots__ = ("_body", "_headers", "_status")
+
+    def __init__(self, body: bytes, headers: dict[str, str], status: int = 200, media_type: str = JSON) -> None:
+        self._body = body
+        self._status = status
+        self._headers = raw(headers | {"content-length": str(len(body)), "content-type": media_type})
+
+    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
+        """Sends it."""
+        await send({"type": "http.response.start", "status": self._status, "headers": self._headers})
+        await send({"type": "http.response.body", "body": self._body})
+
+
+def raw(headers: dict[str, str]) -> list[tuple[bytes, bytes]]:
+    """Headers as ASGI sends them."""
+    return [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
+
+
+def _too_large() -> MeshError:
+    return MeshError(Reason.REQUEST_TOO_LARGE, f"The body is larger than {MAX_REQUEST_BYTES} bytes.")
