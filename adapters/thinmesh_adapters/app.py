@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Iterator
-from contextlib import AsyncExitStack, aclosing, contextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from contextlib import AbstractContextManager, AsyncExitStack, aclosing
+from types import TracebackType
 from typing import Any, Self, TypeVar
 
 import grpc
@@ -38,6 +39,23 @@ STATUS_TIMEOUT_SECONDS = 3.0
 """How long the engine may take to say it."""
 
 
+class Seats:
+    """How many calls run: entered by each while it does."""
+
+    __slots__ = ("taken",)
+
+    def __init__(self) -> None:
+        self.taken = 0
+
+    def __enter__(self) -> None:
+        """One more runs."""
+        self.taken += 1
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        """One less runs."""
+        self.taken -= 1
+
+
 class AdapterApp(App, inference_grpc.InferenceServiceServicer, adapter_grpc.AdapterServiceServicer):
     """One adapter, served. Refuses what is not declared, what is too much, and everything while draining."""
 
@@ -56,7 +74,7 @@ class AdapterApp(App, inference_grpc.InferenceServiceServicer, adapter_grpc.Adap
         self._trouble = "the engine has not answered yet"
         self._was_ready = False
         self._draining = False
-        self._running = 0
+        self._seats = Seats()
         self._changed = asyncio.Condition()
         self._stack = AsyncExitStack()
 
@@ -139,18 +157,13 @@ class AdapterApp(App, inference_grpc.InferenceServiceServicer, adapter_grpc.Adap
         with self._admitted(request, call):
             return await answer(request, call)
 
-    @contextmanager
-    def _admitted(self, request: Request, call: Call) -> Iterator[None]:
+    def _admitted(self, request: Request, call: Call) -> AbstractContextManager[None]:
         if self._draining:
             raise MeshError(Reason.DRAINING, "The model's backend is stopping; try again shortly.", retry_after=1)
         capabilities.check(request, self._served(call.model or capabilities.model(request)).capabilities)
-        if self._running >= self._limit(self._known()):
+        if self._seats.taken >= self._limit(self._known()):
             raise MeshError(Reason.BACKEND_FULL, "The model is busy; try again shortly.", retry_after=1)
-        self._running += 1
-        try:
-            yield
-        finally:
-            self._running -= 1
+        return self._seats
 
     def _known(self) -> EngineStatus:
         if self._engine is None:
@@ -171,7 +184,7 @@ class AdapterApp(App, inference_grpc.InferenceServiceServicer, adapter_grpc.Adap
         return self._max_concurrency or engine.max_concurrency
 
     def _status(self) -> adapter_pb.Status:
-        status = adapter_pb.Status(adapter=self._kind, running=self._running)
+        status = adapter_pb.Status(adapter=self._kind, running=self._seats.taken)
         if self._engine is None:
             status.state = adapter_pb.STATE_FAILED if self._was_ready else adapter_pb.STATE_STARTING
             status.message = self._trouble

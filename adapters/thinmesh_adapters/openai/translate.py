@@ -95,11 +95,12 @@ def _message(message: chat_pb2.Message) -> Body:
 
 def _content(message: chat_pb2.Message) -> str | list[Body] | None:
     """One text as a string, which every engine's template takes; several parts as a list."""
-    if not message.content:
+    parts = message.content
+    if not parts:
         return None if message.tool_calls else ""
-    if len(message.content) == 1 and message.content[0].HasField("text"):
-        return message.content[0].text
-    return [_part(part) for part in message.content]
+    if len(parts) == 1 and (part := parts[0]).HasField("text"):
+        return part.text
+    return [_part(part) for part in parts]
 
 
 def _part(part: chat_pb2.ContentPart) -> Body:
