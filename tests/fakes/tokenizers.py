@@ -1,13 +1,17 @@
-"""A model's files, made on the spot: a byte-level tokenizer so small that characters span tokens, and a chat template."""
+"""A model made on the spot: a byte-level tokenizer so small that characters span tokens, a chat template, and a script."""
 
 from __future__ import annotations
 
 import io
 import json
 import zipfile
+from collections.abc import Sequence
 from functools import cache
+from itertools import cycle, islice
 
 import tokenizers
+
+from thinmesh_adapters.text.tokenizer import Tokenizer
 
 BOS, EOS = "<|start|>", "<|end|>"
 TEMPLATE = (
@@ -47,3 +51,25 @@ def zipped(files: dict[str, bytes]) -> bytes:
         for name, content in files.items():
             archive.writestr(name, content)
     return packed.getvalue()
+
+
+def script(
+    tokenizer: Tokenizer, text: str, *, most: int, least: int, stops: Sequence[str], ends: Sequence[int], endless: bool
+) -> tuple[list[int], str]:
+    """The tokens of an answer that says `text`, and why they end, cut as vLLM cuts: behind the token that completes a stop."""
+    said = tokenizer.encode(f"{text}{EOS}", special=False)
+    count = most if endless else min(most, len(said))
+    ids, reason = list(islice(cycle(said), count)), "length" if endless or most < len(said) else "stop"
+    for at in range(1, count + 1 if stops or ends else 1):
+        spelt = tokenizer.decode(ids[:at])
+        if at > least and (any(stop in spelt for stop in stops) or ids[at - 1] in ends):
+            return ids[:at], "stop"
+    return ids, reason
+
+
+def forced_text(structural_tag: str, *, schema: bool) -> str | None:
+    """What an engine writes that is held to a form: the first tag's call, or a number."""
+    if not structural_tag:
+        return '{"n": 1}' if schema else None
+    tag = json.loads(structural_tag)["format"]["tags"][0]
+    return f"{tag['begin']}{{}}{tag['end']}"

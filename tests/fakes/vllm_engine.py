@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
-from itertools import cycle, islice
 from typing import Any
 
 import grpc
@@ -19,7 +17,7 @@ from smg_grpc_proto.generated import common_pb2
 from smg_grpc_proto.generated import vllm_engine_pb2 as vllm
 from smg_grpc_proto.generated import vllm_engine_pb2_grpc as vllm_grpc
 
-from fakes.tokenizers import EOS, model_files, zipped
+from fakes.tokenizers import EOS, forced_text, model_files, script, zipped
 from thinmesh_adapters.conformance.engine import EngineFailedError, EngineLostError, ScriptedEngine
 from thinmesh_adapters.text.tokenizer import Tokenizer
 
@@ -180,26 +178,17 @@ class FakeVllm(ScriptedEngine, Servicer):
             await asyncio.Event().wait()
 
     def _ids(self, params: vllm.SamplingParams, prompt_tokens: int) -> tuple[list[int], str]:
-        """The answer's tokens, and why they end: the text that the constraint or the script says, cut as vLLM cuts."""
-        said = [*self.tokenizer.encode(self._text(params), special=False), self._end()]
         room = self.context_length - prompt_tokens
-        most = min(params.max_tokens, room) if params.HasField("max_tokens") else room
-        count = most if params.ignore_eos else min(most, len(said))
-        ids, reason = list(islice(cycle(said), count)), "length" if params.ignore_eos or most < len(said) else "stop"
-        for at in range(1, count + 1 if params.stop or params.stop_token_ids else 1):
-            text = self.tokenizer.decode(ids[:at])
-            if at > params.min_tokens and (any(one in text for one in params.stop) or ids[at - 1] in params.stop_token_ids):
-                return ids[:at], "stop"
-        return ids, reason
-
-    def _text(self, params: vllm.SamplingParams) -> str:
-        match params.WhichOneof("constraint"):
-            case "structural_tag":
-                tag = json.loads(params.structural_tag)["format"]["tags"][0]
-                return f"{tag['begin']}{{}}{tag['end']}"
-            case "json_schema" | "json_object":
-                return '{"n": 1}'
-        return self.text
+        constraint = params.WhichOneof("constraint")
+        return script(
+            self.tokenizer,
+            forced_text(params.structural_tag, schema=constraint in {"json_schema", "json_object"}) or self.text,
+            most=min(params.max_tokens, room) if params.HasField("max_tokens") else room,
+            least=params.min_tokens,
+            stops=params.stop,
+            ends=params.stop_token_ids,
+            endless=params.ignore_eos,
+        )
 
 
 def _logprobs(params: vllm.SamplingParams, ids: list[int]) -> vllm.OutputLogProbs | None:

@@ -20,12 +20,13 @@ def insists(chat: chat_pb2.ChatInput) -> bool:
 def structural_tag(chat: chat_pb2.ChatInput, style: Style) -> str:
     """What leaves the model nothing to write but calls, each within its tool's schema, in the notation of xgrammar.
 
-    In its own style a model calls better than held to the arguments' schema alone: it knows that it calls.
+    In its own style a model calls better than held to the arguments' schema alone: it knows that it calls. It writes one call
+    unless the caller wants several at once: small models find no end to them.
 
     https://xgrammar.mlc.ai/docs/tutorials/structural_tag.html
     """
     named = chat.tool_choice.function if chat.tool_choice.HasField("function") else None
-    single = named is not None or (chat.HasField("parallel_tool_calls") and not chat.parallel_tool_calls)
+    single = named is not None or not chat.parallel_tool_calls
     calls = {
         "type": "tags_with_separator",
         "tags": [_tag(tool, style) for tool in chat.tools if named in {None, tool.name}],

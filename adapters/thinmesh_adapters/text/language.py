@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Literal, TypeAlias
@@ -13,23 +13,27 @@ from thinmesh.inference.v1 import chat_pb2
 from thinmesh.inference.v1 import inference_service_pb2 as pb
 
 from thinmesh_adapters.text.answer import TextAnswer
+from thinmesh_adapters.text.choices import Choices
 from thinmesh_adapters.text.files import TEMPLATE_FILE, TOKENIZER_FILE
 from thinmesh_adapters.text.forced import insists, structural_tag
 from thinmesh_adapters.text.reasoning import OPEN, Reasoning
 from thinmesh_adapters.text.template import ChatTemplate, offered
+from thinmesh_adapters.text.token_answer import TokenAnswer
 from thinmesh_adapters.text.tokenizer import Tokenizer
 from thinmesh_adapters.text.tools import STYLES, ToolParser, detect
-from thinmesh_core.capabilities import Capability
+from thinmesh_core.capabilities import Capability, choices
+from thinmesh_core.errors import MeshError, Reason
 
 StyleName: TypeAlias = Literal["hermes", "llama3", "mistral"]
 
 
 @dataclass(frozen=True, slots=True)
 class Prompt:
-    """What the model goes on from: its text, unless it was given as tokens, and its tokens."""
+    """What the model goes on from: its text, unless it was given as tokens, and its tokens. `field` is the caller's word."""
 
     text: str
     ids: list[int]
+    field: str = "prompt"
 
 
 class Language:
@@ -74,7 +78,7 @@ class Language:
                 return Prompt("", list(request.token_ids.ids))
             case "chat":
                 text = self.render(request.chat, now=now)
-                return Prompt(text, self.tokenizer.encode(text, special=False))
+                return Prompt(text, self.tokenizer.encode(text, special=False), "messages")
             case _:
                 return Prompt(request.text, self.tokenizer.encode(request.text, special=True))
 
@@ -100,10 +104,28 @@ class Language:
         reasoning = Reasoning(inside=prompt.rstrip().endswith(OPEN)) if self._reasons and thinks else None
         return TextAnswer(index, request.stopping.stop, reasoning=reasoning, tools=self._tools(request.chat))
 
+    def choices(
+        self, request: pb.GenerateRequest, prompt: Prompt, *, made: int, ends: Collection[int], thinks: bool
+    ) -> Choices[TokenAnswer]:
+        """The readers of an answer in tokens, of which the engine makes so many choices; `ends` are its end tokens."""
+        several = choices(request)
+        hidden = {*request.stopping.stop_token_ids, *(() if request.stopping.ignore_eos else ends)}
+        least = request.stopping.min_tokens
+        answers = [self.answer(index, request, prompt.text, thinks=thinks) for index in range(several)]
+        read = [TokenAnswer(index, self.tokenizer, one, ends=hidden, least=least) for index, one in enumerate(answers)]
+        return Choices(read, mirrored=several > made)
+
     def _tools(self, chat: chat_pb2.ChatInput) -> ToolParser | None:
         if self._style is None or not offered(chat):
             return None
         return (self._style.forced_reader if insists(chat) else self._style.reader)(_new_id)
+
+
+def fits(tokens: int, context_length: int | None, param: str) -> None:
+    """CONTEXT_LENGTH_EXCEEDED for an input that can't fit."""
+    if context_length is not None and tokens > context_length:
+        message = f"The input has {tokens} tokens, the model's context {context_length}."
+        raise MeshError(Reason.CONTEXT_LENGTH_EXCEEDED, message, param=param)
 
 
 def _new_id() -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
 from thinmesh.inference.v1 import inference_service_pb2 as pb
@@ -23,6 +23,11 @@ class Token:
     id: int
     logprob: float | None = None
     top: Sequence[Candidate] = ()
+
+
+def best_first(candidates: Iterable[Candidate], most: int) -> list[Candidate]:
+    """The likeliest of the candidates."""
+    return sorted(candidates, key=lambda one: -one[1])[:most]
 
 
 class TokenAnswer:

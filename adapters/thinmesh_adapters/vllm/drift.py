@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -10,31 +11,38 @@ from google.protobuf.descriptor_pb2 import DescriptorProto, FieldDescriptorProto
 from google.protobuf.message import Message
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 
-from thinmesh_adapters.rpc import ASK_SECONDS
+from thinmesh_adapters.rpc import ASK_SECONDS, GrpcEngine
 from thinmesh_core.channel import cancelling
+from thinmesh_core.errors import MeshError, Reason
+
+log = logging.getLogger(__name__)
+
+Spoken = Mapping[type[Message], Iterable[str]]
+"""The fields of messages that mean something to an adapter: an engine that lacks one would pass over it in silence."""
 
 Shape = tuple[int, int, int, str]
 """A field's number, type, label and the name of its message's type."""
 
 
-async def reflected(channel: grpc.aio.Channel, service: str) -> list[FileDescriptorProto] | None:
-    """The files in which an engine says that it describes a service; None where it does not say."""
-    stub: Any = reflection_pb2_grpc.ServerReflectionStub(channel)  # type: ignore[arg-type]  # typed for blocking channels
-    asked = reflection_pb2.ServerReflectionRequest(file_containing_symbol=service)
+async def speaks(engine: GrpcEngine, service: str, spoken: Spoken) -> None:
+    """Refuses an engine of another revision of a service; one that does not tell its own is taken at its word."""
     try:
-        async with cancelling(stub.ServerReflectionInfo(iter([asked]), timeout=ASK_SECONDS)) as call:
-            async for answer in call:
-                if answer.HasField("file_descriptor_response"):
-                    files = answer.file_descriptor_response.file_descriptor_proto
-                    return [FileDescriptorProto.FromString(one) for one in files]
-                break
+        files = await _reflected(engine.channel, service)
     except grpc.aio.AioRpcError as error:
-        if error.code() is not grpc.StatusCode.UNIMPLEMENTED:
-            raise
-    return None
+        raise engine.words.meaning(error.code(), error.details() or "") from None
+    if files is None:
+        log.warning("the engine does not tell which revision of %s it speaks; it is taken to be the one known here", service)
+        return
+    found = drift(files, spoken)
+    if found:
+        raise MeshError(
+            Reason.ENGINE_UNAVAILABLE,
+            f"the engine speaks another revision of {service}, without or with other {', '.join(found)}; "
+            "use a vLLM of this mesh's release, or a mesh of its",
+        )
 
 
-def drift(files: Iterable[FileDescriptorProto], spoken: Mapping[type[Message], Iterable[str]]) -> list[str]:
+def drift(files: Iterable[FileDescriptorProto], spoken: Spoken) -> list[str]:
     """The spoken fields that the engine has not, or has otherwise. What it has beside them does no harm."""
     theirs = {f"{file.package}.{message.name}": message for file in files for message in file.message_type}
     found = []
@@ -52,3 +60,20 @@ def _shapes(message: DescriptorProto) -> Mapping[str, Shape]:
 
 def _shape(field: FieldDescriptorProto) -> Shape:
     return field.number, field.type, field.label, field.type_name
+
+
+async def _reflected(channel: grpc.aio.Channel, service: str) -> list[FileDescriptorProto] | None:
+    """The files in which an engine says that it describes a service; None where it does not say."""
+    stub: Any = reflection_pb2_grpc.ServerReflectionStub(channel)  # type: ignore[arg-type]  # typed for blocking channels
+    asked = reflection_pb2.ServerReflectionRequest(file_containing_symbol=service)
+    try:
+        async with cancelling(stub.ServerReflectionInfo(iter([asked]), timeout=ASK_SECONDS)) as call:
+            async for answer in call:
+                if answer.HasField("file_descriptor_response"):
+                    files = answer.file_descriptor_response.file_descriptor_proto
+                    return [FileDescriptorProto.FromString(one) for one in files]
+                break
+    except grpc.aio.AioRpcError as error:
+        if error.code() is not grpc.StatusCode.UNIMPLEMENTED:
+            raise
+    return None

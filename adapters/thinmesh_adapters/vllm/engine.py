@@ -5,25 +5,16 @@ from __future__ import annotations
 import hashlib
 from contextlib import aclosing
 
-import grpc
 from smg_grpc_proto.generated import common_pb2
 from smg_grpc_proto.generated import vllm_engine_pb2_grpc as vllm_grpc
 
-from thinmesh_adapters.rpc import GrpcEngine, Words
+from thinmesh_adapters.rpc import GrpcEngine
+from thinmesh_adapters.vllm.known import WORDS
 from thinmesh_core.errors import MeshError, Reason
 
 TOKENIZER_SECONDS = 60.0
 """What the engine may take to pack and send its tokenizer."""
 MAX_TOKENIZER_BYTES = 64 * 1024 * 1024
-
-WORDS = Words(
-    vague={grpc.StatusCode.INVALID_ARGUMENT},
-    by_text=(
-        ("maximum model length", Reason.CONTEXT_LENGTH_EXCEEDED),
-        ("does not support generation", Reason.CAPABILITY_MISSING),
-        ("does not support pooling", Reason.CAPABILITY_MISSING),
-    ),
-)
 
 
 class Engine(GrpcEngine):

@@ -9,6 +9,7 @@ from smg_grpc_proto.generated import vllm_engine_pb2 as vllm
 from thinmesh.inference.v1 import inference_service_pb2 as pb
 from thinmesh.inference.v1 import sampling_pb2
 
+from thinmesh_adapters.vllm.known import LEAST_TOP_P
 from thinmesh_core.capabilities import choices
 from thinmesh_core.errors import invalid
 
@@ -16,8 +17,6 @@ from thinmesh_core.errors import invalid
 _RECOMMENDED = ("temperature", "top_p", "top_k", "min_p", "repetition_penalty")
 _SAMPLING = (*_RECOMMENDED, "frequency_penalty", "presence_penalty")
 _STOPPING = ("max_tokens", "min_tokens", "ignore_eos")
-_LEAST_TOP_P = 1e-6
-"""Stands for 0, which the engine takes for unset."""
 _MOST_LOGPROBS = 20
 """The engine's --max-logprobs, unless it was started with another."""
 _SEEDS = 1 << 31
@@ -62,7 +61,7 @@ def _sampling(request: pb.GenerateRequest, defaults: Mapping[str, float]) -> vll
         elif name in defaults and name in _RECOMMENDED:
             setattr(params, name, int(defaults[name]) if name == "top_k" else defaults[name])
     if sampling.HasField("top_p"):
-        params.top_p = max(sampling.top_p, _LEAST_TOP_P)
+        params.top_p = max(sampling.top_p, LEAST_TOP_P)
     if sampling.HasField("seed"):
         params.seed = sampling.seed % _SEEDS
     if params.HasField("temperature") and params.temperature == 0:

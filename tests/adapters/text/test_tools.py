@@ -130,7 +130,9 @@ def chosen(**choice: Any) -> chat_pb2.ChatInput:
 
 @pytest.mark.parametrize("style", sorted(STYLES))
 def test_a_forced_call_is_written_as_it_is_read(style: str) -> None:
-    form = json.loads(structural_tag(chosen(mode=chat_pb2.TOOL_MODE_REQUIRED), STYLES[style]))["format"]
+    chat = chosen(mode=chat_pb2.TOOL_MODE_REQUIRED)
+    chat.parallel_tool_calls = True
+    form = json.loads(structural_tag(chat, STYLES[style]))["format"]
     assert [tag["content"]["json_schema"].get("required") for tag in form["tags"]] == [["a"], None]
     assert (form["at_least_one"], form["stop_after_first"]) == (True, False)
     written = form["separator"].join(f'{tag["begin"]}{{"a": "}}"}}{tag["end"]}' for tag in form["tags"])
@@ -143,7 +145,6 @@ def test_a_named_call_is_the_only_one() -> None:
     form = json.loads(structural_tag(chosen(function="f"), STYLES["hermes"]))["format"]
     assert (len(form["tags"]), form["stop_after_first"]) == (1, True)
     one_by_one = chosen(mode=chat_pb2.TOOL_MODE_REQUIRED)
-    one_by_one.parallel_tool_calls = False
     assert json.loads(structural_tag(one_by_one, STYLES["hermes"]))["format"]["stop_after_first"]
 
 

@@ -21,7 +21,8 @@ from fakes.vllm_engine import FakeVllm, drifted, fake_vllm
 from thinmesh_adapters.conformance.engine import Fault, Trouble
 from thinmesh_adapters.contract import Place
 from thinmesh_adapters.fold import fold
-from thinmesh_adapters.vllm.adapter import EMBEDS_AT_ONCE, Options, VllmAdapter
+from thinmesh_adapters.vllm.adapter import EMBEDS_AT_ONCE, VllmAdapter
+from thinmesh_adapters.vllm.config import Options
 from thinmesh_core.call import Call
 from thinmesh_core.errors import MeshError, Reason
 
