@@ -40,6 +40,7 @@ ADAPTERS = {
     "openai": Entry("thinmesh_adapters.openai.adapter", "OpenAIAdapter"),
     "triton": Entry("thinmesh_adapters.triton.adapter", "TritonAdapter"),
     "vllm": Entry("thinmesh_adapters.vllm.adapter", "VllmAdapter"),
+    "vllm-frontend": Entry("thinmesh_adapters.vllm_frontend.adapter", "VllmFrontendAdapter"),
 }
 """The built-in ones; no package can take their names."""
 

@@ -37,6 +37,8 @@ PURE = [
     *("adapters/thinmesh_adapters/text/stops.py", "adapters/thinmesh_adapters/text/reasoning.py"),
     *("adapters/thinmesh_adapters/text/tools.py", "adapters/thinmesh_adapters/text/detokenizer.py"),
     *("adapters/thinmesh_adapters/text/forced.py", "adapters/thinmesh_adapters/text/token_answer.py"),
+    *("adapters/thinmesh_adapters/text/choices.py", "adapters/thinmesh_adapters/vllm_frontend/translate.py"),
+    "adapters/thinmesh_adapters/vllm_frontend/answer.py",
     *("adapters/thinmesh_adapters/vllm/translate.py", "adapters/thinmesh_adapters/vllm/answer.py"),
 ]
 IMPURE = {"grpc", "asyncio", "aiohttp", "starlette", "uvicorn", "socket", "time", "datetime", "threading"}

@@ -17,7 +17,9 @@ from launch import command, flags, mesh, output, said
 
 from fakes import stub_adapter
 from fakes.openai_words import words_engine
+from fakes.tokenizers import model_files
 from fakes.vllm_engine import fake_vllm
+from fakes.vllm_frontend import fake_frontend
 from thinmesh_adapters.config import AdapterConfig
 from thinmesh_adapters.conformance.case import Case, Result, Verdict
 from thinmesh_adapters.conformance.engine import EngineSwitches
@@ -71,13 +73,19 @@ backends:
   vllm:
     adapter: vllm
     options: {address: VLLM}
+  frontend:
+    adapter: vllm-frontend
+    options: {address: FRONTEND, tokenizer: TOKENIZER}
+  bare:
+    adapter: vllm-frontend
+    options: {address: FRONTEND}
 models:
   echo: {backends: [echo]}
   smollm2: {backends: [smollm2]}
   minilm: {backends: [minilm]}
   words: {backends: [words]}
   llm: {backends: [triton]}
-  tiny: {backends: [vllm]}
+  tiny: {backends: [vllm, frontend, bare]}
   numbers: {backends: [{backend: triton, model: echo}]}
 """
 # Every server by its own socket: its process, and the model to ask for where that is not the only one.
@@ -90,6 +98,8 @@ ADAPTERS = {
     "triton: embed": ("triton", "embed"),
     "triton: tensors": ("triton", "echo"),
     "vllm": ("vllm", None),
+    "vllm-frontend": ("frontend", None),
+    "vllm-frontend: text": ("bare", None),
 }
 ROUTED = {
     "router": ("router", "words"),
@@ -111,9 +121,14 @@ async def targets() -> AsyncIterator[dict[str, Target]]:
         engine = await stack.enter_async_context(words_engine())
         triton = await stack.enter_async_context(triton_engine(state))
         vllm = await stack.enter_async_context(fake_vllm(delay=0.01))
+        frontend = await stack.enter_async_context(fake_frontend(delay=0.01))
+        (state / "model").mkdir()
+        for file, content in model_files().items():
+            (state / "model" / file).write_bytes(content)
         config = CONFIG.replace("URL", engine.base_url).replace("TRITON", triton).replace("VLLM", vllm.address)
+        config = config.replace("FRONTEND", frontend.address).replace("TOKENIZER", str(state / "model" / "tokenizer.json"))
         running = await stack.enter_async_context(mesh(config, state, "split"))
-        fakes: dict[str, EngineSwitches] = {"words": engine, "vllm": vllm}
+        fakes: dict[str, EngineSwitches] = {"words": engine, "vllm": vllm, "frontend": frontend, "bare": frontend}
         found: dict[str, Target] = {}
         for name, (process, model) in (ADAPTERS | ROUTED).items():
             address = running.grpc if process == "gateway" else f"unix:{state}/run/{process}.sock"
