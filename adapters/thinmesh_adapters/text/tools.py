@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import partial
 from typing import Protocol
 
@@ -150,24 +150,6 @@ class BareCalls:
         """What was held back."""
         held, self._held = self._held, ""
         return [held] if held else self._calls.end()
-
-
-class Arguments:
-    """An answer that is the arguments of one call and nothing else, since the engine was made to write so."""
-
-    def __init__(self, new_id: NewId, name: str) -> None:
-        self._first: CallPiece | None = CallPiece(0, new_id(), name, "")
-
-    def feed(self, text: str) -> list[Piece]:
-        """The call, then its arguments as they come."""
-        if self._first is None:
-            return [CallPiece(0, None, None, text)] if text else []
-        first, self._first = self._first, None
-        return [replace(first, arguments=text)]
-
-    def end(self) -> list[Piece]:
-        """Nothing is held back."""
-        return []
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,7 +13,7 @@ from thinmesh.inference.v1 import chat_pb2
 
 from thinmesh_adapters.text.calls import CallPiece
 from thinmesh_adapters.text.forced import insists, structural_tag
-from thinmesh_adapters.text.tools import STYLES, Arguments, Piece, ToolParser, detect
+from thinmesh_adapters.text.tools import STYLES, Piece, ToolParser, detect
 
 Calls = list[tuple[str | None, str | None, str]]
 
@@ -115,10 +115,6 @@ def test_arguments_come_as_they_are_written() -> None:
     tools = parser("hermes")
     tools.feed('<tool_call>{"name": "f", "arguments": {"a"')
     assert tools.feed(": 12") == [CallPiece(0, None, None, ": 12")]
-
-
-def test_an_answer_may_be_nothing_but_arguments() -> None:
-    assert read(Arguments(lambda: "id0", "f"), ['{"a"', "", ": 1}"]) == ("", [("id0", "f", '{"a": 1}')])
 
 
 def chosen(**choice: Any) -> chat_pb2.ChatInput:
