@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import re
+import shutil
 import sys
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -13,6 +14,8 @@ from pathlib import Path
 from typing import Literal
 
 import aiohttp
+
+ROOT = Path(__file__).parents[1]
 
 Mode = Literal["up", "split"]
 
@@ -103,6 +106,14 @@ async def output(*arguments: str) -> tuple[int, str, str]:
         out, error = await process.communicate()
     assert process.returncode is not None
     return process.returncode, out.decode(), error.decode()
+
+
+def uv() -> str:
+    """The tool that builds and installs wheels."""
+    ours = ROOT / ".uv" / "bin" / "uv"
+    found = str(ours) if ours.exists() else shutil.which("uv")
+    assert found is not None, "make puts uv into .uv"
+    return found
 
 
 def only_child(parent: int) -> int:

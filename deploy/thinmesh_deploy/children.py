@@ -56,7 +56,7 @@ class Children:
             patience.reschedule(asyncio.get_running_loop().time() + STOP_SECONDS)
 
     async def _run(self, name: str, listen: str, setting: Setting) -> int:
-        command = (sys.executable, "-m", "thinmesh_deploy", "adapter", name, "--lifeline", "--listen", listen)
+        command = (sys.executable, "-m", "thinmesh_deploy", "adapter", "run", name, "--lifeline", "--listen", listen)
         # A replaced adapter's calls may go on to their deadlines.
         longest = setting.config.call_seconds
         flags = ("--config", str(setting.running), "--state", str(self._state), "--log-level", self._log_level)

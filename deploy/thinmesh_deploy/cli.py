@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import asyncio
+import shlex
 import time
 from functools import partial
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import Annotated, Any, NoReturn
 
 import typer
 from rich.console import Console
+from typer.core import TyperGroup
 
 from thinmesh_core.config import ConfigError
 from thinmesh_deploy import split
@@ -25,8 +27,25 @@ app = typer.Typer(
     rich_markup_mode="rich",
     context_settings={"help_option_names": ["-h", "--help"]},
 )
+
+
+class _BackendOrCommand(TyperGroup):
+    """`thinmesh adapter smollm2` is `thinmesh adapter run smollm2`."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        """Puts `run` in front of what is none of the commands."""
+        known = {*self.commands, *ctx.help_option_names}
+        return super().parse_args(ctx, args if not args or args[0] in known else ["run", *args])
+
+
 key_app = typer.Typer(help="API keys.", no_args_is_help=True)
 app.add_typer(key_app, name="key")
+adapter_app = typer.Typer(
+    help="Start the adapter of a backend, or write a new one. `thinmesh adapter smollm2` is `thinmesh adapter run smollm2`.",
+    cls=_BackendOrCommand,
+    no_args_is_help=True,
+)
+app.add_typer(adapter_app, name="adapter")
 
 console = Console(stderr=True, highlight=False)
 
@@ -99,8 +118,8 @@ def router(config: Config = None, admin: Admin = None, state: State = STATE, log
     run(partial(split.router, _read(config, state), admin, _say), log_level=log_level)
 
 
-@app.command()
-def adapter(
+@adapter_app.command("run")
+def run_adapter(
     backend: Annotated[str, typer.Argument(help="A backend of the configuration.")],
     config: Config = None,
     listen: Annotated[str | None, typer.Option("--listen", help="Where it listens. [the backend's address]")] = None,
@@ -112,14 +131,39 @@ def adapter(
 ) -> None:
     """Start the adapter of one backend alone, and its engine where that comes with it.
 
-    [bold]Example[/bold]
+    [bold]Examples[/bold]
 
     thinmesh adapter smollm2 --config thinmesh.yaml
+
+    thinmesh adapter run smollm2 --listen 127.0.0.1:8090
     """
     say = (lambda _: None) if lifeline else _say
     run(
         partial(split.adapter, _read(config, state), backend, listen, admin, grace, say), log_level=log_level, lifeline=lifeline
     )
+
+
+@adapter_app.command("new")
+def new_adapter(
+    name: Annotated[str, typer.Argument(help="What `adapter:` in thinmesh.yaml will call it, such as my_engine.")],
+    into: Annotated[Path | None, typer.Option("--into", help="An empty or new folder. [thinmesh-adapter-NAME]")] = None,
+) -> None:
+    """Write the package of a new adapter that passes its tests as it is: the contract, a fake engine, the conformance cases.
+
+    [bold]Examples[/bold]
+
+    thinmesh adapter new my_engine
+
+    thinmesh adapter new my_engine --into ~/work/my-engine
+    """
+    from thinmesh_deploy.scaffold import write
+
+    try:
+        folder = write(name, into)
+    except ConfigError as error:
+        _fail(str(error))
+    _say(f"{folder}: the adapter {name}, a fake engine and the conformance cases. Try it, then read its README.md:")
+    print(f"make -C {shlex.quote(str(folder))} test")
 
 
 @app.command()

@@ -5,14 +5,13 @@ from __future__ import annotations
 import asyncio
 import os
 import re
-import shutil
 import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 import pytest_asyncio
-from launch import ECHO, Running, mesh
+from launch import ECHO, Running, mesh, uv
 
 ROOT = Path(__file__).parents[2]
 CLIENTS: list[str] = re.findall(r"```python\n(.*?)```", (ROOT / "README.md").read_text(), re.DOTALL)
@@ -46,9 +45,7 @@ async def run(*command: str) -> str:
 
 
 async def test_the_stub_wheel_streams_from_an_empty_environment(running: Running, tmp_path: Path) -> None:
-    uv = ROOT / ".uv" / "bin" / "uv"
-    tool = str(uv) if uv.exists() else shutil.which("uv")
-    assert tool is not None, "make puts uv into .uv"
+    tool = uv()
     await run(tool, "build", "--quiet", "--wheel", "--out-dir", str(tmp_path), str(ROOT / "protos"))
     await run(tool, "venv", "--quiet", "--python", sys.executable, str(tmp_path / "venv"))
     python = str(tmp_path / "venv" / "bin" / "python")
