@@ -93,10 +93,11 @@ async def _cancelled_in_a_stall(target: Target, call: Awaitable[object], *, said
     async with _let_go(target):
         with faulty(target.engine, Trouble.STALL, after=said):
             waiting = asyncio.ensure_future(call)
-            async with asyncio.timeout(SETTLE_SECONDS):
-                await target.engine.working_on(1)
-            waiting.cancel()
-            await asyncio.wait([waiting])
+            try:
+                await _soon(target.engine.working_on(1), "the engine does not work on this one call")
+            finally:
+                waiting.cancel()
+                await asyncio.wait([waiting])
 
 
 async def _exceeded(call: Awaitable[object]) -> None:
@@ -107,14 +108,18 @@ async def _exceeded(call: Awaitable[object]) -> None:
 async def _let_go(target: Target) -> AsyncIterator[None]:
     """What is called inside leaves nothing running, at the adapter and at its engine, as far as they can be seen."""
     yield
+    if target.engine is not None:
+        await _soon(target.engine.working_on(0), "the engine goes on")
+    if target.adapter is not None:
+        await _soon(until_idle(target), "the adapter still counts it as running")
+
+
+async def _soon(event: Awaitable[None], otherwise: str) -> None:
     try:
         async with asyncio.timeout(SETTLE_SECONDS):
-            if target.engine is not None:
-                await target.engine.working_on(0)
-            if target.adapter is not None:
-                await until_idle(target)
+            await event
     except TimeoutError:
-        raise AssertionError(f"it still runs {SETTLE_SECONDS:g} s after its end") from None
+        raise AssertionError(f"{otherwise} after {SETTLE_SECONDS:g} s") from None
 
 
 async def until_idle(target: Target) -> None:
