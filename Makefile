@@ -49,7 +49,7 @@ protos: .venv/.dev ## Regenerate protos/gen from the protos
 	@PATH=$(VENV):$$PATH $(VENV)/python protos/generate.py
 
 conformance: .venv/.dev .engines/triton/.installed ## Run the conformance cases and keep their report in docs/conformance
-	CONFORMANCE_REPORT=docs/conformance $(VENV)/pytest tests/conformance
+	CONFORMANCE_REPORT=docs/conformance $(VENV)/pytest tests/conformance/test_conformance.py
 
 bench: .venv/.dev ## Print what the mesh costs in CPU time, in one process and split
 	PYTHONPATH=tests $(VENV)/python tests/bench/cost.py
