@@ -9,6 +9,31 @@ from pathlib import Path
 
 import pytest
 
+from thinmesh_adapters.conformance.case import Result
+from thinmesh_adapters.conformance.report import markdown
+
+VERDICTS = pytest.StashKey[dict[str, list[Result]]]()
+"""What the conformance cases said, by target."""
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Nothing has been said yet."""
+    config.stash[VERDICTS] = {}
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Shows the table of the conformance cases that were run, and why others were not."""
+    found = config.stash[VERDICTS]
+    if found:
+        terminalreporter.section("conformance")
+        terminalreporter.write_line(markdown(found))
+
+
+@pytest.fixture(scope="session")
+def verdicts(pytestconfig: pytest.Config) -> dict[str, list[Result]]:
+    """Where conformance tests put what was found."""
+    return pytestconfig.stash[VERDICTS]
+
 
 @pytest.fixture
 def state() -> Iterator[Path]:

@@ -110,7 +110,6 @@ ROUTED = {
 }
 IN_ONE_PROCESS, STRANGER = "openai, in one process", "stubs only"
 TARGETS = [*ADAPTERS, IN_ONE_PROCESS, STRANGER, *ROUTED]
-RESULTS: dict[str, list[Result]] = {}
 
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
@@ -168,12 +167,12 @@ async def stranger(socket: Path) -> AsyncIterator[Target]:
 
 
 @pytest.fixture(scope="module", autouse=True)
-def report() -> Iterator[None]:
+def report(verdicts: dict[str, list[Result]]) -> Iterator[None]:
     """Writes what was found where `make conformance` wants it."""
     yield
     folder = os.environ.get("CONFORMANCE_REPORT")
     if folder:
-        ordered = {name: RESULTS[name] for name in TARGETS}
+        ordered = {name: verdicts[name] for name in TARGETS}
         head = "# Conformance\n\nWritten by `make conformance`: the cases of `thinmesh conformance` over every server of the contract.\n\n"
         Path(folder, "report.md").write_text(head + markdown(ordered))
         Path(folder, "report.json").write_text(as_json(ordered))
@@ -181,14 +180,14 @@ def report() -> Iterator[None]:
 
 @pytest.mark.parametrize("name", TARGETS)
 @pytest.mark.parametrize("case", CASES, ids=lambda case: case.name)
-async def test_it_conforms(targets: dict[str, Target], name: str, case: Case) -> None:
+async def test_it_conforms(targets: dict[str, Target], verdicts: dict[str, list[Result]], name: str, case: Case) -> None:
     result = await judge(case, targets[name])
-    RESULTS.setdefault(name, []).append(result)
+    verdicts.setdefault(name, []).append(result)
     assert result.verdict is not Verdict.FAILED, result.why
 
 
-async def test_every_case_was_run_somewhere(targets: dict[str, Target]) -> None:
-    ran = {result.case for results in RESULTS.values() for result in results if result.verdict is Verdict.PASSED}
+async def test_every_case_was_run_somewhere(targets: dict[str, Target], verdicts: dict[str, list[Result]]) -> None:
+    ran = {result.case for results in verdicts.values() for result in results if result.verdict is Verdict.PASSED}
     assert {case.name for case in CASES} == ran
 
 
