@@ -113,10 +113,10 @@ class Backend:
             changed()
 
     def _take(self, status: pb.Status) -> None:
-        if status.state != self.status.state:
-            self.status = status
-            log.info("backend %s is %s %s", self.name, self.state, status.message)
+        changed = status.state != self.status.state
         self.status = status
+        if changed:
+            log.info("backend %s is %s %s", self.name, self.state, status.message)
         self.limit.maximum = status.max_concurrency
 
     def _lost(self, error: grpc.aio.AioRpcError | TimeoutError) -> None:

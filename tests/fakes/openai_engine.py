@@ -11,6 +11,8 @@ from typing import Any
 
 from aiohttp import web
 
+from fakes.openai_server import serving
+
 
 @dataclass
 class FakeEngine:
@@ -152,19 +154,5 @@ class FakeEngine:
 async def fake_engine() -> AsyncIterator[FakeEngine]:
     """A fake engine on a free port of this machine."""
     engine = FakeEngine()
-    application = web.Application(client_max_size=1 << 26)
-    application.router.add_get("/v1/models", engine.models)
-    application.router.add_post("/v1/embeddings", engine.embeddings)
-    application.router.add_post("/v1/rerank", engine.rerank)
-    application.router.add_post("/v1/chat/completions", engine.generate)
-    application.router.add_post("/v1/completions", engine.generate)
-    runner = web.AppRunner(application, handler_cancellation=True, shutdown_timeout=0.1)
-    await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", 0)
-    await site.start()
-    assert site._server is not None
-    engine.base_url = f"http://127.0.0.1:{site._server.sockets[0].getsockname()[1]}/v1"  # type: ignore[attr-defined]
-    try:
+    async with serving(engine) as engine.base_url:
         yield engine
-    finally:
-        await runner.cleanup()

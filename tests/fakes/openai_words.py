@@ -10,6 +10,7 @@ from typing import Any
 
 from aiohttp import web
 
+from fakes.openai_server import serving
 from thinmesh_adapters.conformance.engine import EngineFailedError, EngineLostError, ScriptedEngine
 
 MODEL = "words"
@@ -116,17 +117,5 @@ def _whole(chunks: list[dict[str, Any]], *, chat: bool) -> dict[str, Any]:
 async def words_engine() -> AsyncIterator[WordsEngine]:
     """The engine on a free port of this machine."""
     engine = WordsEngine()
-    application = web.Application(client_max_size=1 << 26)
-    application.router.add_get("/v1/models", engine.models)
-    application.router.add_post("/v1/embeddings", engine.embeddings)
-    application.router.add_post("/v1/rerank", engine.rerank)
-    application.router.add_post("/v1/chat/completions", engine.generate)
-    application.router.add_post("/v1/completions", engine.generate)
-    runner = web.AppRunner(application, handler_cancellation=True, shutdown_timeout=0.1)
-    await runner.setup()
-    await web.TCPSite(runner, "127.0.0.1", 0).start()
-    engine.base_url = f"http://127.0.0.1:{runner.addresses[0][1]}/v1"
-    try:
+    async with serving(engine) as engine.base_url:
         yield engine
-    finally:
-        await runner.cleanup()

@@ -6,6 +6,7 @@ Why aiohttp: docs/adr/0008-aiohttp-to-engines.md.
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator
+from functools import partial
 from pathlib import Path
 from typing import Self, TypeVar
 
@@ -142,19 +143,20 @@ class EngineClient:
     ) -> aiohttp.ClientResponse:
         """What the engine answers with status 200; asked on a second connection where an idle one was just being closed."""
         assert self._session is not None, "the client is used before it is entered"
-        url = self._base + path
-        data = None if body is None else msgspec.json.encode(body)
-        headers = None if request_id is None else {"x-request-id": request_id}
+        ask = partial(
+            self._session.request,
+            *(method, self._base + path),
+            data=None if body is None else msgspec.json.encode(body),
+            headers=None if request_id is None else {"x-request-id": request_id},
+            timeout=patience,
+            allow_redirects=False,
+        )
         try:
-            response = await self._session.request(
-                method, url, data=data, headers=headers, timeout=patience, allow_redirects=False
-            )
+            response = await ask()
         except aiohttp.ClientConnectorError:
             raise
         except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError):
-            response = await self._session.request(
-                method, url, data=data, headers=headers, timeout=patience, allow_redirects=False
-            )
+            response = await ask()
         if response.status != 200:
             async with response:
                 raise _refusal(response.status, await response.content.read(MAX_LINE_BYTES))

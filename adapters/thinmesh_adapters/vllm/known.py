@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import grpc
 from thinmesh.inference.v1 import capability_pb2 as cap
+from thinmesh.inference.v1 import inference_service_pb2 as pb
 
 from thinmesh_adapters.rpc import Words
 from thinmesh_core.capabilities import Capability
-from thinmesh_core.errors import Reason
+from thinmesh_core.errors import Reason, invalid
 
 WORDS = Words(
     vague={grpc.StatusCode.INVALID_ARGUMENT},
@@ -39,3 +40,9 @@ SEATS = 64
 
 LEAST_TOP_P = 1e-6
 """Stands for 0, which it takes for unset or refuses."""
+
+
+def refuse_options(request: pb.GenerateRequest) -> None:
+    """INVALID_REQUEST where engine options are sent: neither protocol has a field for them."""
+    if request.HasField("engine_options_json"):
+        raise invalid("engine_options", "The model's engine takes no options beyond the contract's; leave them out.")

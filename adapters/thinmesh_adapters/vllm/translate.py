@@ -9,9 +9,8 @@ from smg_grpc_proto.generated import vllm_engine_pb2 as vllm
 from thinmesh.inference.v1 import inference_service_pb2 as pb
 from thinmesh.inference.v1 import sampling_pb2
 
-from thinmesh_adapters.vllm.known import LEAST_TOP_P
+from thinmesh_adapters.vllm.known import LEAST_TOP_P, refuse_options
 from thinmesh_core.capabilities import choices
-from thinmesh_core.errors import invalid
 
 # Where these knobs are unset, what the model's makers recommend holds, as it does at the engine's own OpenAI server.
 _RECOMMENDED = ("temperature", "top_p", "top_k", "min_p", "repetition_penalty")
@@ -32,8 +31,7 @@ def generate_request(
     stream: bool,
 ) -> vllm.GenerateRequest:
     """A generation; a structural tag goes before the answer's own form."""
-    if request.HasField("engine_options_json"):
-        raise invalid("engine_options", "The model's engine takes no options beyond the contract's; leave them out.")
+    refuse_options(request)
     params = _sampling(request, defaults)
     _stopping(params, request.stopping)
     if structural_tag is not None:

@@ -7,9 +7,8 @@ from thinmesh.inference.v1 import sampling_pb2
 from thinmesh.third_party.vllm import inference_pb2 as vllm
 
 from thinmesh_adapters.text.language import Prompt
-from thinmesh_adapters.vllm.known import LEAST_TOP_P
+from thinmesh_adapters.vllm.known import LEAST_TOP_P, refuse_options
 from thinmesh_core.capabilities import choices
-from thinmesh_core.errors import invalid
 
 _OPTIONAL = ("top_k", "min_p", "seed")
 _PENALTIES = ("presence_penalty", "frequency_penalty", "repetition_penalty")
@@ -25,8 +24,7 @@ def generate_request(
     structural_tag: str | None,
 ) -> vllm.GenerateRequest:
     """A generation: with a prompt by its tokens and answered in tokens, else as the caller wrote it and answered in text."""
-    if request.HasField("engine_options_json"):
-        raise invalid("engine_options", "The model's engine takes no options beyond the contract's; leave them out.")
+    refuse_options(request)
     asked = vllm.GenerateRequest(
         request_id=request_id, model=model, decoding=_decoding(request), stopping=_stopping(request.stopping)
     )
