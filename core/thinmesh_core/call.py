@@ -9,21 +9,27 @@ from collections.abc import Iterable
 import msgspec
 
 from thinmesh_core.errors import MeshError, Reason
+from thinmesh_core.priority import PRIORITIES, Priority
 
 AUTHORIZATION = "authorization"
 REQUEST_ID = "x-request-id"
 TENANT = "thinmesh-tenant"
 PRINCIPAL = "thinmesh-principal"
+PRIORITY = "thinmesh-priority"
+SESSION = "thinmesh-session"
 MODEL = "thinmesh-model"
 HOPS = "thinmesh-hops"
 TRACEPARENT = "traceparent"
+
+# What a router tells the caller with the first event or with an error, under the names that REST gives it.
+TOLD = ("x-ratelimit-", "x-thinmesh-queue-")
 
 # A router may be another router's backend; more than this many in a row point at each other.
 MAX_HOPS = 4
 
 Metadata = tuple[tuple[str, str], ...]
 
-_REQUEST_ID = re.compile(r"[A-Za-z0-9._:-]{1,128}")
+_NAME = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 _TRACEPARENT = re.compile(r"[0-9a-f]{2}-[0-9a-f]{32}-[0-9a-f]{16}-[0-9a-f]{2}")
 
 
@@ -39,10 +45,17 @@ class Call(msgspec.Struct, frozen=True):
     hops: int = 0
     # What was left of the deadline when the call arrived, in seconds; gRPC's own deadline carries it on.
     seconds: float | None = None
+    priority: Priority = Priority.STANDARD
+    # What ties calls together that should go to the same backend, as the caller named it.
+    session: str | None = None
 
     def to_metadata(self) -> Metadata:
         """The metadata to send with the next hop's request."""
         pairs = [(REQUEST_ID, self.request_id), (TENANT, self.tenant), (PRINCIPAL, self.principal), (HOPS, str(self.hops))]
+        if self.priority is not Priority.STANDARD:
+            pairs.append((PRIORITY, self.priority.word))
+        if self.session is not None:
+            pairs.append((SESSION, self.session))
         if self.traceparent is not None:
             pairs.append((TRACEPARENT, self.traceparent))
         if self.model is not None:
@@ -68,14 +81,26 @@ def from_metadata(metadata: Iterable[tuple[str, str | bytes]] | None, seconds: f
         sent.get(MODEL),
         int(hops) if hops.isdecimal() else MAX_HOPS,
         seconds,
+        PRIORITIES.get(sent.get(PRIORITY, ""), Priority.STANDARD),
+        session(sent.get(SESSION)),
     )
+
+
+def told(metadata: Iterable[tuple[str, str | bytes]] | None) -> Metadata:
+    """What of a router's metadata is for the caller."""
+    return tuple((key, value) for key, value in metadata or () if key.startswith(TOLD) and isinstance(value, str))
 
 
 def request_id(given: str | None) -> str:
     """The caller's request id where it is harmless in logs and headers, else a new one."""
-    if given is not None and _REQUEST_ID.fullmatch(given):
+    if given is not None and _NAME.fullmatch(given):
         return given
     return f"req-{secrets.token_hex(12)}"
+
+
+def session(given: str | None) -> str | None:
+    """The caller's session where it is harmless in logs and headers, else none."""
+    return given if given is not None and _NAME.fullmatch(given) else None
 
 
 def traceparent(given: str | None) -> str | None:

@@ -31,6 +31,10 @@ class Reason(Enum):
     DRAINING = pb.ERROR_REASON_DRAINING
     INTERNAL = pb.ERROR_REASON_INTERNAL
     TOO_MANY_HOPS = pb.ERROR_REASON_TOO_MANY_HOPS
+    QUOTA_EXCEEDED = pb.ERROR_REASON_QUOTA_EXCEEDED
+    SPEND_EXCEEDED = pb.ERROR_REASON_SPEND_EXCEEDED
+    QUOTA_UNAVAILABLE = pb.ERROR_REASON_QUOTA_UNAVAILABLE
+    IDEMPOTENCY_CONFLICT = pb.ERROR_REASON_IDEMPOTENCY_CONFLICT
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +71,10 @@ TABLE: dict[Reason, Row] = {
     Reason.DRAINING: Row(StatusCode.UNAVAILABLE, 503, _SERVER, "draining", retryable=True),
     Reason.INTERNAL: Row(StatusCode.INTERNAL, 500, _SERVER, "internal_error"),
     Reason.TOO_MANY_HOPS: Row(StatusCode.FAILED_PRECONDITION, 508, _SERVER, "too_many_hops"),
+    Reason.QUOTA_EXCEEDED: Row(StatusCode.RESOURCE_EXHAUSTED, 429, "rate_limit_error", "rate_limit_exceeded", retryable=True),
+    Reason.SPEND_EXCEEDED: Row(StatusCode.RESOURCE_EXHAUSTED, 429, "insufficient_quota", "insufficient_quota"),
+    Reason.QUOTA_UNAVAILABLE: Row(StatusCode.UNAVAILABLE, 503, _SERVER, "quota_unavailable", retryable=True),
+    Reason.IDEMPOTENCY_CONFLICT: Row(StatusCode.ALREADY_EXISTS, 409, _REQUEST, "idempotency_conflict"),
 }
 
 # What a status that came without our details means: it is gRPC's own, or a foreign adapter's.
@@ -86,15 +94,27 @@ BY_CODE: dict[StatusCode, Reason] = {
 class MeshError(Exception):
     """A call's failure. `message` is shown to the caller: it names the fix, never an engine's words, an address or a key.
 
-    `param` is the request's field at fault; `retry_after` is in seconds.
+    `param` is the request's field at fault; `retry_after` is in seconds; `quota` names the quota that is used up;
+    `headers` is what the caller is told beside, such as what is left of its quotas.
     """
 
-    def __init__(self, reason: Reason, message: str, *, param: str | None = None, retry_after: float | None = None) -> None:
+    def __init__(
+        self,
+        reason: Reason,
+        message: str,
+        *,
+        param: str | None = None,
+        retry_after: float | None = None,
+        quota: str | None = None,
+        headers: tuple[tuple[str, str], ...] = (),
+    ) -> None:
         super().__init__(message)
         self.reason = reason
         self.message = message
         self.param = param
         self.retry_after = retry_after
+        self.quota = quota
+        self.headers = headers
 
     @property
     def row(self) -> Row:

@@ -92,7 +92,7 @@ async def _abort(error: BaseException, context: Context) -> NoReturn:
         else:
             log.error("a handler failed", exc_info=error)
             error = internal()
-    trailer = (*(context.trailing_metadata() or ()), to_trailer(error))
+    trailer = (*(context.trailing_metadata() or ()), *error.headers, to_trailer(error))
     await context.abort(error.row.grpc, error.message, trailer)
 
 

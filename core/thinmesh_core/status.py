@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from google.protobuf import any_pb2, duration_pb2
-from google.protobuf.message import DecodeError
+from google.protobuf.message import DecodeError, Message
 from google.rpc import error_details_pb2, status_pb2
 from grpc import StatusCode
 from grpc.aio import AioRpcError
 
+from thinmesh_core.call import told
 from thinmesh_core.errors import BY_CODE, MeshError, Reason
 
 DETAILS_KEY = "grpc-status-details-bin"
@@ -15,13 +16,14 @@ DOMAIN = "thinmesh"
 
 
 def to_trailer(error: MeshError) -> tuple[str, bytes]:
-    """The trailing metadata that carries `error` as google.rpc.Status, with ErrorInfo, and BadRequest or RetryInfo."""
-    details: list[error_details_pb2.ErrorInfo | error_details_pb2.BadRequest | error_details_pb2.RetryInfo] = [
-        error_details_pb2.ErrorInfo(reason=error.reason.name, domain=DOMAIN)
-    ]
+    """The trailing metadata that carries `error` as google.rpc.Status: ErrorInfo, and BadRequest, QuotaFailure, RetryInfo."""
+    details: list[Message] = [error_details_pb2.ErrorInfo(reason=error.reason.name, domain=DOMAIN)]
     if error.param is not None:
         violation = error_details_pb2.BadRequest.FieldViolation(field=error.param, description=error.message)
         details.append(error_details_pb2.BadRequest(field_violations=[violation]))
+    if error.quota is not None:
+        used_up = error_details_pb2.QuotaFailure.Violation(subject=error.quota, description=error.message)
+        details.append(error_details_pb2.QuotaFailure(violations=[used_up]))
     if error.retry_after is not None:
         delay = duration_pb2.Duration()
         delay.FromNanoseconds(int(error.retry_after * 1e9))
@@ -40,6 +42,7 @@ def from_rpc_error(rpc_error: AioRpcError) -> MeshError:
         if key == DETAILS_KEY and isinstance(value, bytes):
             error = _parse(value)
             if error is not None:
+                error.headers = told(rpc_error.trailing_metadata())
                 return error
     reason = BY_CODE.get(rpc_error.code(), Reason.ENGINE_ERROR)
     return MeshError(reason, _FOREIGN.get(reason, "A part of the mesh reported a failure."))
@@ -65,15 +68,21 @@ def _parse(value: bytes) -> MeshError | None:
     reason: Reason | None = None
     param: str | None = None
     retry_after: float | None = None
+    quota: str | None = None
     for detail in status.details:
-        info, bad, retry = error_details_pb2.ErrorInfo(), error_details_pb2.BadRequest(), error_details_pb2.RetryInfo()
+        info, bad = error_details_pb2.ErrorInfo(), error_details_pb2.BadRequest()
+        used_up, retry = error_details_pb2.QuotaFailure(), error_details_pb2.RetryInfo()
         if detail.Unpack(info) and info.domain == DOMAIN:
             reason = Reason.__members__.get(info.reason)
         elif detail.Unpack(bad) and bad.field_violations:
             param = bad.field_violations[0].field
+        elif detail.Unpack(used_up) and used_up.violations:
+            quota = used_up.violations[0].subject
         elif detail.Unpack(retry):
             retry_after = retry.retry_delay.ToNanoseconds() / 1e9
-    return None if reason is None else MeshError(reason, status.message, param=param, retry_after=retry_after)
+    if reason is None:
+        return None
+    return MeshError(reason, status.message, param=param, retry_after=retry_after, quota=quota)
 
 
 def _number(code: StatusCode) -> int:

@@ -10,7 +10,8 @@ from pathlib import Path
 from thinmesh_adapters.config import AdapterConfig
 from thinmesh_core import address
 from thinmesh_core.config import ConfigError, Section, load
-from thinmesh_gateway.config import GatewayConfig, TenantConfig
+from thinmesh_core.tenants import TenantConfig
+from thinmesh_gateway.config import GatewayConfig
 from thinmesh_router.config import ModelConfig, QueueConfig, RouterConfig, WatchdogConfig
 from thinmesh_router.routes import RouteTable
 

@@ -5,12 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from thinmesh_core.config import Section
-
-
-class TenantConfig(Section, frozen=True, kw_only=True):
-    """A tenant: who keys belong to."""
-
-    description: str = ""
+from thinmesh_core.tenants import TenantConfig
 
 
 class GatewayConfig(Section, frozen=True, kw_only=True):

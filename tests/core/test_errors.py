@@ -33,7 +33,7 @@ def test_every_reason_of_the_proto_has_a_row() -> None:
 @pytest.mark.parametrize("reason", Reason)
 def test_a_client_error_is_not_worth_a_retry(reason: Reason) -> None:
     row = TABLE[reason]
-    assert not (row.retryable and 400 <= row.http < 500)
+    assert not (row.retryable and 400 <= row.http < 500 and row.http != 429)
     assert (row.type == "server_error") == (row.http >= 499)
 
 
@@ -42,11 +42,16 @@ def test_a_client_error_is_not_worth_a_retry(reason: Reason) -> None:
     st.text(max_size=200),
     st.none() | st.text(min_size=1, max_size=50),
     st.none() | st.integers(0, 10**6).map(lambda ms: ms / 1000),
+    st.none() | st.text(min_size=1, max_size=50),
 )
-def test_an_error_survives_the_wire(reason: Reason, message: str, param: str | None, retry_after: float | None) -> None:
-    error = MeshError(reason, message, param=param, retry_after=retry_after)
-    back = from_rpc_error(AioRpcError(error.row.grpc, Metadata(), Metadata(to_trailer(error)), message))
-    assert (back.reason, back.message, back.param) == (reason, message, param)
+def test_an_error_survives_the_wire(
+    reason: Reason, message: str, param: str | None, retry_after: float | None, quota: str | None
+) -> None:
+    left = ("x-ratelimit-remaining-tokens", "7")
+    error = MeshError(reason, message, param=param, retry_after=retry_after, quota=quota, headers=(left,))
+    trailer = Metadata(("x-other", "1"), *error.headers, to_trailer(error))
+    back = from_rpc_error(AioRpcError(error.row.grpc, Metadata(), trailer, message))
+    assert (back.reason, back.message, back.param, back.quota, back.headers) == (reason, message, param, quota, (left,))
     assert back.retry_after == pytest.approx(retry_after)
 
 

@@ -25,31 +25,33 @@ _sym_db = _symbol_database.Default()
 from thinmesh.inference.v1 import capability_pb2 as thinmesh_dot_inference_dot_v1_dot_capability__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n)thinmesh/adapter/v1/adapter_service.proto\x12\x13thinmesh.adapter.v1\x1a&thinmesh/inference/v1/capability.proto\"\x84\x01\n\x0bServedModel\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x37\n\x0c\x63\x61pabilities\x18\x02 \x03(\x0e\x32!.thinmesh.inference.v1.Capability\x12\x1b\n\x0e\x63ontext_length\x18\x03 \x01(\rH\x00\x88\x01\x01\x42\x11\n\x0f_context_length\"\xfd\x01\n\x06Status\x12)\n\x05state\x18\x01 \x01(\x0e\x32\x1a.thinmesh.adapter.v1.State\x12\x0f\n\x07message\x18\x02 \x01(\t\x12\x30\n\x06models\x18\x03 \x03(\x0b\x32 .thinmesh.adapter.v1.ServedModel\x12\x0f\n\x07running\x18\x04 \x01(\r\x12\x13\n\x06queued\x18\x05 \x01(\rH\x00\x88\x01\x01\x12\x19\n\x0ckv_cache_use\x18\x06 \x01(\x02H\x01\x88\x01\x01\x12\x17\n\x0fmax_concurrency\x18\x07 \x01(\r\x12\x0f\n\x07\x61\x64\x61pter\x18\x08 \x01(\tB\t\n\x07_queuedB\x0f\n\r_kv_cache_use\"\x12\n\x10GetStatusRequest\"@\n\x11GetStatusResponse\x12+\n\x06status\x18\x01 \x01(\x0b\x32\x1b.thinmesh.adapter.v1.Status\"\x14\n\x12WatchStatusRequest\"B\n\x13WatchStatusResponse\x12+\n\x06status\x18\x01 \x01(\x0b\x32\x1b.thinmesh.adapter.v1.Status\"\x0e\n\x0c\x44rainRequest\"\x0f\n\rDrainResponse*i\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x12\n\x0eSTATE_STARTING\x10\x01\x12\x0f\n\x0bSTATE_READY\x10\x02\x12\x12\n\x0eSTATE_DRAINING\x10\x03\x12\x10\n\x0cSTATE_FAILED\x10\x04\x32\xa0\x02\n\x0e\x41\x64\x61pterService\x12Z\n\tGetStatus\x12%.thinmesh.adapter.v1.GetStatusRequest\x1a&.thinmesh.adapter.v1.GetStatusResponse\x12\x62\n\x0bWatchStatus\x12\'.thinmesh.adapter.v1.WatchStatusRequest\x1a(.thinmesh.adapter.v1.WatchStatusResponse0\x01\x12N\n\x05\x44rain\x12!.thinmesh.adapter.v1.DrainRequest\x1a\".thinmesh.adapter.v1.DrainResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n)thinmesh/adapter/v1/adapter_service.proto\x12\x13thinmesh.adapter.v1\x1a&thinmesh/inference/v1/capability.proto\"\x84\x01\n\x0bServedModel\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x37\n\x0c\x63\x61pabilities\x18\x02 \x03(\x0e\x32!.thinmesh.inference.v1.Capability\x12\x1b\n\x0e\x63ontext_length\x18\x03 \x01(\rH\x00\x88\x01\x01\x42\x11\n\x0f_context_length\"\xb5\x02\n\x06Status\x12)\n\x05state\x18\x01 \x01(\x0e\x32\x1a.thinmesh.adapter.v1.State\x12\x0f\n\x07message\x18\x02 \x01(\t\x12\x30\n\x06models\x18\x03 \x03(\x0b\x32 .thinmesh.adapter.v1.ServedModel\x12\x0f\n\x07running\x18\x04 \x01(\r\x12\x13\n\x06queued\x18\x05 \x01(\rH\x00\x88\x01\x01\x12\x19\n\x0ckv_cache_use\x18\x06 \x01(\x02H\x01\x88\x01\x01\x12\x17\n\x0fmax_concurrency\x18\x07 \x01(\r\x12\x0f\n\x07\x61\x64\x61pter\x18\x08 \x01(\t\x12\x36\n\x08priority\x18\t \x01(\x0e\x32$.thinmesh.adapter.v1.PriorityMappingB\t\n\x07_queuedB\x0f\n\r_kv_cache_use\"\x12\n\x10GetStatusRequest\"@\n\x11GetStatusResponse\x12+\n\x06status\x18\x01 \x01(\x0b\x32\x1b.thinmesh.adapter.v1.Status\"\x14\n\x12WatchStatusRequest\"B\n\x13WatchStatusResponse\x12+\n\x06status\x18\x01 \x01(\x0b\x32\x1b.thinmesh.adapter.v1.Status\"\x0e\n\x0c\x44rainRequest\"\x0f\n\rDrainResponse*i\n\x05State\x12\x15\n\x11STATE_UNSPECIFIED\x10\x00\x12\x12\n\x0eSTATE_STARTING\x10\x01\x12\x0f\n\x0bSTATE_READY\x10\x02\x12\x12\n\x0eSTATE_DRAINING\x10\x03\x12\x10\n\x0cSTATE_FAILED\x10\x04*U\n\x0fPriorityMapping\x12 \n\x1cPRIORITY_MAPPING_UNSPECIFIED\x10\x00\x12 \n\x1cPRIORITY_MAPPING_LOWER_FIRST\x10\x01\x32\xa0\x02\n\x0e\x41\x64\x61pterService\x12Z\n\tGetStatus\x12%.thinmesh.adapter.v1.GetStatusRequest\x1a&.thinmesh.adapter.v1.GetStatusResponse\x12\x62\n\x0bWatchStatus\x12\'.thinmesh.adapter.v1.WatchStatusRequest\x1a(.thinmesh.adapter.v1.WatchStatusResponse0\x01\x12N\n\x05\x44rain\x12!.thinmesh.adapter.v1.DrainRequest\x1a\".thinmesh.adapter.v1.DrainResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'thinmesh.adapter.v1.adapter_service_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_STATE']._serialized_start=706
-  _globals['_STATE']._serialized_end=811
+  _globals['_STATE']._serialized_start=762
+  _globals['_STATE']._serialized_end=867
+  _globals['_PRIORITYMAPPING']._serialized_start=869
+  _globals['_PRIORITYMAPPING']._serialized_end=954
   _globals['_SERVEDMODEL']._serialized_start=107
   _globals['_SERVEDMODEL']._serialized_end=239
   _globals['_STATUS']._serialized_start=242
-  _globals['_STATUS']._serialized_end=495
-  _globals['_GETSTATUSREQUEST']._serialized_start=497
-  _globals['_GETSTATUSREQUEST']._serialized_end=515
-  _globals['_GETSTATUSRESPONSE']._serialized_start=517
-  _globals['_GETSTATUSRESPONSE']._serialized_end=581
-  _globals['_WATCHSTATUSREQUEST']._serialized_start=583
-  _globals['_WATCHSTATUSREQUEST']._serialized_end=603
-  _globals['_WATCHSTATUSRESPONSE']._serialized_start=605
-  _globals['_WATCHSTATUSRESPONSE']._serialized_end=671
-  _globals['_DRAINREQUEST']._serialized_start=673
-  _globals['_DRAINREQUEST']._serialized_end=687
-  _globals['_DRAINRESPONSE']._serialized_start=689
-  _globals['_DRAINRESPONSE']._serialized_end=704
-  _globals['_ADAPTERSERVICE']._serialized_start=814
-  _globals['_ADAPTERSERVICE']._serialized_end=1102
+  _globals['_STATUS']._serialized_end=551
+  _globals['_GETSTATUSREQUEST']._serialized_start=553
+  _globals['_GETSTATUSREQUEST']._serialized_end=571
+  _globals['_GETSTATUSRESPONSE']._serialized_start=573
+  _globals['_GETSTATUSRESPONSE']._serialized_end=637
+  _globals['_WATCHSTATUSREQUEST']._serialized_start=639
+  _globals['_WATCHSTATUSREQUEST']._serialized_end=659
+  _globals['_WATCHSTATUSRESPONSE']._serialized_start=661
+  _globals['_WATCHSTATUSRESPONSE']._serialized_end=727
+  _globals['_DRAINREQUEST']._serialized_start=729
+  _globals['_DRAINREQUEST']._serialized_end=743
+  _globals['_DRAINRESPONSE']._serialized_start=745
+  _globals['_DRAINRESPONSE']._serialized_end=760
+  _globals['_ADAPTERSERVICE']._serialized_start=957
+  _globals['_ADAPTERSERVICE']._serialized_end=1245
 # @@protoc_insertion_point(module_scope)

@@ -52,6 +52,26 @@ STATE_FAILED: State.ValueType  # 4
 """The engine does not answer, or refused to start."""
 Global___State: _TypeAlias = State  # noqa: Y015
 
+class _PriorityMapping:
+    ValueType = _typing.NewType("ValueType", _builtins.int)
+    V: _TypeAlias = ValueType  # noqa: Y015
+
+class _PriorityMappingEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_PriorityMapping.ValueType], _builtins.type):
+    DESCRIPTOR: _descriptor.EnumDescriptor
+    PRIORITY_MAPPING_UNSPECIFIED: _PriorityMapping.ValueType  # 0
+    """Nothing: the engine takes its calls as they come."""
+    PRIORITY_MAPPING_LOWER_FIRST: _PriorityMapping.ValueType  # 1
+    """A number, of which the lower goes first: 1 critical, 2 standard, 3 batch."""
+
+class PriorityMapping(_PriorityMapping, metaclass=_PriorityMappingEnumTypeWrapper):
+    """What an engine is told of a call's priority; the mesh's own queue keeps to it in any case."""
+
+PRIORITY_MAPPING_UNSPECIFIED: PriorityMapping.ValueType  # 0
+"""Nothing: the engine takes its calls as they come."""
+PRIORITY_MAPPING_LOWER_FIRST: PriorityMapping.ValueType  # 1
+"""A number, of which the lower goes first: 1 critical, 2 standard, 3 batch."""
+Global___PriorityMapping: _TypeAlias = PriorityMapping  # noqa: Y015
+
 @_typing.final
 class ServedModel(_message.Message):
     """A model that the engine serves."""
@@ -100,6 +120,7 @@ class Status(_message.Message):
     KV_CACHE_USE_FIELD_NUMBER: _builtins.int
     MAX_CONCURRENCY_FIELD_NUMBER: _builtins.int
     ADAPTER_FIELD_NUMBER: _builtins.int
+    PRIORITY_FIELD_NUMBER: _builtins.int
     state: Global___State.ValueType
     """Whether it takes calls."""
     message: _builtins.str
@@ -114,6 +135,8 @@ class Status(_message.Message):
     """Calls that it runs at once; above, it refuses with BACKEND_FULL."""
     adapter: _builtins.str
     """Kind of adapter: llamacpp, onnx, openai, ..."""
+    priority: Global___PriorityMapping.ValueType
+    """What the engine is told of a call's priority."""
     @_builtins.property
     def models(self) -> _containers.RepeatedCompositeFieldContainer[Global___ServedModel]:
         """What the engine serves."""
@@ -129,10 +152,11 @@ class Status(_message.Message):
         kv_cache_use: _builtins.float | None = ...,
         max_concurrency: _builtins.int = ...,
         adapter: _builtins.str = ...,
+        priority: Global___PriorityMapping.ValueType = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_kv_cache_use", b"_kv_cache_use", "_queued", b"_queued", "kv_cache_use", b"kv_cache_use", "queued", b"queued"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_kv_cache_use", b"_kv_cache_use", "_queued", b"_queued", "adapter", b"adapter", "kv_cache_use", b"kv_cache_use", "max_concurrency", b"max_concurrency", "message", b"message", "models", b"models", "queued", b"queued", "running", b"running", "state", b"state"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_kv_cache_use", b"_kv_cache_use", "_queued", b"_queued", "adapter", b"adapter", "kv_cache_use", b"kv_cache_use", "max_concurrency", b"max_concurrency", "message", b"message", "models", b"models", "priority", b"priority", "queued", b"queued", "running", b"running", "state", b"state"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__kv_cache_use: _TypeAlias = _typing.Literal["kv_cache_use"]  # noqa: Y015
     _WhichOneofArgType__kv_cache_use: _TypeAlias = _typing.Literal["_kv_cache_use", b"_kv_cache_use"]  # noqa: Y015

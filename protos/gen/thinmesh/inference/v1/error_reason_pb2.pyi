@@ -62,6 +62,14 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """A fault of the mesh itself."""
     ERROR_REASON_TOO_MANY_HOPS: _ErrorReason.ValueType  # 19
     """The call went through more routers than allowed: routers point at each other."""
+    ERROR_REASON_QUOTA_EXCEEDED: _ErrorReason.ValueType  # 20
+    """A rate or concurrency quota of the tenant, the key or the model is used up; QuotaFailure names it, RetryInfo says how long."""
+    ERROR_REASON_SPEND_EXCEEDED: _ErrorReason.ValueType  # 21
+    """The month's budget is spent. Not worth a retry before the month ends or the budget is raised."""
+    ERROR_REASON_QUOTA_UNAVAILABLE: _ErrorReason.ValueType  # 22
+    """The quotas can't be looked up now, and this one is refused rather than passed by."""
+    ERROR_REASON_IDEMPOTENCY_CONFLICT: _ErrorReason.ValueType  # 23
+    """The idempotency key was used before, with another request."""
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """Why a call failed. Sent as `google.rpc.ErrorInfo.reason` without the prefix, in the domain `thinmesh`;
@@ -108,4 +116,12 @@ ERROR_REASON_INTERNAL: ErrorReason.ValueType  # 18
 """A fault of the mesh itself."""
 ERROR_REASON_TOO_MANY_HOPS: ErrorReason.ValueType  # 19
 """The call went through more routers than allowed: routers point at each other."""
+ERROR_REASON_QUOTA_EXCEEDED: ErrorReason.ValueType  # 20
+"""A rate or concurrency quota of the tenant, the key or the model is used up; QuotaFailure names it, RetryInfo says how long."""
+ERROR_REASON_SPEND_EXCEEDED: ErrorReason.ValueType  # 21
+"""The month's budget is spent. Not worth a retry before the month ends or the budget is raised."""
+ERROR_REASON_QUOTA_UNAVAILABLE: ErrorReason.ValueType  # 22
+"""The quotas can't be looked up now, and this one is refused rather than passed by."""
+ERROR_REASON_IDEMPOTENCY_CONFLICT: ErrorReason.ValueType  # 23
+"""The idempotency key was used before, with another request."""
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015
