@@ -195,6 +195,8 @@ class AdapterApp(App, inference_grpc.InferenceServiceServicer, adapter_grpc.Adap
             status.queued = self._engine.queued
         if self._engine.kv_cache_use is not None:
             status.kv_cache_use = self._engine.kv_cache_use
+        if self._engine.lower_first:
+            status.priority = adapter_pb.PRIORITY_MAPPING_LOWER_FIRST
         for model in self._engine.models:
             status.models.add(name=model.name, capabilities=sorted(model.capabilities), context_length=model.context_length)
         return status

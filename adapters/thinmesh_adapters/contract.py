@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, Generic, Self, TypeVar
 
@@ -29,12 +29,16 @@ class Model:
 
 @dataclass(frozen=True, slots=True)
 class EngineStatus:
-    """What an engine says of itself. `kv_cache_use` is from 0 to 1; None: the engine does not say."""
+    """What an engine says of itself. `kv_cache_use` is from 0 to 1; None: the engine does not say.
+
+    `lower_first`: it is told each call's priority as a number, of which it serves the lower first.
+    """
 
     models: tuple[Model, ...]
     max_concurrency: int
     queued: int | None = None
-    kv_cache_use: float | None = field(default=None)
+    kv_cache_use: float | None = None
+    lower_first: bool = False
 
 
 @dataclass(frozen=True, slots=True)

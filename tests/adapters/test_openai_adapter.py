@@ -60,6 +60,15 @@ async def test_an_answer_with_its_request_id_and_engine_name(adapter: OpenAIAdap
     assert (engine.requests[0]["model"], engine.headers[0]["x-request-id"]) == ("fake", "r-1")
 
 
+async def test_the_engine_is_told_who_goes_first_where_the_operator_says_so(engine: FakeEngine) -> None:
+    for told in (False, True):
+        async with make(base_url=engine.base_url, priority=told) as adapter:
+            await answer(adapter)
+            await adapter.answer(TEXT, CALL)
+            assert (await adapter.status()).lower_first is told
+    assert [body.get("priority") for body in engine.requests] == [None, None, 2, 2]
+
+
 async def test_the_engines_key_comes_from_the_environment(engine: FakeEngine, monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(ConfigError, match="ENGINE_KEY is not set"):
         make(base_url=engine.base_url, key_env="ENGINE_KEY")

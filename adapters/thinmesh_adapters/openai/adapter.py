@@ -33,7 +33,8 @@ class Options(Section, frozen=True, kw_only=True):
 
     `key_env` names the environment variable that holds the engine's key. `idle_seconds` bounds the wait for the next
     byte of a stream, `answer_seconds` that for a whole answer. `model` is the engine's own name; unset, the name that
-    the mesh's caller used goes through.
+    the mesh's caller used goes through. `priority`: the engine schedules by the field `priority`, as vLLM does when it is
+    started with `--scheduling-policy priority`; another engine may refuse that field.
     """
 
     base_url: str
@@ -42,6 +43,7 @@ class Options(Section, frozen=True, kw_only=True):
     key_env: str | None = None
     context_length: int | None = None
     max_concurrency: int = 256
+    priority: bool = False
     idle_seconds: float = 60.0
     answer_seconds: float = 600.0
 
@@ -105,18 +107,18 @@ class OpenAIAdapter(Adapter[Options]):
         listed = (await self._client.get("/models", _Models)).data
         names = [self.options.model] if self.options.model is not None else [one.id for one in listed]
         models = tuple(Model(name, self._can, self.options.context_length) for name in names)
-        return EngineStatus(models, self.options.max_concurrency)
+        return EngineStatus(models, self.options.max_concurrency, lower_first=self.options.priority)
 
     async def generate(self, request: pb.GenerateRequest, call: Call) -> AsyncGenerator[pb.GenerateEvent, None]:
         """One event a read."""
-        body = generate_body(request, self._model(request.model, call))
+        body = self._body(request, call, stream=True)
         async with aclosing(stream(self._client, _path(request), body, Answer(), call)) as events:
             async for event in events:
                 yield event
 
     async def answer(self, request: pb.GenerateRequest, call: Call) -> pb.GenerateResponse:
         """The engine's whole answer, which spares both sides an event a token."""
-        body = generate_body(request, self._model(request.model, call), stream=False)
+        body = self._body(request, call, stream=False)
         completion = await self._client.post(_path(request), body, Chunk, request_id=call.request_id)
         return whole(completion, choices(request))
 
@@ -139,6 +141,12 @@ class OpenAIAdapter(Adapter[Options]):
             results=[pb.RankedDocument(index=one.index, score=one.relevance_score) for one in best[: request.top_n or None]],
             usage=usage_pb2.Usage(prompt_tokens=answer.usage.prompt_tokens),
         )
+
+    def _body(self, request: pb.GenerateRequest, call: Call, *, stream: bool) -> Body:
+        body = generate_body(request, self._model(request.model, call), stream=stream)
+        if self.options.priority:
+            body["priority"] = int(call.priority)
+        return body
 
     def _model(self, asked: str, call: Call) -> str:
         return self.options.model or call.model or asked

@@ -19,10 +19,11 @@ from thinmesh_adapters.triton.embedding import Embedding
 from thinmesh_adapters.triton.engine import Engine
 from thinmesh_adapters.triton.load import Queue
 from thinmesh_adapters.triton.text import Text
-from thinmesh_adapters.triton.translate import TIMEOUT, Signature
+from thinmesh_adapters.triton.translate import Signature, queued
 from thinmesh_core.call import Call
 from thinmesh_core.capabilities import Capability
 from thinmesh_core.errors import MeshError, Reason
+from thinmesh_core.priority import Priority
 
 TENSORS: frozenset[Capability] = frozenset({cap.CAPABILITY_TENSORS})
 SERVER = "triton"
@@ -72,12 +73,14 @@ class TritonAdapter(Adapter[Options]):
             models=tuple([await self._model(name) for name in names]),
             max_concurrency=self.options.max_concurrency,
             queued=self._queue.look(waited, time.monotonic()),
+            lower_first=True,
         )
 
     async def generate(self, request: pb.GenerateRequest, call: Call) -> AsyncGenerator[pb.GenerateEvent, None]:
         """The text of a model, by the names of its tensors."""
         name = self._name(call.model or request.model)
-        events = self._text[name].generate(request, await self._signature(name), self._engine, self._seconds(call))
+        signature, seconds = await self._signature(name), self._seconds(call)
+        events = self._text[name].generate(request, signature, self._engine, seconds, call.priority)
         async with aclosing(events):
             async for event in events:
                 yield event
@@ -93,6 +96,7 @@ class TritonAdapter(Adapter[Options]):
         texts = [one.text for one in request.inputs]
         found: list[pb.Embedding] = []
         for tensors, count in embedding.requests(texts, signature):
+            queued(tensors, self._seconds(call), call.priority)
             answer = await self._engine.infer(tensors, self._seconds(call))
             found += embedding.vectors(answer, count)
         return pb.EmbedResponse(embeddings=found, usage=usage_pb2.Usage(prompt_tokens=embedding.count(texts)))
@@ -100,14 +104,14 @@ class TritonAdapter(Adapter[Options]):
     async def infer(self, request: tensor_pb.ModelInferRequest, call: Call) -> tensor_pb.ModelInferResponse:
         """The engine's answer."""
         seconds = self._seconds(call)
-        return await self._engine.infer(_in_time(request, seconds), seconds)
+        return await self._engine.infer(_queued(request, seconds, call.priority), seconds)
 
     async def stream_infer(
         self, request: tensor_pb.ModelInferRequest, call: Call
     ) -> AsyncGenerator[tensor_pb.ModelStreamInferResponse, None]:
         """The engine's answers."""
         seconds = self._seconds(call)
-        async with aclosing(self._engine.stream(_in_time(request, seconds), seconds)) as responses:
+        async with aclosing(self._engine.stream(_queued(request, seconds, call.priority), seconds)) as responses:
             async for response in responses:
                 yield response
 
@@ -165,11 +169,9 @@ class TritonAdapter(Adapter[Options]):
         return min(self.options.answer_seconds, call.seconds or self.options.answer_seconds)
 
 
-def _in_time(request: tensor_pb.ModelInferRequest, seconds: float) -> tensor_pb.ModelInferRequest:
-    """The request with its deadline as the longest it may wait in the engine's queue, unless the caller set that."""
-    if TIMEOUT in request.parameters:
-        return request
-    timed = tensor_pb.ModelInferRequest()
-    timed.CopyFrom(request)
-    timed.parameters[TIMEOUT].int64_param = int(seconds * 1e6)
-    return timed
+def _queued(request: tensor_pb.ModelInferRequest, seconds: float, priority: Priority) -> tensor_pb.ModelInferRequest:
+    """The request with its deadline and its priority: a copy, since what a caller sent is read-only."""
+    told = tensor_pb.ModelInferRequest()
+    told.CopyFrom(request)
+    queued(told, seconds, priority)
+    return told

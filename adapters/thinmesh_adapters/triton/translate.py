@@ -14,6 +14,7 @@ from tritonclient.grpc import service_pb2 as tensor_pb
 
 from thinmesh_adapters.triton.config import TextNames
 from thinmesh_core.errors import MeshError, Reason, invalid
+from thinmesh_core.priority import Priority
 from thinmesh_core.tensors import BYTES, pack_bytes, unpack_bytes
 
 _DTYPES: dict[str, str] = {
@@ -37,6 +38,9 @@ _REASONS = {"stop": pb.FINISH_REASON_STOP, "length": pb.FINISH_REASON_LENGTH}
 
 TIMEOUT = "timeout"
 """Request parameter: microseconds that a request may wait in the engine's queue."""
+
+PRIORITY = "priority"
+"""Request parameter: 1 goes first. A model without priority levels in its configuration takes no notice of it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,12 +73,11 @@ class Signature:
 
 
 def text_request(
-    request: pb.GenerateRequest, prompt: str, names: TextNames, signature: Signature, *, seconds: float
+    request: pb.GenerateRequest, prompt: str, names: TextNames, signature: Signature
 ) -> tensor_pb.ModelInferRequest:
     """A generation as tensors; INVALID_REQUEST with the name of a knob that the model does not take."""
     tensors = tensor_pb.ModelInferRequest(model_name=signature.model)
     tensors.parameters["triton_enable_empty_final_response"].bool_param = True
-    tensors.parameters[TIMEOUT].int64_param = int(seconds * 1e6)
     signature.put(tensors, names.prompt, [prompt.encode()])
     if names.stream is not None:
         signature.put(tensors, names.stream, [True])
@@ -92,6 +95,14 @@ def text_request(
         values = value if isinstance(value, list) else [value]
         signature.put(tensors, tensor, [one.encode() if isinstance(one, str) else one for one in values])
     return tensors
+
+
+def queued(tensors: tensor_pb.ModelInferRequest, seconds: float, priority: Priority) -> None:
+    """Says how the request is to wait in the engine's queue, where its caller has not said so."""
+    if TIMEOUT not in tensors.parameters:
+        tensors.parameters[TIMEOUT].int64_param = int(seconds * 1e6)
+    if PRIORITY not in tensors.parameters:
+        tensors.parameters[PRIORITY].uint64_param = priority
 
 
 def knobs_of(request: pb.GenerateRequest) -> dict[str, Any]:

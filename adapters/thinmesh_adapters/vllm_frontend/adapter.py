@@ -43,6 +43,7 @@ SPOKEN: Spoken = {
         "decoding",
         "stopping",
         "response",
+        "priority",
     ),
     vllm.RandomSampling: ("num_sequences", "top_k", "top_p", "min_p", "seed"),
     vllm.DecodingParameters: (
@@ -70,12 +71,18 @@ class Served:
     thinks_before_form: bool
 
 
-class VllmFrontendAdapter(Adapter[Options]):
+class FrontendOptions(Options, frozen=True, kw_only=True):
+    """`priority`: the engine was started with `--scheduling-policy priority`, and is told each call's."""
+
+    priority: bool = False
+
+
+class VllmFrontendAdapter(Adapter[FrontendOptions]):
     """With a tokenizer the answer's tokens are read as the vllm adapter reads them; without one its text goes through."""
 
-    options_type = Options
+    options_type = FrontendOptions
 
-    def __init__(self, options: Options, place: Place) -> None:
+    def __init__(self, options: FrontendOptions, place: Place) -> None:
         super().__init__(options, place)
         self._engine = Engine(options.address)
         self._served = Learning(partial(_learn, self._engine, Speech(options)))
@@ -97,7 +104,8 @@ class VllmFrontendAdapter(Adapter[Options]):
         except MeshError:
             self._served.forget()
             raise
-        return EngineStatus((served.model,), self.options.max_concurrency or served.seats)
+        seats = self.options.max_concurrency or served.seats
+        return EngineStatus((served.model,), seats, lower_first=self.options.priority)
 
     async def generate(self, request: pb.GenerateRequest, call: Call) -> AsyncGenerator[pb.GenerateEvent, None]:
         """One event a message."""
@@ -113,6 +121,7 @@ class VllmFrontendAdapter(Adapter[Options]):
             model=served.model.name,
             context_length=served.context_length,
             structural_tag=None if language is None else language.constraint(request),
+            priority=int(call.priority) if self.options.priority else None,
         )
         several: Choices[TokenAnswer] | Choices[CountedText]
         if language is None or prompt is None:

@@ -22,11 +22,16 @@ def generate_request(
     model: str,
     context_length: int,
     structural_tag: str | None,
+    priority: int | None,
 ) -> vllm.GenerateRequest:
     """A generation: with a prompt by its tokens and answered in tokens, else as the caller wrote it and answered in text."""
     refuse_options(request)
     asked = vllm.GenerateRequest(
-        request_id=request_id, model=model, decoding=_decoding(request), stopping=_stopping(request.stopping)
+        request_id=request_id,
+        model=model,
+        decoding=_decoding(request),
+        stopping=_stopping(request.stopping),
+        priority=priority or 0,
     )
     if prompt is None and request.HasField("text"):
         asked.text = request.text

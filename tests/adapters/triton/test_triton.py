@@ -16,9 +16,10 @@ from tritonclient.grpc import service_pb2 as tensor_pb
 from thinmesh_adapters.triton.config import TextNames
 from thinmesh_adapters.triton.engine import WORDS
 from thinmesh_adapters.triton.load import Queue
-from thinmesh_adapters.triton.translate import Signature, outputs_of, said, text_request, vectors
+from thinmesh_adapters.triton.translate import Signature, outputs_of, queued, said, text_request, vectors
 from thinmesh_core import tensors
 from thinmesh_core.errors import MeshError, Reason
+from thinmesh_core.priority import Priority
 
 VLLM = Signature(
     "llm",
@@ -55,25 +56,32 @@ def asked(**fields: Any) -> pb.GenerateRequest:
 def test_vllms_knobs_travel_as_json() -> None:
     request = asked()
     request.sampling.temperature = 0.7
-    tensors_ = text_request(request, "hé", TextNames(), VLLM, seconds=1.5)
+    tensors_ = text_request(request, "hé", TextNames(), VLLM)
     tensors.check(tensors_)
     found = inputs(tensors_)
     assert found["text_input"] == ([1], tensors.pack_bytes(["hé".encode()]))
     assert found["stream"] == found["return_finish_reason"] == ([1], b"\1")
     (knobs,) = tensors.unpack_bytes(found["sampling_parameters"][1])
     assert json.loads(knobs) == {"temperature": 0.7, "max_tokens": 5, "stop": ["a", "b"]}
-    assert tensors_.parameters["timeout"].int64_param == 1_500_000
+
+
+def test_the_engines_queue_is_told_how_long_and_how_urgent_unless_the_caller_said_so() -> None:
+    tensors_ = tensor_pb.ModelInferRequest()
+    queued(tensors_, 1.5, Priority.CRITICAL)
+    assert (tensors_.parameters["timeout"].int64_param, tensors_.parameters["priority"].uint64_param) == (1_500_000, 1)
+    queued(tensors_, 9, Priority.BATCH)
+    assert (tensors_.parameters["timeout"].int64_param, tensors_.parameters["priority"].uint64_param) == (1_500_000, 1)
 
 
 def test_other_names_are_configuration() -> None:
-    found = inputs(text_request(asked(), "x", TRT_NAMES, TRT, seconds=1))
+    found = inputs(text_request(asked(), "x", TRT_NAMES, TRT))
     assert found["text_input"][0] == [1, 1]
     assert found["p_max"] == ([1, 1], np.array([5], dtype="<i4").tobytes())
     assert found["p_stop"] == ([1, 2], tensors.pack_bytes([b"a", b"b"]))
     request = asked()
     request.sampling.top_k = 3
     with pytest.raises(MeshError) as raised:
-        text_request(request, "x", TRT_NAMES, TRT, seconds=1)
+        text_request(request, "x", TRT_NAMES, TRT)
     assert (raised.value.reason, raised.value.param) == (Reason.INVALID_REQUEST, "top_k")
 
 

@@ -22,11 +22,11 @@ from thinmesh_adapters.conformance.engine import Fault, Trouble
 from thinmesh_adapters.contract import Place
 from thinmesh_adapters.fold import fold
 from thinmesh_adapters.text.language import Prompt
-from thinmesh_adapters.vllm.config import Options
-from thinmesh_adapters.vllm_frontend.adapter import VllmFrontendAdapter
+from thinmesh_adapters.vllm_frontend.adapter import FrontendOptions, VllmFrontendAdapter
 from thinmesh_adapters.vllm_frontend.translate import generate_request
 from thinmesh_core.call import Call
 from thinmesh_core.errors import MeshError, Reason
+from thinmesh_core.priority import Priority
 
 CALL = Call("r-1", "t", "p", model="tiny", seconds=10.0)
 TEXT = pb.GenerateRequest(model="m", text="x")
@@ -37,7 +37,7 @@ SECONDS = 5.0
 
 @asynccontextmanager
 async def served(engine: FakeFrontend, **options: Any) -> AsyncIterator[VllmFrontendAdapter]:
-    async with VllmFrontendAdapter(Options(address=engine.address, **options), Place("f", Path("/nowhere"))) as adapter:
+    async with VllmFrontendAdapter(FrontendOptions(address=engine.address, **options), Place("f", Path("/nowhere"))) as adapter:
         yield adapter
 
 
@@ -90,6 +90,15 @@ async def test_stops_choices_and_limits(engine: FakeFrontend, adapter: VllmFront
     cut = pb.GenerateRequest(text="x", stopping=sampling_pb2.Stopping(max_tokens=2))
     told = await stream(adapter, cut)
     assert (told.choices[0].finish_reason, told.usage.completion_tokens) == (pb.FINISH_REASON_LENGTH, 2)
+
+
+async def test_the_engine_is_told_who_goes_first_where_the_operator_says_so(engine: FakeFrontend) -> None:
+    urgent = msgspec.structs.replace(CALL, priority=Priority.CRITICAL)
+    async with served(engine) as plain, served(engine, priority=True) as told:
+        await stream(plain, call=urgent)
+        await stream(told, call=urgent)
+        assert [(await one.status()).lower_first for one in (plain, told)] == [False, True]
+    assert [one.priority for one in engine.requests] == [0, 1]
 
 
 async def test_its_status_says_what_the_operator_added(engine: FakeFrontend, tmp_path: Path) -> None:
@@ -162,7 +171,7 @@ async def test_an_older_vllm_is_refused() -> None:
     server = grpc.aio.server()
     port = server.add_insecure_port("127.0.0.1:0")
     await server.start()
-    async with VllmFrontendAdapter(Options(address=f"127.0.0.1:{port}"), Place("f", Path("/nowhere"))) as adapter:
+    async with VllmFrontendAdapter(FrontendOptions(address=f"127.0.0.1:{port}"), Place("f", Path("/nowhere"))) as adapter:
         with pytest.raises(MeshError, match=r"does not serve vllm\.Inference.* from 0\.27 on"):
             await adapter.status()
     await server.stop(0)
@@ -179,7 +188,9 @@ def test_every_knob_is_sent() -> None:
         response_format=sampling_pb2.ResponseFormat(regex="a+"),
         logprobs=sampling_pb2.LogprobOptions(top=2),
     )  # fmt: skip
-    made = generate_request(request, Prompt("x", [4]), "r", model="m", context_length=99, structural_tag=None)
+    made = generate_request(request, Prompt("x", [4]), "r", model="m", context_length=99, structural_tag=None, priority=3)
+    assert made.priority == 3
+    made.ClearField("priority")
     assert made.sampling.HasField("top_k")
     assert 0 < made.sampling.top_p < 0.001
     made.sampling.ClearField("top_p")
@@ -207,6 +218,6 @@ def test_every_knob_is_sent() -> None:
 )
 def test_every_form_is_a_structure(form: Any, sent: Any) -> None:
     request = pb.GenerateRequest(text="x", response_format=sampling_pb2.ResponseFormat(**form))
-    made = generate_request(request, None, "r", model="m", context_length=99, structural_tag=None)
+    made = generate_request(request, None, "r", model="m", context_length=99, structural_tag=None, priority=None)
     assert made.decoding == vllm.DecodingParameters(**sent)
     assert (made.text, made.response.output_text, made.stopping.max_new_tokens) == ("x", True, 99)

@@ -1,0 +1,244 @@
+"""Who is served next: strict between classes, fair between a class's tenants by tokens, bounded. Pure.
+
+Room for a newcomer is made by pushing out: the buffer stealing of McKenney, "Stochastic Fairness Queueing", 1990. A flood by
+one tenant fills the queue with its own calls and is then its own victim.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from math import inf
+from typing import Generic, TypeVar
+
+from thinmesh_core.priority import Priority
+from thinmesh_router.line import Entry, Line, LineView
+from thinmesh_router.service_rate import ServiceRate
+from thinmesh_router.virtual_counters import VirtualCounters
+
+T = TypeVar("T")
+
+
+class Full(Exception):  # noqa: N818  # a state of the queue, which its caller words
+    """No room, and nobody who should make some."""
+
+
+class _Class(Generic[T]):
+    """One class: a line a tenant that waits, what each was served, and what the class is owed while others go first."""
+
+    __slots__ = ("counters", "credit", "lines", "tokens")
+
+    def __init__(self) -> None:
+        self.lines: dict[str, Line[T]] = {}
+        self.counters = VirtualCounters()
+        self.tokens = 0
+        self.credit = 0.0
+
+    def heads(self, now: float) -> list[Entry[T]]:
+        """The oldest of each line, the least served tenant's first, of equals whoever came first."""
+        found = [head for line in self.lines.values() if (head := line.first(now)) is not None]
+        if len(found) > 1:
+            found.sort(key=lambda entry: (self.counters.of(entry.tenant), entry.arrived))
+        return found
+
+
+class FairQueue(Generic[T]):
+    """The calls that wait for one model.
+
+    Every class below the first keeps `minimum_share` of the tokens that are served while it waits, so that none starves.
+    """
+
+    def __init__(self, *, max_calls: int, max_tokens: int, minimum_share: float = 0.05) -> None:
+        self.max_calls = max_calls
+        self.max_tokens = max_tokens
+        self.minimum_share = minimum_share
+        self.calls = 0
+        self.tokens = 0
+        self.rate = ServiceRate()
+        self._classes: dict[Priority, _Class[T]] = {priority: _Class() for priority in Priority}
+
+    def push(self, entry: Entry[T], now: float) -> list[Entry[T]]:
+        """Puts a call at the end of its line; gives those pushed out for it. `Full` where it has to go itself."""
+        pushed_out = self._make_room(entry)
+        of = self._classes[entry.priority]
+        if entry.tenant not in of.lines:
+            of.counters.lift(entry.tenant, of.lines)
+        self._add(entry)
+        self.rate.waits(now)
+        return pushed_out
+
+    def heads(self, now: float) -> Iterator[Entry[T]]:
+        """Whom to serve, in order: the first call of each line. Take the first of them that can be served."""
+        owed = [of for of in self._classes.values() if of.credit > 0 and of.lines]
+        early: list[Entry[T]] = []
+        for of in reversed(owed):
+            heads = of.heads(now)
+            if heads and of.credit >= heads[0].tokens:
+                early.append(heads[0])
+                yield heads[0]
+        for of in self._classes.values():
+            if of.lines:
+                for head in of.heads(now):
+                    if head not in early:
+                        yield head
+
+    def take(self, entry: Entry[T], now: float) -> None:
+        """The call is served."""
+        self._earn(entry)
+        self._drop(entry)
+        self.rate.served(entry.tokens, now)
+        if not self.calls:
+            self.rate.rests()
+        self._served(entry)
+
+    def pass_by(self, entry: Entry[T]) -> None:
+        """The call is served without having waited."""
+        of = self._classes[entry.priority]
+        of.counters.lift(entry.tenant, of.lines)
+        self._served(entry)
+
+    def put_back(self, entry: Entry[T], now: float) -> None:
+        """A call that was served could not be: it is the first of its line again, whatever the bounds say."""
+        self._classes[entry.priority].counters.charge(entry.tenant, entry.weight, -entry.input_tokens)
+        self._add(entry)
+        self._classes[entry.priority].lines[entry.tenant].entries.move_to_end(entry, last=False)
+        self.rate.waits(now)
+
+    def remove(self, entry: Entry[T]) -> bool:
+        """The call waits no more; false if it did not."""
+        line = self._classes[entry.priority].lines.get(entry.tenant)
+        if line is None or entry not in line.entries:
+            return False
+        self._drop(entry)
+        if not self.calls:
+            self.rate.rests()
+        return True
+
+    def charge(self, entry: Entry[T], tokens: int) -> None:
+        """A call that was served made so many tokens more."""
+        self._classes[entry.priority].counters.charge(entry.tenant, entry.weight, tokens)
+
+    def wait(self, priority: Priority, tenant: str, weight: float) -> float | None:
+        """How long a call that comes now would wait, in seconds; None while nobody can tell."""
+        rate = self.rate.tokens_per_second
+        if rate is None:
+            return None
+        of = self._classes[priority]
+        own = of.lines.get(tenant)
+        mine = 0 if own is None else own.tokens
+        level = mine / weight  # fair sharing serves each line up to here before the newcomer
+        beside = sum(min(line.tokens, level * line.weight) for name, line in of.lines.items() if name != tenant)
+        above = sum(other.tokens for one, other in self._classes.items() if one < priority)
+        ahead = above + mine + beside
+        if above and self.minimum_share > 0:
+            ahead = min(ahead, (mine + beside + 1) / self.minimum_share)
+        return ahead / rate
+
+    def position(self, entry: Entry[T]) -> int:
+        """How many are served before a waiting call, if nobody else comes; 0 is next."""
+        own = self._classes[entry.priority].lines[entry.tenant]
+        index = list(own.entries).index(entry)
+        lines = self._classes[entry.priority].lines
+        beside = sum(min(len(line.entries), index) for name, line in lines.items() if name != entry.tenant)
+        above = sum(
+            len(line.entries) for one, of in self._classes.items() if one < entry.priority for line in of.lines.values()
+        )
+        return above + index + beside
+
+    def lines(self, now: float) -> list[LineView]:
+        """Every line, the first class's first, then by tenant."""
+        return [
+            LineView(
+                priority,
+                tenant,
+                len(line.entries),
+                line.tokens,
+                now - next(iter(line.entries)).arrived,
+                self.wait(priority, tenant, line.weight),
+            )
+            for priority, of in self._classes.items()
+            for tenant, line in sorted(of.lines.items())
+        ]
+
+    def __len__(self) -> int:
+        return self.calls
+
+    def entries(self) -> Iterator[Entry[T]]:
+        """All that wait."""
+        for of in self._classes.values():
+            for line in of.lines.values():
+                yield from line.entries
+
+    def _add(self, entry: Entry[T]) -> None:
+        of = self._classes[entry.priority]
+        line = of.lines.setdefault(entry.tenant, Line())
+        line.entries[entry] = None
+        line.weight = entry.weight
+        line.tokens += entry.tokens
+        of.tokens += entry.tokens
+        self.tokens += entry.tokens
+        self.calls += 1
+
+    def _drop(self, entry: Entry[T]) -> None:
+        of = self._classes[entry.priority]
+        line = of.lines[entry.tenant]
+        del line.entries[entry]
+        line.tokens -= entry.tokens
+        of.tokens -= entry.tokens
+        self.tokens -= entry.tokens
+        self.calls -= 1
+        if not line.entries:
+            del of.lines[entry.tenant]
+            if not of.lines:
+                of.credit = 0.0
+
+    def _served(self, entry: Entry[T]) -> None:
+        counters = self._classes[entry.priority].counters
+        counters.served(entry.tenant)
+        counters.charge(entry.tenant, entry.weight, entry.input_tokens)
+
+    def _earn(self, served: Entry[T]) -> None:
+        """Who waits below what is served is owed its share of it; who is served before those above has had it."""
+        share = self.minimum_share
+        for priority, of in self._classes.items():
+            if not of.lines:
+                continue
+            if priority > served.priority and share > 0:
+                most = max(2.0 * self._largest(of), 1.0)
+                of.credit = min(of.credit + served.tokens * share / (1 - share), most)
+            elif priority == served.priority and of.credit > 0:
+                of.credit = max(of.credit - served.tokens, 0.0)
+
+    @staticmethod
+    def _largest(of: _Class[T]) -> int:
+        return max(next(iter(line.entries)).tokens for line in of.lines.values())
+
+    def _make_room(self, entry: Entry[T]) -> list[Entry[T]]:
+        pushed_out: list[Entry[T]] = []
+        while self.calls and (self.calls >= self.max_calls or self.tokens + entry.tokens > self.max_tokens):
+            victim = self._victim(entry)
+            if victim is None:
+                for one in reversed(pushed_out):
+                    self._add(one)  # each was the newest of its line
+                raise Full
+            self._drop(victim)
+            pushed_out.append(victim)
+        return pushed_out
+
+    def _victim(self, entry: Entry[T]) -> Entry[T] | None:
+        """The newest call of the longest line of the lowest class below, else of one longer than the newcomer's own."""
+        for priority in reversed(Priority):
+            lines = self._classes[priority].lines
+            if priority > entry.priority and lines:
+                return next(reversed(max(lines.values(), key=_length).entries))
+        lines = self._classes[entry.priority].lines
+        own = lines.get(entry.tenant)
+        wanted = ((own.tokens if own is not None else 0) + entry.tokens) / entry.weight
+        longest = max((line for line in lines.values() if line is not own), key=_length, default=None)
+        if longest is None:
+            return None
+        newest = next(reversed(longest.entries))
+        return newest if (longest.tokens - newest.tokens) / longest.weight >= wanted else None
+
+
+def _length(line: Line[T]) -> float:
+    return line.tokens / line.weight if line.entries else -inf
