@@ -17,6 +17,7 @@ TENANT = "thinmesh-tenant"
 PRINCIPAL = "thinmesh-principal"
 PRIORITY = "thinmesh-priority"
 SESSION = "thinmesh-session"
+QUEUE = "x-thinmesh-queue"
 MODEL = "thinmesh-model"
 HOPS = "thinmesh-hops"
 TRACEPARENT = "traceparent"
@@ -48,6 +49,8 @@ class Call(msgspec.Struct, frozen=True):
     priority: Priority = Priority.STANDARD
     # What ties calls together that should go to the same backend, as the caller named it.
     session: str | None = None
+    # Whether the caller asked to be told its place in the queue.
+    explain: bool = False
 
     def to_metadata(self) -> Metadata:
         """The metadata to send with the next hop's request."""
@@ -56,6 +59,8 @@ class Call(msgspec.Struct, frozen=True):
             pairs.append((PRIORITY, self.priority.word))
         if self.session is not None:
             pairs.append((SESSION, self.session))
+        if self.explain:
+            pairs.append((QUEUE, "true"))
         if self.traceparent is not None:
             pairs.append((TRACEPARENT, self.traceparent))
         if self.model is not None:
@@ -83,6 +88,7 @@ def from_metadata(metadata: Iterable[tuple[str, str | bytes]] | None, seconds: f
         seconds,
         PRIORITIES.get(sent.get(PRIORITY, ""), Priority.STANDARD),
         session(sent.get(SESSION)),
+        sent.get(QUEUE) == "true",
     )
 
 

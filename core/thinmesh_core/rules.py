@@ -40,6 +40,11 @@ class StreamRules:
         if self._open or not self._ended:
             raise _broken("ended its answer without an end")
 
+    @property
+    def unfinished(self) -> list[int]:
+        """The choices that have no finish yet."""
+        return sorted(self._open)
+
     def _stray(self, index: int) -> str:
         return "went on after a finish" if index < self._choices else "answered a choice that was not asked for"
 

@@ -48,6 +48,13 @@ def from_rpc_error(rpc_error: AioRpcError) -> MeshError:
     return MeshError(reason, _FOREIGN.get(reason, "A part of the mesh reported a failure."))
 
 
+def lost(rpc_error: AioRpcError) -> bool:
+    """Whether the peer itself is gone: the transport says so, and not a part of the mesh."""
+    if rpc_error.code() is not StatusCode.UNAVAILABLE:
+        return False
+    return all(key != DETAILS_KEY for key, _ in rpc_error.trailing_metadata() or ())
+
+
 _FOREIGN = {
     Reason.INVALID_REQUEST: "The model's adapter refused the request.",
     Reason.INVALID_KEY: "The key was refused.",

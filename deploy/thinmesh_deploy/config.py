@@ -94,6 +94,7 @@ class Setting:
         return RouterConfig(
             models=config.models,
             backends=addresses,
+            tenants=config.tenants,
             queue=config.queue,
             watchdog=config.watchdog,
             call_seconds=config.call_seconds,

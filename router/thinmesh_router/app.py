@@ -17,6 +17,8 @@ from thinmesh_router.admission import Admission
 from thinmesh_router.backends import Backends
 from thinmesh_router.config import RouterConfig
 from thinmesh_router.models import ModelService
+from thinmesh_router.placement import Placement
+from thinmesh_router.quota.quotas import Quotas
 from thinmesh_router.routes import RouteTable
 from thinmesh_router.service import InferenceService
 from thinmesh_router.tensors import TensorService
@@ -29,11 +31,14 @@ class RouterApp(App):
 
     def __init__(self, config: RouterConfig, channels: Channels) -> None:
         table = RouteTable(config.models, config.backends)
-        self._backends = Backends(config.backends, channels)
-        self._admission = Admission(table, self._backends, config.queue, Random())  # noqa: S311  # chooses backends, not secrets
-        self._inference = InferenceService(self._admission, config)
-        self._tensors = TensorService(self._admission, config)
-        self._models = ModelService(self._admission, self._backends, created=int(time.time()))
+        random = Random()  # noqa: S311  # chooses backends, not secrets
+        self._backends = Backends(config.backends, channels, random)
+        self._placement = Placement(table, self._backends, random)
+        self._admission = Admission(self._placement, Quotas(config.tenants, config.prices), config)
+        self._backends.on_change = self._admission.queues.dispatch
+        self._inference = InferenceService(self._admission)
+        self._tensors = TensorService(self._admission)
+        self._models = ModelService(self._placement, self._backends, created=int(time.time()))
 
     def register(self, server: grpc.aio.Server) -> None:
         """Adds its services."""
@@ -52,9 +57,7 @@ class RouterApp(App):
         """Puts another configuration in force; running calls go on. ConfigError where its routes make no sense."""
         table = RouteTable(config.models, config.backends)
         self._backends.update(config.backends)
-        self._inference.config = self._tensors.config = config
-        self._admission.queue = config.queue
-        self._admission.update(table)
+        self._admission.update(table, config)
 
     async def __aenter__(self) -> Self:
         """Starts to watch the backends."""

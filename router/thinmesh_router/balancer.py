@@ -1,6 +1,7 @@
-"""Which of several backends gets a call: the less loaded of two drawn by weight. Pure.
+"""Which of several backends gets a call: the better of two drawn by weight. Pure.
 
-Power of two choices: Mitzenmacher, "The Power of Two Choices in Randomized Load Balancing", 2001.
+Power of two choices: Mitzenmacher, "The Power of Two Choices in Randomized Load Balancing", 2001; on latency times what is
+outstanding, as Finagle and Linkerd do.
 """
 
 from __future__ import annotations
@@ -9,18 +10,50 @@ from collections.abc import Sequence
 from random import Random
 from typing import NamedTuple
 
+CACHE_FULL = 0.9
+"""From this share of its KV cache in use on, an engine will soon have to make its calls wait."""
+
+LEAST_SECONDS = 1e-4
+"""Answers quicker than this are equally quick."""
+
 
 class Candidate(NamedTuple):
-    """A backend as the balancer sees it: its share by weight, and its load from 0 (idle) to 1 (full) and beyond."""
+    """A backend as the balancer sees it.
+
+    `weight` is its share beside the others, `latency` its smoothed answer time in seconds (None: not known), `outstanding`
+    the calls that run or wait there, `cache` the share of its KV cache in use (None: not known).
+    """
 
     weight: float
-    load: float
+    latency: float | None
+    outstanding: int
+    cache: float | None = None
 
 
 def choose(candidates: Sequence[Candidate], random: Random) -> int:
-    """The index of the chosen candidate; of equal loads the first drawn wins, so that an idle mesh keeps its weights."""
-    if len(candidates) == 1:
+    """The index of the chosen candidate; of equals the first drawn wins, so that an idle mesh keeps its weights."""
+    count = len(candidates)
+    if count == 1:
         return 0
-    weights = [one.weight for one in candidates]
-    first, second = random.choices(range(len(candidates)), weights, k=2)
-    return second if candidates[second].load < candidates[first].load else first
+    first = _draw(candidates, random)
+    second = _draw(candidates, random)
+    if first == second:
+        return first
+    usual = min((one.latency for one in candidates if one.latency is not None), default=1.0)
+    return second if _score(candidates[second], usual) < _score(candidates[first], usual) else first
+
+
+def _draw(candidates: Sequence[Candidate], random: Random) -> int:
+    point = random.random() * sum([one.weight for one in candidates])
+    for index, one in enumerate(candidates):
+        point -= one.weight
+        if point < 0:
+            return index
+    return len(candidates) - 1
+
+
+def _score(one: Candidate, usual: float) -> float:
+    """Lower is better; who never answered is taken to be as quick as the quickest."""
+    latency = max(usual if one.latency is None else one.latency, LEAST_SECONDS)
+    crowded = 1.0 if one.cache is None or one.cache < CACHE_FULL else 1.0 + 10.0 * (one.cache - CACHE_FULL)
+    return latency * (one.outstanding + 1) * crowded

@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Annotated, Literal
+
+from msgspec import Meta, field
+
 from thinmesh_core.config import Section
+from thinmesh_core.tenants import TenantConfig
+
+Share = Annotated[float, Meta(ge=0, lt=1)]
+Seconds = Annotated[float, Meta(gt=0)]
 
 
 class Target(Section, frozen=True, kw_only=True):
@@ -13,10 +21,27 @@ class Target(Section, frozen=True, kw_only=True):
     model: str | None = None
 
 
+class Price(Section, frozen=True, kw_only=True):
+    """What a million tokens cost, in any one currency."""
+
+    input_per_million: Annotated[float, Meta(ge=0)] = 0.0
+    output_per_million: Annotated[float, Meta(ge=0)] = 0.0
+
+
+class ShadowConfig(Section, frozen=True, kw_only=True):
+    """A backend that gets copies of a share of the model's calls; its answers are dropped, and it never delays a call."""
+
+    backend: str
+    share: Annotated[float, Meta(gt=0, le=1)]
+    model: str | None = None
+
+
 class ModelConfig(Section, frozen=True, kw_only=True):
     """A model: its other names, its backends, and the models that stand in, in order, while none of those takes calls.
 
-    `engine_options` are the keys that callers may hand to the engine uninterpreted.
+    `engine_options` are the keys that callers may hand to the engine uninterpreted. `affinity`: calls of one session, or calls
+    that begin alike, go to one backend while that is not too busy. `hedge_seconds`: a vector, an order or a count that takes so
+    long is asked of a second backend too, and the first answer wins. `call_tokens` is what a tensor call counts as.
     """
 
     backends: tuple[str | Target, ...]
@@ -24,13 +49,25 @@ class ModelConfig(Section, frozen=True, kw_only=True):
     fallback: tuple[str, ...] = ()
     engine_options: tuple[str, ...] = ()
     owned_by: str = "thinmesh"
+    affinity: Literal["none", "session", "prefix"] = "session"
+    hedge_seconds: Seconds | None = None
+    shadow: ShadowConfig | None = None
+    price: Price | None = None
+    call_tokens: Annotated[int, Meta(ge=1)] = 1
 
 
 class QueueConfig(Section, frozen=True, kw_only=True):
-    """How long a call waits for a place on a backend, and how many may wait for one model."""
+    """How long a call waits for a place on a backend, and how much may wait for one model.
 
-    wait_seconds: float = 30.0
-    max_waiting: int = 1024
+    `waiting_room_seconds`: how long while no backend takes calls, but one is starting or draining. `minimum_share`: what every
+    class below the first keeps of the tokens that are served, so that it does not starve.
+    """
+
+    wait_seconds: Seconds = 30.0
+    waiting_room_seconds: Seconds = 30.0
+    max_waiting: Annotated[int, Meta(ge=0)] = 1024
+    max_waiting_tokens: Annotated[int, Meta(ge=0)] = 4_000_000
+    minimum_share: Share = 0.05
 
 
 class WatchdogConfig(Section, frozen=True, kw_only=True):
@@ -45,6 +82,12 @@ class RouterConfig(Section, frozen=True, kw_only=True):
 
     models: dict[str, ModelConfig]
     backends: dict[str, str]
+    tenants: dict[str, TenantConfig] = field(default_factory=dict)
     queue: QueueConfig = QueueConfig()
     watchdog: WatchdogConfig = WatchdogConfig()
     call_seconds: float = 600.0
+
+    @property
+    def prices(self) -> dict[str, Price]:
+        """What the models cost that have a price."""
+        return {name: model.price for name, model in self.models.items() if model.price is not None}

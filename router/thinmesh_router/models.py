@@ -9,8 +9,8 @@ from thinmesh.model.v1 import model_service_pb2 as pb
 from thinmesh.model.v1 import model_service_pb2_grpc as model_grpc
 
 from thinmesh_core.capabilities import Capability
-from thinmesh_router.admission import Admission
 from thinmesh_router.backends import Backends
+from thinmesh_router.placement import Placement
 from thinmesh_router.routes import Route
 
 Context = grpc.aio.ServicerContext[Any, Any]
@@ -19,18 +19,18 @@ Context = grpc.aio.ServicerContext[Any, Any]
 class ModelService(model_grpc.ModelServiceServicer):
     """Lists the routes; `created` is when they were configured, seconds since 1970."""
 
-    def __init__(self, admission: Admission, backends: Backends, created: int) -> None:
-        self._admission = admission
+    def __init__(self, placement: Placement, backends: Backends, created: int) -> None:
+        self._placement = placement
         self._backends = backends
         self._created = created
 
     async def ListModels(self, request: pb.ListModelsRequest, context: Context) -> pb.ListModelsResponse:
         """All models by id."""
-        return pb.ListModelsResponse(models=[self._model(route) for route in self._admission.table.routes.values()])
+        return pb.ListModelsResponse(models=[self._model(route) for route in self._placement.table.routes.values()])
 
     async def GetModel(self, request: pb.GetModelRequest, context: Context) -> pb.GetModelResponse:
         """One model, by name or alias."""
-        return pb.GetModelResponse(model=self._model(self._admission.table.resolve(request.id)))
+        return pb.GetModelResponse(model=self._model(self._placement.table.resolve(request.id)))
 
     def _model(self, route: Route) -> pb.Model:
         capabilities: set[Capability] = set()

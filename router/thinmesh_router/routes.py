@@ -5,10 +5,14 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Literal
 
+from thinmesh.inference.v1 import inference_service_pb2 as pb
+
+from thinmesh_core.capabilities import Request
 from thinmesh_core.config import ConfigError
 from thinmesh_core.errors import MeshError, Reason, invalid
-from thinmesh_router.config import ModelConfig, Target
+from thinmesh_router.config import ModelConfig, ShadowConfig, Target
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,10 +25,16 @@ class Route:
     targets: tuple[Target, ...]
     fallback: tuple[str, ...]
     engine_options: frozenset[str]
+    affinity: Literal["none", "session", "prefix"]
+    hedge_seconds: float | None
+    shadow: ShadowConfig | None
+    call_tokens: int
 
-    def check_options(self, options_json: str) -> None:
-        """INVALID_REQUEST unless the model's entry lets every one of these engine options through."""
-        for key in json.loads(options_json):
+    def check_options(self, request: Request) -> None:
+        """INVALID_REQUEST unless the model's entry lets every engine option of the request through."""
+        if not (isinstance(request, pb.GenerateRequest) and request.HasField("engine_options_json")):
+            return
+        for key in json.loads(request.engine_options_json):
             if key not in self.engine_options:
                 raise invalid("engine_options", f"The model {self.model!r} does not let the engine option {key!r} through.")
 
@@ -59,7 +69,18 @@ class RouteTable:
 
 def _route(name: str, config: ModelConfig) -> Route:
     targets = tuple(Target(backend=one) if isinstance(one, str) else one for one in config.backends)
-    return Route(name, config.aliases, config.owned_by, targets, config.fallback, frozenset(config.engine_options))
+    return Route(
+        name,
+        config.aliases,
+        config.owned_by,
+        targets,
+        config.fallback,
+        frozenset(config.engine_options),
+        config.affinity,
+        config.hedge_seconds,
+        config.shadow,
+        config.call_tokens,
+    )
 
 
 def _check(route: Route, routes: Mapping[str, Route], backends: frozenset[str]) -> None:
@@ -67,14 +88,18 @@ def _check(route: Route, routes: Mapping[str, Route], backends: frozenset[str]) 
     if not route.targets:
         raise ConfigError(f"{where}.backends is empty: name at least one backend")
     for target in route.targets:
-        if target.backend not in backends:
-            raise ConfigError(
-                f"{where}.backends: there is no backend {target.backend!r}; there are: {', '.join(sorted(backends))}"
-            )
+        _known(target.backend, backends, f"{where}.backends")
         if target.weight <= 0:
             raise ConfigError(f"{where}.backends: the weight of {target.backend!r} must be above 0")
+    if route.shadow is not None:
+        _known(route.shadow.backend, backends, f"{where}.shadow")
     for name in route.fallback:
         if name not in routes:
             raise ConfigError(f"{where}.fallback: there is no model {name!r}")
         if name == route.model:
             raise ConfigError(f"{where}.fallback: a model can't stand in for itself")
+
+
+def _known(backend: str, backends: frozenset[str], where: str) -> None:
+    if backend not in backends:
+        raise ConfigError(f"{where}: there is no backend {backend!r}; there are: {', '.join(sorted(backends))}")

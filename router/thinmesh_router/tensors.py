@@ -15,11 +15,10 @@ from tritonclient.grpc import service_pb2_grpc as tensor_grpc
 from thinmesh_core.call import Call, from_metadata
 from thinmesh_core.channel import cancelling
 from thinmesh_core.errors import MeshError, Reason
-from thinmesh_core.status import from_rpc_error
 from thinmesh_core.tensor_stream import failed, multiplexed, once
-from thinmesh_router.admission import Admission, Place
-from thinmesh_router.attempts import Attempts
-from thinmesh_router.config import RouterConfig
+from thinmesh_router.admission import Admission
+from thinmesh_router.placement import Place, Wanted
+from thinmesh_router.ticket import Ticket
 from thinmesh_router.watchdog import watched
 
 Context = grpc.aio.ServicerContext[Any, Any]
@@ -32,9 +31,9 @@ LOOK_SECONDS = 5.0
 class TensorService(tensor_grpc.GRPCInferenceServiceServicer):
     """Forwards tensors to backends unchanged; what is asked about a model is answered by one that serves it."""
 
-    def __init__(self, admission: Admission, config: RouterConfig) -> None:
-        self.config = config
+    def __init__(self, admission: Admission) -> None:
         self._admission = admission
+        self._placement = admission.placement
 
     async def ServerLive(self, request: pb.ServerLiveRequest, context: Context) -> pb.ServerLiveResponse:
         """It lives, since it answers."""
@@ -42,11 +41,11 @@ class TensorService(tensor_grpc.GRPCInferenceServiceServicer):
 
     async def ServerReady(self, request: pb.ServerReadyRequest, context: Context) -> pb.ServerReadyResponse:
         """Whether any model with tensors takes calls."""
-        return pb.ServerReadyResponse(ready=any(self._admission.able(model, NEEDS) for model in self._admission.table.routes))
+        return pb.ServerReadyResponse(ready=any(self._placement.able(model, NEEDS) for model in self._placement.table.routes))
 
     async def ModelReady(self, request: pb.ModelReadyRequest, context: Context) -> pb.ModelReadyResponse:
         """Whether a backend takes calls for it."""
-        return pb.ModelReadyResponse(ready=bool(self._admission.able(request.name, NEEDS)))
+        return pb.ModelReadyResponse(ready=bool(self._placement.able(request.name, NEEDS)))
 
     async def ModelMetadata(self, request: pb.ModelMetadataRequest, context: Context) -> pb.ModelMetadataResponse:
         """Names, types and shapes of its tensors."""
@@ -67,15 +66,15 @@ class TensorService(tensor_grpc.GRPCInferenceServiceServicer):
 
     async def ModelInfer(self, request: pb.ModelInferRequest, context: Context) -> pb.ModelInferResponse:
         """The backend's answer."""
-        attempts = self._attempts(request, context)
-        while True:
-            with await attempts.admitted() as place:
-                try:
-                    return await place.backend.tensors.ModelInfer(
-                        request, metadata=attempts.metadata(place), timeout=self._timeout(context)
-                    )
-                except grpc.aio.AioRpcError as error:
-                    attempts.failed(place, from_rpc_error(error))
+        with await self._admit(request, context) as ticket:
+            while True:
+                with await ticket.attempt() as attempt:
+                    call = attempt.backend.tensors.ModelInfer
+                    answer = await call(request, metadata=attempt.metadata, timeout=attempt.seconds)
+                    attempt.heard()
+                    ticket.answered(None)
+                    await ticket.tell(context)
+                    return answer
 
     async def ModelStreamInfer(
         self, request_iterator: AsyncIterable[pb.ModelInferRequest], context: Context
@@ -88,36 +87,31 @@ class TensorService(tensor_grpc.GRPCInferenceServiceServicer):
     async def _answer(
         self, context: Context, request: pb.ModelInferRequest
     ) -> AsyncGenerator[pb.ModelStreamInferResponse, None]:
-        attempts = self._attempts(request, context)
-        while True:
-            with await attempts.admitted() as place:
-                try:
-                    stream = place.backend.tensors.ModelStreamInfer(
-                        once(request), metadata=attempts.metadata(place), timeout=self._timeout(context)
-                    )
-                    async with cancelling(stream), aclosing(watched(stream, self.config.watchdog, _check)) as responses:
+        with await self._admit(request, context) as ticket:
+            while True:
+                with await ticket.attempt() as attempt:
+                    stub = attempt.backend.tensors
+                    stream = stub.ModelStreamInfer(once(request), metadata=attempt.metadata, timeout=attempt.seconds)
+                    async with (
+                        cancelling(stream),
+                        aclosing(watched(stream, self._admission.config.watchdog, _check)) as responses,
+                    ):
                         async for response in responses:
-                            attempts.committed = True
+                            if not ticket.committed:
+                                attempt.heard()
                             yield response
                     return
-                except grpc.aio.AioRpcError as error:
-                    attempts.failed(place, from_rpc_error(error))
-                except MeshError as error:
-                    attempts.failed(place, error)
 
-    def _attempts(self, request: pb.ModelInferRequest, context: Context) -> Attempts:
-        return Attempts(self._admission, request.model_name, NEEDS, from_metadata(context.invocation_metadata()))
+    async def _admit(self, request: pb.ModelInferRequest, context: Context) -> Ticket:
+        call = from_metadata(context.invocation_metadata())
+        return await self._admission.admit(request, call, context.time_remaining(), streaming=False)
 
     def _look(self, model: str, context: Context) -> tuple[Place, Call]:
         """A backend to ask about a model, and the call as it sees it."""
-        able = self._admission.able(model, NEEDS)
+        able = self._placement.able(model, NEEDS)
         if not able:
-            raise self._admission.refusal(model, NEEDS)
+            raise self._placement.refusal(Wanted(model, NEEDS, set()))
         return able[0], from_metadata(context.invocation_metadata()).forwarded(able[0].model)
-
-    def _timeout(self, context: Context) -> float:
-        remaining: float | None = context.time_remaining()
-        return self.config.call_seconds if remaining is None else remaining
 
 
 def _check(response: pb.ModelStreamInferResponse) -> None:

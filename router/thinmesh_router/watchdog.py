@@ -15,6 +15,13 @@ from thinmesh_router.config import WatchdogConfig
 E = TypeVar("E")
 
 
+class SilentError(MeshError):
+    """The backend said nothing for too long."""
+
+    def __init__(self) -> None:
+        super().__init__(Reason.ENGINE_UNAVAILABLE, "The model's engine fell silent.")
+
+
 class Watchdog:
     """Cancels `call` once a wait for it has taken `seconds`; `expired` tells that from every other cancellation.
 
@@ -79,7 +86,7 @@ async def watched(stream: Any, limits: WatchdogConfig, check: Callable[[E], None
             yield event
     except (grpc.aio.AioRpcError, asyncio.CancelledError):
         if watchdog.expired:
-            raise MeshError(Reason.ENGINE_UNAVAILABLE, "The model's engine fell silent.") from None
+            raise SilentError from None
         raise
     finally:
         watchdog.close()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -68,7 +69,8 @@ class ScriptedAdapter(Servicer, WatchServicer):
         while True:
             changed = self._changed
             yield adapter_pb.WatchStatusResponse(status=self.status)
-            await changed.wait()
+            with contextlib.suppress(TimeoutError):  # adapters speak at least every second
+                await asyncio.wait_for(changed.wait(), 1)
 
     async def StreamGenerate(self, request: pb.GenerateRequest, context: Any) -> AsyncIterator[pb.GenerateEvent]:
         await self._begin(request, context)

@@ -245,7 +245,7 @@ async def test_what_is_an_operators_is_refused_and_strangers_are_not_let_in(runn
             assert raised.value.status() == "StatusCode.UNAUTHENTICATED"
 
 
-async def test_a_full_queue_and_a_wait_too_long_are_told_apart(running: Running) -> None:
+async def test_a_wait_too_long_is_told_and_whom_a_full_engine_refused_has_its_turn_later(running: Running) -> None:
     async with aio_client.InferenceServerClient(running.grpc) as server:
 
         async def ask(**options: Any) -> str:
@@ -259,9 +259,7 @@ async def test_a_full_queue_and_a_wait_too_long_are_told_apart(running: Running)
 
         late = await asyncio.gather(*(ask(timeout=100_000) for _ in range(4)))
         assert set(late) == {"OK", "StatusCode.DEADLINE_EXCEEDED"}
-        crowd = await asyncio.gather(*(ask() for _ in range(12)))
-        assert "StatusCode.RESOURCE_EXHAUSTED" in crowd
-        assert "OK" in crowd
+        assert await asyncio.gather(*(ask() for _ in range(12))) == ["OK"] * 12
 
 
 async def test_other_tensor_names_speak_openais_api_by_configuration(running: Running) -> None:

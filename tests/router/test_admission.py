@@ -9,48 +9,74 @@ from typing import Any
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from thinmesh.adapter.v1 import adapter_service_pb2 as pb
+from thinmesh.adapter.v1 import adapter_service_pb2 as adapter_pb
 from thinmesh.inference.v1 import capability_pb2 as cap
+from thinmesh.inference.v1 import chat_pb2
+from thinmesh.inference.v1 import inference_service_pb2 as pb
 
 from fakes.adapter import ScriptedAdapter
+from thinmesh_core.call import Call, from_metadata
 from thinmesh_core.errors import MeshError, Reason
-from thinmesh_router.admission import Admission, Ticket
+from thinmesh_router.admission import Admission
+from thinmesh_router.attempt import Attempt
 from thinmesh_router.backends import Backends
-from thinmesh_router.config import ModelConfig, QueueConfig
+from thinmesh_router.config import ModelConfig, QueueConfig, RouterConfig
+from thinmesh_router.placement import Placement
+from thinmesh_router.quota.quotas import Quotas
 from thinmesh_router.routes import RouteTable
+from thinmesh_router.ticket import Ticket
 
-TEXT = frozenset({cap.CAPABILITY_COMPLETION})
+TEXT = pb.GenerateRequest(model="m", text="x")
+TOOLS = pb.GenerateRequest(model="m", chat=chat_pb2.ChatInput(tools=[chat_pb2.Tool(name="t")]))
+CALL = from_metadata(())
+
+
+class Held:
+    """A call that was let in and has its place, until it is closed."""
+
+    def __init__(self, ticket: Ticket, attempt: Attempt) -> None:
+        self.ticket = ticket
+        self.attempt = attempt
+
+    def close(self) -> None:
+        with self.ticket, self.attempt:
+            pass
 
 
 class Hall:
     """An admission whose backends' states the test sets by hand."""
 
-    def __init__(self, limits: dict[str, int], models: dict[str, ModelConfig] | None = None, **queue: Any) -> None:
+    def __init__(self, limits: dict[str, int], models: dict[str, ModelConfig] | None = None, **settings: Any) -> None:
         models = models or {"m": ModelConfig(backends=tuple(limits))}
-        self.backends = Backends({name: name for name in limits}, lambda _: ScriptedAdapter().channel())
-        self.table = RouteTable(models, limits)
-        self.admission = Admission(self.table, self.backends, QueueConfig(**queue), Random(1))
+        addresses = {name: name for name in limits}
+        self.backends = Backends(addresses, lambda _: ScriptedAdapter().channel(), Random(1))
+        placement = Placement(RouteTable(models, limits), self.backends, Random(1))
+        tenants = settings.pop("tenants", {})
+        config = RouterConfig(models=models, backends=addresses, queue=QueueConfig(**settings), tenants=tenants)
+        self.admission = Admission(placement, Quotas(tenants, {}), config)
+        self.backends.on_change = self.admission.queues.dispatch
         for name, limit in limits.items():
-            self.set(name, pb.STATE_READY, limit)
+            self.set(name, adapter_pb.STATE_READY, limit)
 
-    def set(self, name: str, state: pb.State.ValueType, limit: int = 1) -> None:
+    def set(self, name: str, state: adapter_pb.State.ValueType, limit: int = 1) -> None:
         """What the backend's watch would have heard."""
-        model = pb.ServedModel(name="m", capabilities=[cap.CAPABILITY_COMPLETION])
-        self.backends[name].status = pb.Status(state=state, models=[model])
+        model = adapter_pb.ServedModel(name="m", capabilities=[cap.CAPABILITY_COMPLETION])
+        self.backends[name].status = adapter_pb.Status(state=state, models=[model])
         self.backends[name].limit.maximum = limit
         self.backends.on_change()
 
-    async def admit(self, model: str = "m", needs: frozenset[Any] = TEXT) -> Ticket:
-        return await self.admission.admit(model, needs)
+    async def admit(self, request: pb.GenerateRequest = TEXT, call: Call = CALL, seconds: float = 600) -> Held:
+        ticket = await self.admission.admit(request, call, seconds, streaming=True)
+        try:
+            return Held(ticket, await ticket.attempt())
+        except BaseException:
+            with ticket:
+                pass
+            raise
 
     @property
     def running(self) -> int:
         return sum(backend.limit.running for backend in self.backends.values())
-
-
-def close(ticket: Ticket) -> None:
-    with ticket:
-        pass
 
 
 async def turns(count: int = 3) -> None:
@@ -64,14 +90,15 @@ async def test_whoever_waits_longest_is_next() -> None:
     order: list[int] = []
 
     async def wait(number: int) -> None:
-        with await hall.admit():
-            order.append(number)
+        held = await hall.admit()
+        order.append(number)
+        held.close()
 
     async with asyncio.TaskGroup() as tasks:
         for number in range(5):
             tasks.create_task(wait(number))
             await turns()
-        close(held)
+        held.close()
     assert order == [0, 1, 2, 3, 4]
     assert hall.running == 0
 
@@ -81,13 +108,13 @@ async def test_nobody_overtakes_a_line() -> None:
     held = await hall.admit()
     waiting = asyncio.create_task(hall.admit())
     await turns()
-    close(held)
+    held.close()
     late = asyncio.create_task(hall.admit())
     ticket = await waiting
     await turns()
     assert not late.done()
-    close(ticket)
-    close(await late)
+    ticket.close()
+    (await late).close()
 
 
 async def test_the_wait_is_bounded_in_time_and_the_line_in_length() -> None:
@@ -102,7 +129,7 @@ async def test_the_wait_is_bounded_in_time_and_the_line_in_length() -> None:
     with pytest.raises(MeshError, match=r"no place within 0\.05 s") as late:
         await waiting
     assert late.value.reason is Reason.OVERLOADED
-    close(held)
+    held.close()
     assert hall.running == 0
 
 
@@ -111,11 +138,11 @@ async def test_a_waiter_cancelled_in_the_turn_of_its_grant_gives_the_place_back(
     held = await hall.admit()
     first, second = asyncio.create_task(hall.admit()), asyncio.create_task(hall.admit())
     await turns()
-    close(held)  # grants to the first
+    held.close()  # grants to the first
     first.cancel()  # in the same turn
     with pytest.raises(asyncio.CancelledError):
         await first
-    close(await second)
+    (await second).close()
     assert hall.running == 0
 
 
@@ -126,7 +153,7 @@ def test_no_order_of_events_loses_a_place(data: st.DataObject) -> None:
 
     async def play() -> None:
         hall = Hall({"a": data.draw(st.integers(1, 2)), "b": 1}, wait_seconds=60)
-        waiting: list[asyncio.Task[Ticket]] = []
+        waiting: list[asyncio.Task[Held]] = []
         for _ in range(data.draw(st.integers(1, 25))):
             match data.draw(st.sampled_from(["admit", "close", "cancel", "turn", "fail", "ready"])):
                 case "admit":
@@ -135,13 +162,13 @@ def test_no_order_of_events_loses_a_place(data: st.DataObject) -> None:
                     done = [task for task in waiting if task.done() and not task.cancelled() and task.exception() is None]
                     if done:
                         waiting.remove(done[0])
-                        close(done[0].result())
+                        done[0].result().close()
                 case "cancel" if waiting:
                     data.draw(st.sampled_from(waiting)).cancel()
                 case "fail":
-                    hall.set("b", pb.STATE_STARTING)
+                    hall.set("b", adapter_pb.STATE_STARTING)
                 case "ready":
-                    hall.set("b", pb.STATE_READY)
+                    hall.set("b", adapter_pb.STATE_READY)
                 case _:
                     await turns(1)
             assert hall.backends["a"].limit.running <= hall.backends["a"].limit.maximum
@@ -150,7 +177,7 @@ def test_no_order_of_events_loses_a_place(data: st.DataObject) -> None:
             for task in [task for task in waiting if task.done()]:
                 waiting.remove(task)
                 if not task.cancelled() and task.exception() is None:
-                    close(task.result())
+                    task.result().close()
         assert hall.running == 0
 
     asyncio.run(play())
@@ -158,24 +185,24 @@ def test_no_order_of_events_loses_a_place(data: st.DataObject) -> None:
 
 async def test_all_failed_is_refused_at_once_and_starting_is_waited_for() -> None:
     hall = Hall({"a": 1})
-    hall.set("a", pb.STATE_FAILED)
+    hall.set("a", adapter_pb.STATE_FAILED)
     with pytest.raises(MeshError) as raised:
         await hall.admit()
     assert raised.value.reason is Reason.NO_BACKEND
-    hall.set("a", pb.STATE_STARTING)
+    hall.set("a", adapter_pb.STATE_STARTING)
     waiting = asyncio.create_task(hall.admit())
     await turns()
     assert not waiting.done()
-    hall.set("a", pb.STATE_READY)
-    close(await waiting)
+    hall.set("a", adapter_pb.STATE_READY)
+    (await waiting).close()
 
 
 async def test_whoever_waits_for_a_backend_that_then_fails_is_refused() -> None:
     hall = Hall({"a": 1})
-    hall.set("a", pb.STATE_STARTING)
+    hall.set("a", adapter_pb.STATE_STARTING)
     waiting = asyncio.create_task(hall.admit())
     await turns()
-    hall.set("a", pb.STATE_FAILED)
+    hall.set("a", adapter_pb.STATE_FAILED)
     with pytest.raises(MeshError) as raised:
         await waiting
     assert raised.value.reason is Reason.NO_BACKEND
@@ -184,34 +211,35 @@ async def test_whoever_waits_for_a_backend_that_then_fails_is_refused() -> None:
 async def test_what_no_backend_can_do_is_refused_by_name() -> None:
     hall = Hall({"a": 1})
     with pytest.raises(MeshError, match="tools") as raised:
-        await hall.admit(needs=TEXT | {cap.CAPABILITY_TOOLS})
+        await hall.admit(TOOLS)
     assert raised.value.reason is Reason.CAPABILITY_MISSING
     assert "completion" not in raised.value.message
-    assert hall.admission.refusal("m", TEXT | {cap.CAPABILITY_TOOLS}).message == raised.value.message
-    hall.set("a", pb.STATE_FAILED)
-    assert hall.admission.refusal("m", TEXT | {cap.CAPABILITY_TOOLS}).reason is Reason.NO_BACKEND
+    hall.set("a", adapter_pb.STATE_FAILED)
+    with pytest.raises(MeshError) as gone:
+        await hall.admit(TOOLS)
+    assert gone.value.reason is Reason.NO_BACKEND
 
 
 async def test_another_model_stands_in_only_while_no_target_takes_calls() -> None:
     models = {"m": ModelConfig(backends=("a",), fallback=("n",)), "n": ModelConfig(backends=("b",))}
     hall = Hall({"a": 1, "b": 1}, models)
     first = await hall.admit()
-    assert (first.place.backend.name, first.place.model) == ("a", "m")
-    close(first)
-    hall.set("a", pb.STATE_FAILED)
+    assert (first.attempt.backend.name, dict(first.attempt.metadata)["thinmesh-model"]) == ("a", "m")
+    first.close()
+    hall.set("a", adapter_pb.STATE_FAILED)
     second = await hall.admit()
-    assert (second.place.backend.name, second.place.model) == ("b", "n")
-    close(second)
+    assert (second.attempt.backend.name, dict(second.attempt.metadata)["thinmesh-model"]) == ("b", "n")
+    second.close()
 
 
 async def test_a_limit_that_shrinks_under_running_calls_admits_nobody_until_there_is_room() -> None:
     hall = Hall({"a": 2})
     tickets = [await hall.admit(), await hall.admit()]
-    hall.set("a", pb.STATE_READY, limit=1)
+    hall.set("a", adapter_pb.STATE_READY, limit=1)
     waiting = asyncio.create_task(hall.admit())
-    close(tickets[0])
+    tickets[0].close()
     await turns()
     assert not waiting.done()
-    close(tickets[1])
-    close(await waiting)
+    tickets[1].close()
+    (await waiting).close()
     assert hall.running == 0

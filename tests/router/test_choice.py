@@ -16,6 +16,9 @@ from thinmesh_router.config import ModelConfig, Target
 from thinmesh_router.limits import Limit
 from thinmesh_router.routes import RouteTable
 
+CANDIDATE = st.builds(
+    Candidate, st.floats(0.01, 100), st.none() | st.floats(0, 10), st.integers(0, 100), st.none() | st.floats(0, 1)
+)
 ONE = ModelConfig(backends=("a",))
 
 
@@ -50,20 +53,20 @@ def test_a_route_that_makes_no_sense_names_the_key(models: dict[str, ModelConfig
 
 def test_an_idle_mesh_keeps_its_weights() -> None:
     random = Random(7)
-    candidates = [Candidate(9, 0), Candidate(1, 0)]
+    candidates = [Candidate(9, None, 0), Candidate(1, None, 0)]
     drawn = Counter(choose(candidates, random) for _ in range(10_000))
     assert 0.88 < drawn[0] / 10_000 < 0.92
 
 
 def test_the_less_loaded_is_preferred() -> None:
     random = Random(7)
-    candidates = [Candidate(1, 0.9), Candidate(1, 0.1), Candidate(1, 0.5)]
+    candidates = [Candidate(1, 1.0, 9), Candidate(1, 1.0, 1), Candidate(1, 1.0, 5)]
     drawn = Counter(choose(candidates, random) for _ in range(9_000))
     assert drawn[1] > drawn[2] > drawn[0]
     assert drawn[0] / 9_000 == pytest.approx(1 / 9, abs=0.02)  # only when it is drawn twice
 
 
-@given(st.lists(st.builds(Candidate, st.floats(0.01, 100), st.floats(0, 10)), min_size=1, max_size=10), st.integers())
+@given(st.lists(CANDIDATE, min_size=1, max_size=10), st.integers())
 def test_some_candidate_is_always_chosen(candidates: list[Candidate], seed: int) -> None:
     assert 0 <= choose(candidates, Random(seed)) < len(candidates)
 

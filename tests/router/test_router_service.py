@@ -16,7 +16,7 @@ from thinmesh.model.v1 import model_service_pb2 as model_pb
 
 from fakes.adapter import EVENTS, ScriptedAdapter, reason
 from thinmesh_core.errors import MeshError, Reason
-from thinmesh_router.config import ModelConfig, Target, WatchdogConfig
+from thinmesh_router.config import ModelConfig, QueueConfig, Target, WatchdogConfig
 
 Route = Callable[..., Awaitable[Any]]
 REQUEST = pb.GenerateRequest(model="m", text="x")
@@ -93,13 +93,19 @@ async def test_the_last_failure_is_told_and_no_backend_is_tried_twice(route: Rou
     assert [len(adapter.requests) for adapter in adapters.values()] == [1, 1, 1]
 
 
-async def test_a_backend_that_is_full_everywhere_is_overload(route: Route) -> None:
+async def test_a_call_refused_as_one_too_many_goes_back_to_the_queue_until_there_is_room(route: Route) -> None:
     adapter = ScriptedAdapter()
     adapter.error = MeshError(Reason.BACKEND_FULL, "full", retry_after=1)
-    routed = await route({"a": adapter})
+    routed = await route({"a": adapter}, queue=QueueConfig(wait_seconds=0.2))
     with pytest.raises(AioRpcError) as raised:
         await routed.stub.Generate(REQUEST, timeout=SECONDS)
     assert reason(raised.value) == "OVERLOADED"
+    assert 2 <= len(adapter.requests) <= 5  # the queue looks again every 50 ms
+    asking = asyncio.ensure_future(routed.stub.Generate(REQUEST, timeout=SECONDS))
+    adapter.began.clear()
+    await adapter.began.wait()
+    adapter.error = None
+    assert (await asking).choices[0].text == "a"
 
 
 @pytest.mark.parametrize("unary", [True, False])

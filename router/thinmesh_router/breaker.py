@@ -1,0 +1,149 @@
+"""Leaving a backend alone that fails, and trying it again with care. Pure; time in seconds.
+
+Outlier ejection after Envoy (consecutive failures, growing time, never all of them) with Linkerd's single probe. Envoy shuts
+everything where all backends fail often; here what is no worse than the others goes on, for it still answers some.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from enum import IntEnum
+from math import ceil, log
+from random import Random
+
+from thinmesh.router.v1 import backend_service_pb2 as pb
+
+FAILURES = 5
+"""In a row, before a backend is ejected, while most calls succeed."""
+
+MOST_FAILURES = 50
+CHANCE = 1e-3
+SMOOTHING = 0.02
+UNREMARKABLE_SHARE = 0.25
+"""Up to this share of failures five in a row are once in a thousand or rarer."""
+
+FIRST_SECONDS = 1.0
+LONGEST_SECONDS = 60.0
+"""Each ejection lasts twice as long as the one before."""
+
+FORGIVEN_SECONDS = 60.0
+"""After so long without an ejection the next is short again."""
+
+SLOW_START_SECONDS = 10.0
+SLOW_START_SHARE = 0.1
+"""A backend that is back begins with this share of its weight, and has all of it after that time."""
+
+
+class Health(IntEnum):
+    """The values are those of `thinmesh.router.v1.Health`."""
+
+    HEALTHY = pb.HEALTH_HEALTHY
+    EJECTED = pb.HEALTH_EJECTED
+    PROBING = pb.HEALTH_PROBING
+    RECOVERING = pb.HEALTH_RECOVERING
+
+
+class FailureRate:
+    """The share of all recent calls that failed: so many failures in a row are nothing special where most calls fail."""
+
+    __slots__ = ("_share",)
+
+    def __init__(self) -> None:
+        self._share = 0.0
+
+    def observe(self, *, failed: bool) -> None:
+        """A call ended."""
+        self._share += (failed - self._share) * SMOOTHING
+
+    @property
+    def remarkable(self) -> int:
+        """How many failures in a row would come by chance once in a thousand times, but five at the least."""
+        if self._share < UNREMARKABLE_SHARE:
+            return FAILURES
+        return max(FAILURES, min(ceil(log(CHANCE) / log(self._share)), MOST_FAILURES))
+
+
+class Breaker:
+    """One backend's failures. `until` is when an ejected one may be probed; `rate` is that of all backends together."""
+
+    __slots__ = ("_ejections", "_random", "_rate", "_since", "failures", "probing", "until")
+
+    def __init__(self, random: Random, rate: FailureRate) -> None:
+        self._rate = rate
+        self.failures = 0
+        self.until: float | None = None
+        self.probing = False
+        self._ejections = 0
+        self._since = -FORGIVEN_SECONDS
+        self._random = random
+
+    @property
+    def closed(self) -> bool:
+        """Whether calls pass."""
+        return self.until is None
+
+    def allows_probe(self, now: float) -> bool:
+        """Whether an ejected backend may be tried with one call."""
+        return self.until is not None and now >= self.until and not self.probing
+
+    def begin(self, now: float) -> None:
+        """A call goes there; where it is ejected and its time is over, that is the probe."""
+        if self.allows_probe(now):
+            self.probing = True
+
+    def succeeded(self, now: float) -> None:
+        """A call was answered, if only with a refusal of its request."""
+        self._rate.observe(failed=False)
+        self.failures = 0
+        if self.until is not None:
+            self.until, self.probing = None, False
+            self._since = now
+
+    def failed(self, now: float) -> None:
+        """A call failed for the backend's fault."""
+        self._rate.observe(failed=True)
+        self.failures += 1
+        if self.until is not None and not self.probing:
+            return  # it was under way when others were enough
+        if self.until is not None or self.failures >= self._rate.remarkable:
+            self._eject(now)
+
+    def abandoned(self) -> None:
+        """A call ended without a verdict; if it was the probe, the next may be."""
+        self.probing = False
+
+    def share(self, now: float) -> float:
+        """The share of its weight that the backend gets, from 0.1 to 1."""
+        passed = now - self._since
+        if self._ejections == 0 or passed >= SLOW_START_SECONDS:
+            return 1.0
+        return SLOW_START_SHARE + (1 - SLOW_START_SHARE) * max(passed, 0.0) / SLOW_START_SECONDS
+
+    def health(self, now: float) -> Health:
+        """For operators."""
+        if self.until is not None:
+            return Health.PROBING if self.probing else Health.EJECTED
+        return Health.RECOVERING if self.share(now) < 1 else Health.HEALTHY
+
+    def _eject(self, now: float) -> None:
+        if self.until is None and now - self._since >= FORGIVEN_SECONDS:
+            self._ejections = 0
+        seconds = min(FIRST_SECONDS * 2**self._ejections, LONGEST_SECONDS)
+        self._ejections += 1
+        self.until = now + seconds * self._random.uniform(0.75, 1.25)
+        self.probing = False
+        self._since = now
+
+
+def usable(breakers: Sequence[Breaker], now: float) -> list[int]:
+    """The indices of those that may get a call now: never none. One whose time is over is named first, for its probe.
+
+    Where all are ejected, the one whose time is over soonest is used all the same.
+    """
+    found = [index for index, one in enumerate(breakers) if one.until is None]
+    if len(found) == len(breakers):
+        return found
+    probes = [index for index, one in enumerate(breakers) if one.allows_probe(now)]
+    if not found and not probes:
+        return [min(range(len(breakers)), key=lambda index: breakers[index].until or 0.0)]
+    return probes + found

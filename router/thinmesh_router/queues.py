@@ -1,0 +1,180 @@
+"""Where calls wait for a place on a backend, a queue a model, and who gets the next one."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Iterator
+from math import ceil
+
+from thinmesh_core.capabilities import Capability
+from thinmesh_core.errors import MeshError, Reason
+from thinmesh_router.backend import FULL_SECONDS
+from thinmesh_router.config import QueueConfig
+from thinmesh_router.fair_queue import FairQueue, Full
+from thinmesh_router.line import Entry
+from thinmesh_router.placement import Place, Placement
+from thinmesh_router.routes import RouteTable
+from thinmesh_router.ticket import Ticket, Waiting
+
+
+class Queues:
+    """Gives every place that falls free to whoever is next for it."""
+
+    def __init__(self, placement: Placement, config: QueueConfig) -> None:
+        self._placement = placement
+        self._queues: dict[str, FairQueue[Waiting]] = {}
+        self._busy: dict[str, FairQueue[Waiting]] = {}
+        self._configure(placement.table, config)
+
+    def update(self, table: RouteTable, config: QueueConfig) -> None:
+        """Puts other routes and bounds in force; whoever waits for a model that is gone is refused, the others wait on."""
+        self._placement.table = table
+        self._configure(table, config)
+        self.dispatch()
+        for model in self._queues.keys() - table.routes.keys():
+            del self._queues[model]
+
+    async def place(self, ticket: Ticket) -> Place:
+        """A place for the ticket's next attempt: at once where there is room and nobody waits, else in its turn.
+
+        OVERLOADED where the queue is full, too long for the deadline or its wait over, NO_BACKEND where there is nothing to
+        wait for, CAPABILITY_MISSING where no backend can do it, DEADLINE_EXCEEDED.
+        """
+        now = time.monotonic()
+        wanted = ticket.entry.item.wanted
+        queue = self._queues[self._placement.table.resolve(wanted.model).model]
+        place = None if queue.calls else self._placement.grant(wanted, now)
+        if place is None:
+            place = await self._wait(queue, ticket, now)
+        elif not ticket.begun:
+            queue.pass_by(ticket.entry)
+        ticket.begun = True
+        return place
+
+    def release(self, place: Place) -> None:
+        """Frees a place for whoever waits."""
+        place.backend.limit.release()
+        if self._busy:
+            self.dispatch()
+
+    def look_again(self) -> None:
+        """A backend takes no calls for a moment: serves the queues once that is over."""
+        asyncio.get_running_loop().call_later(FULL_SECONDS, self.dispatch)
+
+    def charge(self, entry: Entry[Waiting], tokens: int) -> None:
+        """A call made so many tokens more: its tenant waits so much longer beside others."""
+        queue = self._queues.get(entry.item.wanted.model)
+        if queue is not None:
+            queue.charge(entry, tokens)
+
+    def items(self) -> Iterator[tuple[str, FairQueue[Waiting]]]:
+        """Every model's queue, by model."""
+        yield from sorted(self._queues.items())
+
+    def dispatch(self) -> None:
+        """Serves the queues, one call each in turn, while backends have room; refuses whoever has nothing left to wait for."""
+        served = True
+        while served:
+            served = False
+            for model, queue in tuple(self._busy.items()):
+                del self._busy[model]
+                served |= bool(queue.calls) and self._serve(queue)
+                if queue.calls:
+                    self._busy[model] = queue  # behind the others
+
+    def _serve(self, queue: FairQueue[Waiting]) -> bool:
+        """Gives one call its place or its refusal; false where nobody can have one. A call waits for none with other needs."""
+        now = time.monotonic()
+        denied: set[tuple[frozenset[Capability], frozenset[str]]] = set()
+        for entry in queue.heads(now):
+            wanted, granted = entry.item.wanted, entry.item.granted
+            needs = (wanted.needs, frozenset(wanted.tried))
+            if needs in denied:
+                continue
+            if granted is None or granted.done():  # it left in this very turn
+                queue.remove(entry)
+                return True
+            try:
+                place = self._placement.grant(wanted, now)
+            except MeshError as error:
+                queue.remove(entry)
+                granted.set_exception(error)
+                return True
+            if place is not None:
+                queue.take(entry, now)
+                granted.set_result(place)
+                return True
+            denied.add(needs)
+        return False
+
+    async def _wait(self, queue: FairQueue[Waiting], ticket: Ticket, now: float) -> Place:
+        entry, config = ticket.entry, self._config
+        granted: asyncio.Future[Place] = asyncio.get_running_loop().create_future()
+        entry.item.granted = granted
+        room = self._placement.takes_calls(entry.item.wanted.model)
+        patience = config.wait_seconds if room else config.waiting_room_seconds
+        entry.deadline = min(now + patience - ticket.waited, ticket.deadline)
+        if ticket.begun:
+            queue.put_back(entry, now)
+        else:
+            self._join(queue, entry, now, estimated=room)
+            ticket.position = queue.position(entry) if ticket.call.explain else 0
+        self._busy.setdefault(entry.item.wanted.model, queue)
+        self.dispatch()
+        try:
+            async with asyncio.timeout(entry.deadline - now):
+                return await granted
+        except BaseException as error:
+            if queue.remove(entry):
+                self.dispatch()  # whoever stood behind may need less
+            elif _was_granted(granted):  # the place came in the same moment as the end of the wait
+                self.release(granted.result())
+            if isinstance(error, TimeoutError):
+                raise self._late(ticket, patience) from None
+            raise
+        finally:
+            ticket.waited += time.monotonic() - now
+
+    def _join(self, queue: FairQueue[Waiting], entry: Entry[Waiting], now: float, *, estimated: bool) -> None:
+        """The end of the call's line; OVERLOADED where there is no room, or its turn would come too late."""
+        wait = queue.wait(entry.priority, entry.tenant, entry.weight) if estimated else None
+        if wait is not None and wait > entry.deadline - now:
+            raise _overloaded(f"about {ceil(wait)} s of work are before this call", retry_after=wait)
+        try:
+            pushed_out = queue.push(entry, now)
+        except Full:
+            raise _overloaded("the queue is full", retry_after=1 if wait is None else wait) from None
+        for victim in pushed_out:
+            waiting = victim.item.granted
+            if waiting is not None and not waiting.done():
+                waiting.set_exception(_overloaded("the queue is full of more urgent calls", retry_after=1))
+
+    def _late(self, ticket: Ticket, patience: float) -> MeshError:
+        """What the end of a wait says."""
+        if time.monotonic() >= ticket.deadline:
+            return expired()
+        wanted = ticket.entry.item.wanted
+        if not self._placement.takes_calls(wanted.model):
+            return self._placement.refusal(wanted)
+        return _overloaded(f"no place within {patience:g} s", retry_after=1)
+
+    def _configure(self, table: RouteTable, config: QueueConfig) -> None:
+        self._config = config
+        for model in table.routes:
+            queue = self._queues.setdefault(model, FairQueue(max_calls=0, max_tokens=0))
+            queue.max_calls, queue.max_tokens = config.max_waiting, config.max_waiting_tokens
+            queue.minimum_share = config.minimum_share
+
+
+def expired() -> MeshError:
+    """What is said of a call whose deadline is over before it had a place."""
+    return MeshError(Reason.DEADLINE_EXCEEDED, "The call's time was over before a backend was free for it.")
+
+
+def _was_granted(granted: asyncio.Future[Place]) -> bool:
+    return granted.done() and not granted.cancelled() and granted.exception() is None
+
+
+def _overloaded(why: str, retry_after: float) -> MeshError:
+    return MeshError(Reason.OVERLOADED, f"The model is busy: {why}; try again shortly.", retry_after=retry_after)

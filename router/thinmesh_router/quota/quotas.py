@@ -1,0 +1,134 @@
+"""The quotas in force: finds what a call is held to, and keeps the counts."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple
+
+from thinmesh_core.cost import Cost
+from thinmesh_core.errors import MeshError, Reason
+from thinmesh_core.tenants import TenantConfig
+from thinmesh_router.config import Price
+from thinmesh_router.quota.meters import Calendar, Concurrent, Meter, Moment, SlidingMinute
+from thinmesh_router.quota.plan import Measure, Metered, Plan, Subject, everything, limits, priced
+from thinmesh_router.quota.reservation import SLICE, Refill, Reservation, Unlimited
+
+MOST_PLANS = 16_384
+"""Kinds of calls (tenant, model, key) whose plans are kept."""
+
+UNLIMITED = Unlimited()
+
+
+class Override(NamedTuple):
+    """A limit that an operator set for a time; `until` in monotonic seconds."""
+
+    limit: int
+    until: float
+
+
+class Quotas:
+    """Every quota of every tenant. `refill` is None where the counts are this process's own."""
+
+    refill: Refill | None = None
+
+    def __init__(self, tenants: Mapping[str, TenantConfig], prices: Mapping[str, Price]) -> None:
+        self.tenants = tenants
+        self._prices = prices
+        self.meters: dict[Subject, Meter] = {}
+        self._plans: dict[tuple[str, str, str], Plan] = {}
+        self._overrides: dict[Subject, Override] = {}
+
+    def now(self) -> Moment:
+        """The two clocks."""
+        return Moment(time.monotonic(), time.time())
+
+    def update(self, tenants: Mapping[str, TenantConfig], prices: Mapping[str, Price]) -> None:
+        """Puts other quotas in force; what is used stays counted."""
+        self.tenants, self._prices = tenants, prices
+        self._plans.clear()
+
+    async def reserve(self, tenant: str, key: str, model: str, cost: Cost, *, streaming: bool) -> Reservation:
+        """Takes what a call needs: its input, and a first slice of a stream's output or all of a whole answer's.
+
+        MeshError QUOTA_EXCEEDED, SPEND_EXCEEDED or REQUEST_TOO_LARGE names the quota, QUOTA_UNAVAILABLE says that nobody knows.
+        """
+        plan = self._plans.get((tenant, model, key)) or self._plan(tenant, model, key)
+        if plan.free:
+            return UNLIMITED
+        if self._overrides:
+            self._expire(time.monotonic())
+        reservation = Reservation(plan, cost, self.now, self.refill)
+        await reservation.open(min(cost.output, SLICE) if streaming else cost.output)
+        return reservation
+
+    def set(self, subject: Subject, limit: int, seconds: float) -> None:
+        """Another limit until it expires; NOT_FOUND where the tenant is not known."""
+        if subject.tenant not in self.tenants:
+            raise MeshError(Reason.NOT_FOUND, f"There is no tenant {subject.tenant!r}.", param="quota.tenant")
+        self._overrides[subject] = Override(limit, time.monotonic() + seconds)
+        self._plans.clear()
+
+    def listed(self, tenant: str | None = None) -> Iterator[tuple[Subject, int, int | None, float | None]]:
+        """Each quota in force: its limit, what is used of it, and how long an operator's limit holds yet."""
+        self._expire(time.monotonic())
+        at = self.now()
+        found = dict(everything(self.tenants))
+        found |= {subject: meter.limit for subject, meter in self.meters.items() if subject.key is not None}
+        found |= {subject: override.limit for subject, override in self._overrides.items()}
+        for subject, limit in sorted(found.items(), key=lambda one: (one[0].tenant, one[0].model or "", one[0].key or "")):
+            if tenant is None or subject.tenant == tenant:
+                meter, override = self.meters.get(subject), self._overrides.get(subject)
+                used = None if subject.measure is Measure.INPUT else 0 if meter is None else meter.used(at)
+                yield subject, limit, used, None if override is None else override.until - at.mono
+
+    def meter(self, subject: Subject, limit: int) -> Meter:
+        """The count of a quota, begun when it is first needed."""
+        found = self.meters.get(subject)
+        if found is None:
+            found = self.meters[subject] = made(subject, limit)
+        found.limit = limit
+        return found
+
+    def _plan(self, tenant: str, model: str, key: str) -> Plan:
+        if len(self._plans) >= MOST_PLANS:
+            self._plans.clear()
+        config = self.tenants.get(tenant)
+        found = dict(limits(tenant, config, model, key or None)) if config is not None else {}
+        for subject, override in self._overrides.items():
+            if subject.tenant == tenant and subject.model in {None, model} and subject.key in {None, key}:
+                found[subject] = override.limit
+        plan = self._plans[tenant, model, key] = Plan(
+            requests=self._metered(found, Measure.REQUESTS),
+            tokens=self._metered(found, Measure.TOKENS) + self._metered(found, Measure.DAY),
+            spend=self._metered(found, Measure.SPEND),
+            concurrent=self._metered(found, Measure.CONCURRENT),
+            inputs=tuple((subject, limit) for subject, limit in found.items() if subject.measure is Measure.INPUT),
+            price=priced(self._prices.get(model)),
+        )
+        return plan
+
+    def _metered(self, found: Mapping[Subject, int], measure: Measure) -> tuple[Metered, ...]:
+        return tuple(
+            Metered(subject, self.meter(subject, limit)) for subject, limit in found.items() if subject.measure is measure
+        )
+
+    def _expire(self, now: float) -> None:
+        gone = [subject for subject, override in self._overrides.items() if override.until <= now]
+        for subject in gone:
+            del self._overrides[subject]
+        if gone:
+            self._plans.clear()
+
+
+def made(subject: Subject, limit: int) -> Meter:
+    """A fresh count."""
+    match subject.measure:
+        case Measure.REQUESTS | Measure.TOKENS:
+            return SlidingMinute(limit)
+        case Measure.DAY:
+            return Calendar(limit, monthly=False)
+        case Measure.SPEND:
+            return Calendar(limit, monthly=True)
+        case _:
+            return Concurrent(limit)

@@ -1,0 +1,148 @@
+"""An admitted call: what it has reserved, where it waits, what it has made. Leaving it settles all of that."""
+
+from __future__ import annotations
+
+import asyncio
+from types import TracebackType
+from typing import TYPE_CHECKING, Any, Self
+
+import grpc
+from thinmesh.inference.v1 import inference_service_pb2 as pb
+from thinmesh.inference.v1 import usage_pb2
+
+from thinmesh_core.call import Call
+from thinmesh_core.errors import MeshError
+from thinmesh_core.rules import StreamRules
+from thinmesh_router.attempt import Attempt
+from thinmesh_router.line import Entry
+from thinmesh_router.placement import Place, Wanted
+from thinmesh_router.quota.quotas import UNLIMITED
+from thinmesh_router.quota.reservation import Reservation
+from thinmesh_router.routes import Route
+
+if TYPE_CHECKING:
+    from thinmesh_router.admission import Admission
+
+Context = grpc.aio.ServicerContext[Any, Any]
+
+LOOK_EVERY = 32
+"""Output tokens between two looks at what a stream has used: tenants are charged in such steps."""
+
+
+class Waiting:
+    """What stands in the queue: what the call wants, and where it hears of its place once it waits."""
+
+    __slots__ = ("granted", "wanted")
+
+    def __init__(self, wanted: Wanted) -> None:
+        self.wanted = wanted
+        self.granted: asyncio.Future[Place] | None = None
+
+
+class Ticket:
+    """One call from its admission to its end, over all of its attempts. `deadline` is in the monotonic clock's seconds."""
+
+    __slots__ = (
+        "_admission", "_charged", "_look_at", "_output", "_reservation", "_usage", "begun", "call", "committed", "deadline",
+        "entry", "last", "moved", "position", "route", "waited",
+    )  # fmt: skip
+
+    def __init__(
+        self,
+        admission: Admission,
+        call: Call,
+        route: Route,
+        entry: Entry[Waiting],
+        reservation: Reservation,
+        deadline: float,
+    ) -> None:
+        self.call = call
+        self.route = route
+        self.entry = entry
+        self.deadline = deadline
+        self.begun = False
+        """Whether it had a place."""
+        self.committed = False
+        """Whether the caller has seen something of an answer: nothing is tried elsewhere after that."""
+        self.last: MeshError | None = None
+        """What the last attempt said."""
+        self.moved = False
+        """Whether a backend died under it already."""
+        self.position = 0
+        self.waited = 0.0
+        self._admission = admission
+        self._reservation = reservation
+        self._output = 0
+        self._charged = 0
+        self._look_at = LOOK_EVERY if reservation is UNLIMITED else min(LOOK_EVERY, reservation.covered + 1)
+        self._usage: usage_pb2.Usage | None = None
+
+    def __enter__(self) -> Self:
+        """The call is in."""
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        """Settles the quotas and the tenant's share, whatever way the call ended."""
+        usage = self._usage
+        if usage is not None:
+            self._charge(usage.prompt_tokens - self.entry.input_tokens + usage.completion_tokens - self._charged)
+            self._reservation.settle(usage.prompt_tokens, usage.completion_tokens)
+        elif self.committed:
+            self._charge(self._output - self._charged)
+            self._reservation.settle(None, self._output)
+        else:
+            self._reservation.settle(0, 0)
+
+    async def attempt(self) -> Attempt:
+        """The next try, on a backend that has not had the call; waits for its place."""
+        try:
+            return Attempt(self._admission, self, await self._admission.queues.place(self))
+        except MeshError as error:
+            raise self.last or error from None
+
+    async def tell(self, context: Context) -> None:
+        """Tells the caller beside its answer what is left of its quotas, and how it waited if it asked."""
+        told = self._reservation.headers
+        if self.call.explain:
+            waited = f"{self.waited * 1000:.0f}"
+            told += (("x-thinmesh-queue-position", str(self.position)), ("x-thinmesh-queue-wait-ms", waited))
+        if told:
+            await context.send_initial_metadata(told)
+
+    def covers(self, event: pb.GenerateEvent) -> bool:
+        """Counts an event of a stream; false where the quotas have to be asked for more before it may pass."""
+        self._output += len(event.deltas)
+        if event.HasField("usage"):
+            self._usage = event.usage
+        if self._output < self._look_at:
+            return True
+        self._charge(self._output - self._charged)
+        return self._look()
+
+    async def extend(self) -> bool:
+        """Asks the quotas for more; false where there is none."""
+        return await self._reservation.extend() and self._look()
+
+    def cut(self, event: pb.GenerateEvent, rules: StreamRules) -> pb.GenerateEvent:
+        """How a stream ends that the quotas have no more for, in place of the event that they did not cover."""
+        self._output = min(self._output, self._reservation.covered)
+        self._usage = usage_pb2.Usage(prompt_tokens=self._reservation.input, completion_tokens=self._output)
+        ended = sorted({*rules.unfinished, *(finish.index for finish in event.finishes)})
+        finishes = [pb.Finish(index=one, reason=pb.FINISH_REASON_LENGTH, note=self._reservation.note) for one in ended]
+        return pb.GenerateEvent(finishes=finishes, usage=self._usage)
+
+    def answered(self, usage: usage_pb2.Usage | None) -> None:
+        """A whole answer came; without a usage it counts as estimated."""
+        self.committed = True
+        self._usage = usage
+
+    def _look(self) -> bool:
+        reservation = self._reservation
+        covered = reservation.spend(self._output)
+        step = self._output + LOOK_EVERY
+        self._look_at = step if reservation is UNLIMITED else min(step, reservation.covered + 1)
+        return covered
+
+    def _charge(self, tokens: int) -> None:
+        self._charged += tokens
+        self._admission.queues.charge(self.entry, tokens)
