@@ -52,6 +52,7 @@ conformance: .venv/.dev .engines/triton/.installed ## Run the conformance cases 
 	CONFORMANCE_REPORT=docs/conformance $(VENV)/pytest tests/conformance/test_conformance.py
 
 bench: .venv/.dev ## Print what the mesh costs in CPU time, in one process and split
+	PYTHONPATH=tests $(VENV)/python tests/bench/admission.py
 	PYTHONPATH=tests $(VENV)/python tests/bench/cost.py
 
 wheel: .venv/.dev ## Build the wheels into dist/

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ipaddress
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -32,6 +33,16 @@ class Address:
         except ValueError:
             return False
 
+    @property
+    def scheme(self) -> str:
+        """How grpc names its kind: unix, ipv4, ipv6, or dns for a name."""
+        if self.path is not None:
+            return "unix"
+        try:
+            return f"ipv{ipaddress.ip_address(self.host or '').version}"
+        except ValueError:
+            return "dns"
+
     def __str__(self) -> str:
         """The form that grpc and people read."""
         if self.path is not None:
@@ -53,6 +64,20 @@ def parse(text: str) -> Address:
     if not colon or not port.isdecimal() or not 0 <= int(port) <= 65535:
         raise ConfigError(f"{text!r} is no address: write HOST:PORT (127.0.0.1:8080) or unix:/path/to/socket")
     return Address(host.strip("[]") or "127.0.0.1", int(port), None)
+
+
+def target(texts: Sequence[str]) -> str:
+    """What grpc is to connect to: one address, or several that are all sockets, all IPv4 or all IPv6."""
+    found = [parse(text) for text in texts]
+    if len(found) == 1:
+        return str(found[0])
+    schemes = {one.scheme for one in found}
+    if len(schemes) > 1 or schemes == {"dns"}:
+        raise ConfigError(
+            f"{', '.join(texts)}: several addresses have to be all unix:/path, all IPv4 or all IPv6; "
+            "or give one name that stands for all of them"
+        )
+    return f"{schemes.pop()}:" + ",".join(str(one).removeprefix("unix:") for one in found)
 
 
 def check_listen(address: Address, *, insecure: bool) -> None:

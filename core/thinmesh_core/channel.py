@@ -27,8 +27,11 @@ C = TypeVar("C", bound=Cancellable)
 
 
 def dial(target: str) -> grpc.aio.Channel:
-    """A network channel to `host:port` or `unix:/path`; it connects, and connects again, by itself."""
-    return grpc.aio.insecure_channel(str(address.parse(target)), options=CLIENT_OPTIONS)
+    """A network channel to `host:port` or `unix:/path`; it connects, and connects again, by itself.
+
+    Several addresses, separated by commas, serve calls in turn, and one that can't be reached is passed over.
+    """
+    return grpc.aio.insecure_channel(address.target(target.split(",")), options=CLIENT_OPTIONS)
 
 
 def dial_engine(target: str) -> grpc.aio.Channel:

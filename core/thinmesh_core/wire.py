@@ -13,7 +13,7 @@ MAX_METADATA_BYTES = 6 * 1024
 
 METADATA_PAIR_OVERHEAD = 32
 
-Options = tuple[tuple[str, int], ...]
+Options = tuple[tuple[str, int | str], ...]
 
 # A frozen peer is found by an unanswered ping: grpc.http2.ping_timeout_ms decides, its default is a minute.
 CLIENT_OPTIONS: Options = (
@@ -25,6 +25,7 @@ CLIENT_OPTIONS: Options = (
     ("grpc.keepalive_permit_without_calls", 1),
     ("grpc.http2.max_pings_without_data", 0),
     ("grpc.enable_retries", 0),
+    ("grpc.service_config", '{"loadBalancingConfig": [{"round_robin": {}}]}'),
     # A replaced backend gets connections of its own, not those of the one before it.
     ("grpc.use_local_subchannel_pool", 1),
     ("grpc.min_reconnect_backoff_ms", 100),

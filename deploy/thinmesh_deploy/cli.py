@@ -7,16 +7,16 @@ import shlex
 import time
 from functools import partial
 from pathlib import Path
-from typing import Annotated, Any, NoReturn
+from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 from typer.core import TyperGroup
 
 from thinmesh_core.config import ConfigError
-from thinmesh_deploy import split
-from thinmesh_deploy.config import Listen, Setting, read
-from thinmesh_deploy.process import EXIT_CONFIG, run
+from thinmesh_deploy import operate, split
+from thinmesh_deploy.config import Listen, Setting
+from thinmesh_deploy.options import STATE, Config, State, console, fail, say, setting_of
+from thinmesh_deploy.process import run
 from thinmesh_gateway.keys import KeyStore
 
 app = typer.Typer(
@@ -46,13 +46,10 @@ adapter_app = typer.Typer(
     no_args_is_help=True,
 )
 app.add_typer(adapter_app, name="adapter")
+for command in operate.COMMANDS:
+    app.command()(command)
+app.add_typer(operate.quota_app, name="quota")
 
-console = Console(stderr=True, highlight=False)
-
-Config = Annotated[
-    Path | None, typer.Option("--config", help="thinmesh.yaml; without it the models that come with thinmesh are served.")
-]
-State = Annotated[Path, typer.Option("--state", help="Folder for keys and sockets.")]
 Http = Annotated[str | None, typer.Option("--http", metavar="HOST:PORT", help="Where REST listens. [127.0.0.1:8080]")]
 Grpc = Annotated[str | None, typer.Option("--grpc", metavar="HOST:PORT", help="Where gRPC listens. [127.0.0.1:8081]")]
 Admin = Annotated[
@@ -61,8 +58,6 @@ Admin = Annotated[
 ]
 LogLevel = Annotated[str, typer.Option("--log-level", help="debug, info, warning or error.")]
 Lifeline = Annotated[bool, typer.Option("--lifeline", hidden=True, help="Stop when standard input ends.")]
-
-STATE = Path(".thinmesh")
 
 
 @app.command()
@@ -84,7 +79,7 @@ def up(
     """
     from thinmesh_deploy.up import up as serve  # imports every part, which the other commands need not have installed
 
-    setting = _read(config, state)
+    setting = setting_of(config, state)
     run(partial(serve, setting, _listening(setting, http, grpc, admin), console, log_level), log_level=log_level)
 
 
@@ -103,19 +98,27 @@ def gateway(
 
     thinmesh gateway --config thinmesh.yaml
     """
-    setting = _read(config, state)
-    run(partial(split.gateway, setting, _listening(setting, http, grpc, admin), _say), log_level=log_level)
+    setting = setting_of(config, state)
+    run(partial(split.gateway, setting, _listening(setting, http, grpc, admin), say), log_level=log_level)
 
 
 @app.command()
-def router(config: Config = None, admin: Admin = None, state: State = STATE, log_level: LogLevel = "info") -> None:
-    """Start the router alone, in front of adapters. It trusts who calls it: keep its socket private.
+def router(
+    config: Config = None,
+    listen: Annotated[str | None, typer.Option("--listen", help="Where it listens. [listen.router]")] = None,
+    admin: Admin = None,
+    state: State = STATE,
+    log_level: LogLevel = "info",
+) -> None:
+    """Start a router alone, in front of adapters. It trusts who calls it: keep its socket private.
 
-    [bold]Example[/bold]
+    [bold]Examples[/bold]
 
     thinmesh router --config thinmesh.yaml --admin 127.0.0.1:9465
+
+    thinmesh router --config thinmesh.yaml --listen unix:/run/thinmesh/router-2.sock
     """
-    run(partial(split.router, _read(config, state), admin, _say), log_level=log_level)
+    run(partial(split.router, setting_of(config, state), listen, admin, say), log_level=log_level)
 
 
 @adapter_app.command("run")
@@ -137,9 +140,11 @@ def run_adapter(
 
     thinmesh adapter run smollm2 --listen 127.0.0.1:8090
     """
-    say = (lambda _: None) if lifeline else _say
+    tell = (lambda _: None) if lifeline else say
     run(
-        partial(split.adapter, _read(config, state), backend, listen, admin, grace, say), log_level=log_level, lifeline=lifeline
+        partial(split.adapter, setting_of(config, state), backend, listen, admin, grace, tell),
+        log_level=log_level,
+        lifeline=lifeline,
     )
 
 
@@ -161,8 +166,8 @@ def new_adapter(
     try:
         folder = write(name, into)
     except ConfigError as error:
-        _fail(str(error))
-    _say(f"{folder}: the adapter {name}, a fake engine and the conformance cases. Try it, then read its README.md:")
+        fail(str(error))
+    say(f"{folder}: the adapter {name}, a fake engine and the conformance cases. Try it, then read its README.md:")
     print(f"make -C {shlex.quote(str(folder))} test")
 
 
@@ -184,7 +189,7 @@ def conformance(
     try:
         passed = asyncio.run(test(target, model, key, report, console))
     except ConfigError as error:
-        _fail(str(error))
+        fail(str(error))
     if not passed:
         raise typer.Exit(1)
 
@@ -201,28 +206,12 @@ def create_key(
 
     thinmesh key create --tenant search-team
     """
-    setting = _read(config, state)
+    setting = setting_of(config, state)
     if tenant not in setting.config.tenants:
-        _fail(f"{setting.path} has no tenant {tenant!r}; it has: {', '.join(sorted(setting.config.tenants))}")
+        fail(f"{setting.path} has no tenant {tenant!r}; it has: {', '.join(sorted(setting.config.tenants))}")
     print(KeyStore(setting.state).create(tenant, time.time()))
 
 
 def _listening(setting: Setting, http: str | None, grpc: str | None, admin: str | None) -> Listen:
     listen = setting.config.listen
     return Listen(http=http or listen.http, grpc=grpc or listen.grpc, admin=admin or listen.admin, router=listen.router)
-
-
-def _read(config: Path | None, state: Path) -> Setting:
-    try:
-        return read(config, state)
-    except ConfigError as error:
-        _fail(str(error))
-
-
-def _fail(message: str) -> NoReturn:
-    console.print(f"thinmesh: {message}", markup=False, soft_wrap=True)
-    raise typer.Exit(EXIT_CONFIG)
-
-
-def _say(line: str) -> None:
-    console.print(line, markup=False, soft_wrap=True)

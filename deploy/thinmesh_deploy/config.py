@@ -27,12 +27,15 @@ class BackendEntry(AdapterConfig, frozen=True, kw_only=True):
 
 
 class Listen(Section, frozen=True, kw_only=True):
-    """Where the processes listen; flags go before it. `router` and the adapters default to sockets in the state folder."""
+    """Where the processes listen; flags go before it. `router` and the adapters default to sockets in the state folder.
+
+    Several routers are a list; gateways use all of them, and each is started with its own `--listen`.
+    """
 
     http: str = "127.0.0.1:8080"
     grpc: str = "127.0.0.1:8081"
     admin: str = "127.0.0.1:9464"
-    router: str | None = None
+    router: str | tuple[str, ...] | None = None
 
 
 class MeshConfig(Section, frozen=True, kw_only=True):
@@ -66,9 +69,10 @@ class Setting:
         return self.state / "run"
 
     @property
-    def router_address(self) -> str:
-        """Where the router listens when it is a process of its own."""
-        return self.config.listen.router or f"unix:{self.sockets / 'router.sock'}"
+    def router_addresses(self) -> tuple[str, ...]:
+        """Where routers listen when they are processes of their own."""
+        given = self.config.listen.router or f"unix:{self.sockets / 'router.sock'}"
+        return (given,) if isinstance(given, str) else given
 
     def backend_address(self, name: str) -> str:
         """Where a backend's adapter listens when it is a process of its own."""
@@ -119,6 +123,6 @@ def _check(setting: Setting, backends: Mapping[str, BackendEntry]) -> None:
         RouteTable(setting.config.models, backends)
         for name in backends:
             address.parse(setting.backend_address(name))
-        address.parse(setting.router_address)
+        address.target(setting.router_addresses)
     except ConfigError as error:
         raise ConfigError(f"{setting.path}: {error}") from error

@@ -55,6 +55,9 @@ class Mesh:
             router.register(self._router_server)
             await stack.enter_async_context(router)
             stack.push_async_callback(self._router_server.stop, 0)
+            # for operators: `thinmesh status` and its like
+            operators = address.parse(setting.router_addresses[0])
+            await stack.enter_async_context(serve_grpc(router, operators, insecure=insecure, grace=0))
             gateway = self._gateway = thinmesh_gateway.app.build(setting.gateway(ROUTER), self._channel)
             await stack.enter_async_context(gateway)
             stack.callback(tasks.create_task(self._reloader.follow(reload)).cancel)

@@ -25,14 +25,14 @@ Say = Callable[[str], None]
 
 
 async def gateway(setting: Setting, at: Listen, say: Say, signals: Signals) -> None:
-    """The gateway, in front of a router that is dialled."""
+    """The gateway, in front of routers that are dialled."""
     from thinmesh_gateway.app import build
 
     insecure, grace = setting.config.insecure, setting.config.grace_seconds
-    app = build(setting.gateway(setting.router_address), dial)
+    app = build(setting.gateway(",".join(setting.router_addresses)), dial)
 
     async def apply(new: Setting) -> None:
-        app.apply(new.gateway(new.router_address))
+        app.apply(new.gateway(",".join(new.router_addresses)))
 
     async with (
         app,
@@ -41,21 +41,24 @@ async def gateway(setting: Setting, at: Listen, say: Say, signals: Signals) -> N
         serve_grpc(app, address.parse(at.grpc), insecure=insecure, grace=grace) as grpc_bound,
         serve_http(app.rest, address.parse(at.http), insecure=insecure, grace=grace) as http_bound,
     ):
-        say(f"gateway: REST http://{http_bound}/v1, gRPC {grpc_bound}, router {setting.router_address}")
+        say(f"gateway: REST http://{http_bound}/v1, gRPC {grpc_bound}, router {', '.join(setting.router_addresses)}")
         await signals.stop.wait()
 
 
-async def router(setting: Setting, admin_at: str | None, say: Say, signals: Signals) -> None:
-    """The router, in front of adapters that are dialled."""
+async def router(setting: Setting, listen: str | None, admin_at: str | None, say: Say, signals: Signals) -> None:
+    """A router, in front of adapters that are dialled."""
     from thinmesh_router.app import build
 
+    at, *others = (listen,) if listen is not None else setting.router_addresses
+    if others:
+        raise ConfigError(f"{setting.path}: listen.router has several addresses; say with --listen which is this router's")
     app = build(setting.router(setting.backend_addresses()), dial)
 
     async def apply(new: Setting) -> None:
         app.apply(new.router(new.backend_addresses()))
 
     async with _following(Reloader(setting, apply), signals) as reloader, _admin(app, admin_at, setting, reloader.notes):
-        await _serve(app, "router", setting.router_address, setting.config.grace_seconds, setting, say, signals)
+        await _serve(app, "router", at, setting.config.grace_seconds, setting, say, signals)
 
 
 async def adapter(

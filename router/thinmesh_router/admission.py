@@ -17,8 +17,8 @@ from thinmesh_router.placement import Placement, Wanted
 from thinmesh_router.queues import Queues, expired
 from thinmesh_router.quota.quotas import UNLIMITED, Quotas
 from thinmesh_router.quota.reservation import Reservation
-from thinmesh_router.retry_budget import RetryBudget
 from thinmesh_router.routes import Route, RouteTable
+from thinmesh_router.shadow import Shadows
 from thinmesh_router.ticket import Ticket, Waiting
 
 NOBODY = TenantConfig()
@@ -32,7 +32,7 @@ class Admission:
         self.config = config
         self.placement = placement
         self.queues = Queues(placement, config.queue)
-        self.budget = RetryBudget()
+        self.shadows = Shadows(placement, self.queues)
         self._quotas = quotas
 
     def update(self, table: RouteTable, config: RouterConfig) -> None:
@@ -61,7 +61,9 @@ class Admission:
         weight = self.config.tenants.get(call.tenant, NOBODY).weight
         deadline = now + seconds
         entry = Entry(Waiting(wanted), call.priority, call.tenant, weight, estimate.input, estimate.total, now, deadline)
-        self.budget.call(now)
+        self.queues.begin(route.model, now)
+        if route.shadow is not None:
+            self.shadows.follow(request, call, route, seconds)
         return Ticket(self, call, route, entry, reservation, deadline)
 
 

@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import time
+from contextlib import AsyncExitStack
 from random import Random
 from typing import Self
 
 import grpc
 from thinmesh.inference.v1 import inference_service_pb2_grpc as inference_grpc
 from thinmesh.model.v1 import model_service_pb2_grpc as model_grpc
+from thinmesh.router.v1 import backend_service_pb2_grpc as backend_grpc
+from thinmesh.router.v1 import quota_service_pb2_grpc as quota_grpc
 from tritonclient.grpc import service_pb2_grpc as tensor_grpc
 
 from thinmesh_core.app import App
@@ -17,8 +20,10 @@ from thinmesh_router.admission import Admission
 from thinmesh_router.backends import Backends
 from thinmesh_router.config import RouterConfig
 from thinmesh_router.models import ModelService
+from thinmesh_router.operations import BackendService
 from thinmesh_router.placement import Placement
 from thinmesh_router.quota.quotas import Quotas
+from thinmesh_router.quota.service import QuotaService
 from thinmesh_router.routes import RouteTable
 from thinmesh_router.service import InferenceService
 from thinmesh_router.tensors import TensorService
@@ -27,23 +32,35 @@ from thinmesh_router.tensors import TensorService
 class RouterApp(App):
     """Decides who goes when and where."""
 
-    services = ("thinmesh.inference.v1.InferenceService", "thinmesh.model.v1.ModelService", "inference.GRPCInferenceService")
+    services = (
+        "thinmesh.inference.v1.InferenceService",
+        "thinmesh.model.v1.ModelService",
+        "thinmesh.router.v1.BackendService",
+        "thinmesh.router.v1.QuotaService",
+        "inference.GRPCInferenceService",
+    )
 
     def __init__(self, config: RouterConfig, channels: Channels) -> None:
         table = RouteTable(config.models, config.backends)
         random = Random()  # noqa: S311  # chooses backends, not secrets
         self._backends = Backends(config.backends, channels, random)
         self._placement = Placement(table, self._backends, random)
-        self._admission = Admission(self._placement, Quotas(config.tenants, config.prices), config)
+        quotas = Quotas(config.tenants, config.prices)
+        self._admission = Admission(self._placement, quotas, config)
+        self._quotas = QuotaService(quotas)
         self._backends.on_change = self._admission.queues.dispatch
         self._inference = InferenceService(self._admission)
         self._tensors = TensorService(self._admission)
         self._models = ModelService(self._placement, self._backends, created=int(time.time()))
+        self._stack = AsyncExitStack()
+        self._operations = BackendService(self._backends, self._admission.queues)
 
     def register(self, server: grpc.aio.Server) -> None:
         """Adds its services."""
         inference_grpc.add_InferenceServiceServicer_to_server(self._inference, server)
         model_grpc.add_ModelServiceServicer_to_server(self._models, server)
+        backend_grpc.add_BackendServiceServicer_to_server(self._operations, server)
+        quota_grpc.add_QuotaServiceServicer_to_server(self._quotas, server)
         tensor_grpc.add_GRPCInferenceServiceServicer_to_server(self._tensors, server)
 
     def problems(self) -> list[str]:
@@ -61,12 +78,13 @@ class RouterApp(App):
 
     async def __aenter__(self) -> Self:
         """Starts to watch the backends."""
-        await self._backends.__aenter__()
+        await self._stack.enter_async_context(self._admission.shadows)
+        await self._stack.enter_async_context(self._backends)
         return self
 
     async def __aexit__(self, *exc_info: object) -> None:
         """Stops watching."""
-        await self._backends.__aexit__(None, None, None)
+        await self._stack.aclose()
 
 
 def build(config: RouterConfig, channels: Channels) -> RouterApp:

@@ -114,7 +114,7 @@ class Attempt:
         if moved and not ticket.moved:
             ticket.moved = True
             return True
-        return self._admission.budget.retry(now)
+        return self._admission.queues.retry(ticket.route.model, now)
 
 
 def _busy(error: MeshError) -> MeshError:

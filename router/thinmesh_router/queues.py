@@ -14,6 +14,7 @@ from thinmesh_router.config import QueueConfig
 from thinmesh_router.fair_queue import FairQueue, Full
 from thinmesh_router.line import Entry
 from thinmesh_router.placement import Place, Placement
+from thinmesh_router.retry_budget import RetryBudget
 from thinmesh_router.routes import RouteTable
 from thinmesh_router.ticket import Ticket, Waiting
 
@@ -24,6 +25,7 @@ class Queues:
     def __init__(self, placement: Placement, config: QueueConfig) -> None:
         self._placement = placement
         self._queues: dict[str, FairQueue[Waiting]] = {}
+        self._budgets: dict[str, RetryBudget] = {}
         self._busy: dict[str, FairQueue[Waiting]] = {}
         self._configure(placement.table, config)
 
@@ -33,7 +35,16 @@ class Queues:
         self._configure(table, config)
         self.dispatch()
         for model in self._queues.keys() - table.routes.keys():
-            del self._queues[model]
+            del self._queues[model], self._budgets[model]
+
+    def begin(self, model: str, now: float) -> None:
+        """A caller's call to the model, of which its retries may be a share."""
+        self._budgets[model].call(now)
+
+    def retry(self, model: str, now: float) -> bool:
+        """Whether a call to the model may be tried once more."""
+        budget = self._budgets.get(model)
+        return budget is not None and budget.retry(now)
 
     async def place(self, ticket: Ticket) -> Place:
         """A place for the ticket's next attempt: at once where there is room and nobody waits, else in its turn.
@@ -50,6 +61,23 @@ class Queues:
         elif not ticket.begun:
             queue.pass_by(ticket.entry)
         ticket.begun = True
+        return place
+
+    def spare(self, ticket: Ticket) -> Place | None:
+        """A second place for a ticket that has one, if the retry budget allows it and it is nobody's turn."""
+        wanted = ticket.entry.item.wanted
+        queue = self._queues.get(wanted.model)
+        if queue is None or queue.calls:
+            return None
+        now = time.monotonic()
+        try:
+            place = self._placement.grant(wanted, now)
+        except MeshError:  # there is no second backend
+            return None
+        if place is not None and not self.retry(wanted.model, now):
+            place.backend.limit.release()
+            place.backend.breaker.abandoned()
+            return None
         return place
 
     def release(self, place: Place) -> None:
@@ -162,6 +190,7 @@ class Queues:
     def _configure(self, table: RouteTable, config: QueueConfig) -> None:
         self._config = config
         for model in table.routes:
+            self._budgets.setdefault(model, RetryBudget())
             queue = self._queues.setdefault(model, FairQueue(max_calls=0, max_tokens=0))
             queue.max_calls, queue.max_tokens = config.max_waiting, config.max_waiting_tokens
             queue.minimum_share = config.minimum_share

@@ -15,7 +15,9 @@ from thinmesh_core.capabilities import Request, choices
 from thinmesh_core.channel import cancelling
 from thinmesh_core.rules import StreamRules
 from thinmesh_router.admission import Admission
+from thinmesh_router.attempt import Attempt
 from thinmesh_router.backend import Backend
+from thinmesh_router.hedge import answered, hedged
 from thinmesh_router.ticket import Ticket
 from thinmesh_router.watchdog import watched
 
@@ -70,15 +72,18 @@ class InferenceService(inference_grpc.InferenceServiceServicer):
         return await self._unary(request, context, lambda backend: backend.inference.CountTokens)
 
     async def _unary(self, request: Request, context: Context, method: Method[A]) -> A:
+        async def ask(attempt: Attempt) -> A:
+            call = method(attempt.backend)
+            answer = await call(request, metadata=attempt.metadata, timeout=attempt.seconds)
+            attempt.heard()
+            return answer
+
         with await self._admit(request, context, streaming=False) as ticket:
-            while True:
-                with await ticket.attempt() as attempt:
-                    call = method(attempt.backend)
-                    answer = await call(request, metadata=attempt.metadata, timeout=attempt.seconds)
-                    attempt.heard()
-                    ticket.answered(None if isinstance(answer, pb.CountTokensResponse) else answer.usage)
-                    await ticket.tell(context)
-                    return answer
+            hedge = None if isinstance(request, pb.GenerateRequest) else ticket.route.hedge_seconds
+            answer = await (answered(ticket, ask) if hedge is None else hedged(ticket, ask, hedge))
+            ticket.answered(None if isinstance(answer, pb.CountTokensResponse) else answer.usage)
+            await ticket.tell(context)
+            return answer
 
     async def _admit(self, request: Request, context: Context, *, streaming: bool) -> Ticket:
         call = from_metadata(context.invocation_metadata())

@@ -43,8 +43,8 @@ class Ticket:
     """One call from its admission to its end, over all of its attempts. `deadline` is in the monotonic clock's seconds."""
 
     __slots__ = (
-        "_admission", "_charged", "_look_at", "_output", "_reservation", "_usage", "begun", "call", "committed", "deadline",
-        "entry", "last", "moved", "position", "route", "waited",
+        "_admission", "_charged", "_look_at", "_output", "_place", "_reservation", "_usage", "begun", "call", "committed",
+        "deadline", "entry", "last", "moved", "position", "route", "waited",
     )  # fmt: skip
 
     def __init__(
@@ -76,6 +76,7 @@ class Ticket:
         self._charged = 0
         self._look_at = LOOK_EVERY if reservation is UNLIMITED else min(LOOK_EVERY, reservation.covered + 1)
         self._usage: usage_pb2.Usage | None = None
+        self._place: Place | None = None
 
     def __enter__(self) -> Self:
         """The call is in."""
@@ -87,7 +88,8 @@ class Ticket:
         if usage is not None:
             self._charge(usage.prompt_tokens - self.entry.input_tokens + usage.completion_tokens - self._charged)
             self._reservation.settle(usage.prompt_tokens, usage.completion_tokens)
-        elif self.committed:
+        elif self.committed or (self.begun and isinstance(error, asyncio.CancelledError | GeneratorExit)):
+            # the caller left: its backend has read the input at the least
             self._charge(self._output - self._charged)
             self._reservation.settle(None, self._output)
         else:
@@ -96,9 +98,17 @@ class Ticket:
     async def attempt(self) -> Attempt:
         """The next try, on a backend that has not had the call; waits for its place."""
         try:
-            return Attempt(self._admission, self, await self._admission.queues.place(self))
+            self._place = await self._admission.queues.place(self)
         except MeshError as error:
             raise self.last or error from None
+        return Attempt(self._admission, self, self._place)
+
+    def another(self) -> Attempt | None:
+        """A second try beside the running one, where a place is free at once and the retry budget has it."""
+        assert self._place is not None
+        self.entry.item.wanted.tried.add(self._place.backend.name)
+        place = self._admission.queues.spare(self)
+        return None if place is None else Attempt(self._admission, self, place)
 
     async def tell(self, context: Context) -> None:
         """Tells the caller beside its answer what is left of its quotas, and how it waited if it asked."""

@@ -22,6 +22,7 @@ from thinmesh_core.interceptors import ErrorInterceptor
 
 WatchServicer: Any = adapter_grpc.AdapterServiceServicer
 
+CAN = [cap.CAPABILITY_COMPLETION, cap.CAPABILITY_EMBED]
 EVENTS = [
     pb.GenerateEvent(deltas=[pb.Delta(text="a")]),
     pb.GenerateEvent(finishes=[pb.Finish(reason=pb.FINISH_REASON_STOP)], usage=usage_pb2.Usage(prompt_tokens=1)),
@@ -34,7 +35,7 @@ class ScriptedAdapter(Servicer, WatchServicer):
     def __init__(self, name: str = "m", *, limit: int = 8) -> None:
         self.status = adapter_pb.Status(
             state=adapter_pb.STATE_READY,
-            models=[adapter_pb.ServedModel(name=name, capabilities=[cap.CAPABILITY_COMPLETION], context_length=100)],
+            models=[adapter_pb.ServedModel(name=name, capabilities=CAN, context_length=100)],
             max_concurrency=limit,
         )
         self.error: MeshError | None = None
@@ -88,6 +89,15 @@ class ScriptedAdapter(Servicer, WatchServicer):
             if self.error is not None:
                 raise self.error
             return pb.GenerateResponse(choices=[pb.Choice(text="a")])
+        finally:
+            self._end()
+
+    async def Embed(self, request: pb.EmbedRequest, context: Any) -> pb.EmbedResponse:
+        await self._begin(request, context)
+        try:
+            if self.error is not None:
+                raise self.error
+            return pb.EmbedResponse(usage=usage_pb2.Usage(prompt_tokens=3))
         finally:
             self._end()
 

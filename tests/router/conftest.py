@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 from thinmesh.inference.v1 import inference_service_pb2_grpc as inference_grpc
 from thinmesh.model.v1 import model_service_pb2_grpc as model_grpc
+from thinmesh.router.v1 import backend_service_pb2_grpc as backend_grpc
 
 from fakes.adapter import ScriptedAdapter
 from thinmesh_core.inprocess import InProcessChannel, InProcessServer
@@ -26,6 +27,7 @@ class Routed:
     app: RouterApp
     stub: Any
     models: Any
+    backends: Any
 
 
 Route = Callable[..., Awaitable[Routed]]
@@ -50,6 +52,11 @@ async def route() -> AsyncIterator[Route]:
             app.register(server)
             channel = InProcessChannel(server)
             await asyncio.sleep(0.01)  # the watches read their first status
-            return Routed(app, inference_grpc.InferenceServiceStub(channel), model_grpc.ModelServiceStub(channel))
+            return Routed(
+                app,
+                inference_grpc.InferenceServiceStub(channel),
+                model_grpc.ModelServiceStub(channel),
+                backend_grpc.BackendServiceStub(channel),
+            )
 
         yield serve

@@ -14,7 +14,7 @@ from thinmesh.inference.v1 import inference_service_pb2 as pb
 from thinmesh.inference.v1 import sampling_pb2
 from thinmesh.model.v1 import model_service_pb2 as model_pb
 
-from fakes.adapter import EVENTS, ScriptedAdapter, reason
+from fakes.adapter import CAN, EVENTS, ScriptedAdapter, reason
 from thinmesh_core.errors import MeshError, Reason
 from thinmesh_router.config import ModelConfig, QueueConfig, Target, WatchdogConfig
 
@@ -206,7 +206,7 @@ async def test_models_are_the_sum_of_their_backends(route: Route) -> None:
     assert found == listed[1]
     assert (found.context_length, list(found.capabilities), found.ready, list(found.aliases)) == (
         100,
-        [cap.CAPABILITY_COMPLETION],
+        CAN,
         True,
         ["bee"],
     )

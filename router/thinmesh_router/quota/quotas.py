@@ -7,7 +7,6 @@ from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from thinmesh_core.cost import Cost
-from thinmesh_core.errors import MeshError, Reason
 from thinmesh_core.tenants import TenantConfig
 from thinmesh_router.config import Price
 from thinmesh_router.quota.meters import Calendar, Concurrent, Meter, Moment, SlidingMinute
@@ -25,6 +24,15 @@ class Override(NamedTuple):
 
     limit: int
     until: float
+
+
+class Listed(NamedTuple):
+    """A quota in force: what is granted of it (None: it is not counted), and how long an operator's limit holds yet."""
+
+    subject: Subject
+    limit: int
+    used: int | None
+    expires_in: float | None
 
 
 class Quotas:
@@ -63,14 +71,12 @@ class Quotas:
         return reservation
 
     def set(self, subject: Subject, limit: int, seconds: float) -> None:
-        """Another limit until it expires; NOT_FOUND where the tenant is not known."""
-        if subject.tenant not in self.tenants:
-            raise MeshError(Reason.NOT_FOUND, f"There is no tenant {subject.tenant!r}.", param="quota.tenant")
+        """Another limit until it expires."""
         self._overrides[subject] = Override(limit, time.monotonic() + seconds)
         self._plans.clear()
 
-    def listed(self, tenant: str | None = None) -> Iterator[tuple[Subject, int, int | None, float | None]]:
-        """Each quota in force: its limit, what is used of it, and how long an operator's limit holds yet."""
+    def listed(self, tenant: str | None = None) -> Iterator[Listed]:
+        """Each quota in force: the tenant's own first, then by model, then by key."""
         self._expire(time.monotonic())
         at = self.now()
         found = dict(everything(self.tenants))
@@ -80,7 +86,7 @@ class Quotas:
             if tenant is None or subject.tenant == tenant:
                 meter, override = self.meters.get(subject), self._overrides.get(subject)
                 used = None if subject.measure is Measure.INPUT else 0 if meter is None else meter.used(at)
-                yield subject, limit, used, None if override is None else override.until - at.mono
+                yield Listed(subject, limit, used, None if override is None else override.until - at.mono)
 
     def meter(self, subject: Subject, limit: int) -> Meter:
         """The count of a quota, begun when it is first needed."""

@@ -7,7 +7,7 @@ that makes more than it reserved is booked all the same, and later calls wait fo
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from math import inf, isinf
+from math import isinf
 
 from thinmesh_core.call import Metadata
 from thinmesh_core.cost import Cost
@@ -59,9 +59,11 @@ class Reservation:
         return output <= self.covered
 
     async def extend(self) -> bool:
-        """Takes another slice; false, and `note` says why, where the quotas have none."""
-        more = max(SLICE, self._spent - self.covered)
-        refused = await self._take(0, more, self._plan.cost(0, more))
+        """Takes another slice, a small one near a limit; false, and `note` says why, where the quotas have none."""
+        short = max(self._spent - self.covered, 1)
+        more = max(SLICE, short)
+        while (refused := await self._take(0, more, self._plan.cost(0, more))) is not None and more > short:
+            more = max(more // 2, short)
         if refused is None:
             self.covered += more
             return True
@@ -120,8 +122,9 @@ class Reservation:
         for amount, stamp in reversed(held):
             if over <= 0:
                 break
-            meter.give(min(amount, over), stamp)
-            over -= amount
+            back = min(amount, over)
+            meter.give(back, stamp)
+            over -= back
         if over < 0 and used:
             meter.book(-over, at)
 
@@ -135,8 +138,8 @@ class Reservation:
         if isinf(wait):
             text = f"The call needs {amount}, and the limit of {subject} is {meter.limit}: make it smaller, or ask for more."
             return MeshError(reason, text, quota=str(subject), headers=self.headers)
-        again = "" if wait == inf else f"; try again in {wait:.0f} s" if wait >= 1 else "; try again in a moment"
-        text = f"The limit of {subject}, {meter.limit}, is used up{again}."
+        again = f"try again in {wait:.0f} s" if wait >= 1 else "try again in a moment"
+        text = f"The limit of {subject}, {meter.limit}, is used up; {again}."
         return MeshError(reason, text, retry_after=max(wait, 0.05), quota=str(subject), headers=self.headers)
 
 

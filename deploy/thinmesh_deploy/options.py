@@ -1,0 +1,41 @@
+"""What the commands have in common: where the configuration and the state are, and how a person is told what is wrong."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+import typer
+from rich.console import Console
+
+from thinmesh_core.config import ConfigError
+from thinmesh_deploy.config import Setting, read
+from thinmesh_deploy.process import EXIT_CONFIG
+
+console = Console(stderr=True, highlight=False)
+
+Config = Annotated[
+    Path | None, typer.Option("--config", help="thinmesh.yaml; without it the models that come with thinmesh are served.")
+]
+State = Annotated[Path, typer.Option("--state", help="Folder for keys and sockets.")]
+
+STATE = Path(".thinmesh")
+
+
+def setting_of(config: Path | None, state: Path) -> Setting:
+    """The checked configuration; ends the command where it is wrong."""
+    try:
+        return read(config, state)
+    except ConfigError as error:
+        fail(str(error))
+
+
+def fail(message: str) -> NoReturn:
+    """Ends the command with what is wrong and how to mend it."""
+    console.print(f"thinmesh: {message}", markup=False, soft_wrap=True)
+    raise typer.Exit(EXIT_CONFIG)
+
+
+def say(line: str) -> None:
+    """Tells the person who started the command."""
+    console.print(line, markup=False, soft_wrap=True)

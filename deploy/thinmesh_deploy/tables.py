@@ -1,0 +1,133 @@
+"""How a terminal shows backends, queues and quotas. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from enum import StrEnum
+
+from rich.table import Table
+from rich.text import Text
+from thinmesh.adapter.v1 import adapter_service_pb2 as adapter_pb
+from thinmesh.router.v1 import backend_service_pb2 as pb
+from thinmesh.router.v1 import quota_service_pb2 as quota_pb
+
+MILLION = 1_000_000
+
+_STATES = {
+    adapter_pb.STATE_READY: "green",
+    adapter_pb.STATE_STARTING: "yellow",
+    adapter_pb.STATE_DRAINING: "yellow",
+    adapter_pb.STATE_FAILED: "red",
+}
+_HEALTHS = {pb.HEALTH_HEALTHY: "green", pb.HEALTH_RECOVERING: "yellow", pb.HEALTH_PROBING: "yellow", pb.HEALTH_EJECTED: "red"}
+
+
+class Measure(StrEnum):
+    """What a quota counts, as the command line names it."""
+
+    REQUESTS = "requests-per-minute"
+    TOKENS = "tokens-per-minute"
+    DAY = "tokens-per-day"
+    CONCURRENT = "concurrent-calls"
+    INPUT = "input-tokens"
+    SPEND = "spend-per-month"
+
+
+_MEASURES: dict[Measure, quota_pb.Measure.ValueType] = {
+    Measure.REQUESTS: quota_pb.MEASURE_REQUESTS_PER_MINUTE,
+    Measure.TOKENS: quota_pb.MEASURE_TOKENS_PER_MINUTE,
+    Measure.DAY: quota_pb.MEASURE_TOKENS_PER_DAY,
+    Measure.CONCURRENT: quota_pb.MEASURE_CONCURRENT_CALLS,
+    Measure.INPUT: quota_pb.MEASURE_INPUT_TOKENS,
+    Measure.SPEND: quota_pb.MEASURE_SPEND_PER_MONTH,
+}
+_WORDS = {number: word for word, number in _MEASURES.items()}
+
+
+def number(measure: Measure) -> quota_pb.Measure.ValueType:
+    """The proto's value."""
+    return _MEASURES[measure]
+
+
+def amount(measure: Measure, given: float) -> int:
+    """A limit as the proto has it: money in millionths."""
+    return round(given * MILLION) if measure is Measure.SPEND else round(given)
+
+
+def backends(router: str, found: Iterable[pb.Backend]) -> Table:
+    """One line a backend. `priority` is what its engine is told; where that is nothing, only the queue keeps to it."""
+    table = _table(router, "backend", "state", "health", "running", "queued", "cache", "latency", "priority", "models")
+    for one in found:
+        status = one.status
+        state = Text(_word(adapter_pb.State.Name(status.state)), _STATES.get(status.state, ""))
+        if status.state != adapter_pb.STATE_READY and status.message:
+            state.append(f"\n{status.message}", "dim")
+        health = Text(_word(pb.Health.Name(one.health)), _HEALTHS.get(one.health, ""))
+        if one.HasField("retry_seconds"):
+            health.append(f"\n{one.failures} failures, again in {one.retry_seconds:.0f} s", "dim")
+        told = status.priority == adapter_pb.PRIORITY_MAPPING_LOWER_FIRST
+        running = f"{one.running}/{one.limit}"
+        table.add_row(
+            one.name,
+            state,
+            health,
+            running if one.limit >= status.max_concurrency else f"{running}\nat best {status.max_concurrency}",
+            str(status.queued) if status.HasField("queued") else "-",
+            f"{status.kv_cache_use:.0%}" if status.HasField("kv_cache_use") else "-",
+            _seconds(one.latency_seconds) if one.HasField("latency_seconds") else "-",
+            "1 is first" if told else Text("queue only", "dim"),
+            ", ".join(model.name for model in status.models),
+        )
+    return table
+
+
+def queues(router: str, found: Iterable[pb.Queue]) -> Table:
+    """One line for each tenant and class that waits, below the model's total.
+
+    `waits` is how long its first call has waited so far, `a new call` how long one that came now would.
+    """
+    table = _table(router, "model", "class", "tenant", "calls", "tokens", "waits", "a new call")
+    for one in found:
+        rate = f"{one.tokens_per_second:.0f} tokens/s" if one.HasField("tokens_per_second") else ""
+        table.add_row(Text(one.model, "bold"), "", "", str(one.calls), str(one.tokens), rate, "")
+        for line in one.lines:
+            wait = _seconds(line.wait_seconds) if line.HasField("wait_seconds") else "-"
+            waited = _seconds(line.waited_seconds)
+            table.add_row("", line.priority, line.tenant, str(line.calls), str(line.tokens), waited, wait)
+    return table
+
+
+def quotas(router: str, found: Iterable[quota_pb.Quota]) -> Table:
+    """One line a quota."""
+    table = _table(router, "tenant", "of", "measure", "used", "limit", "")
+    for one in found:
+        of = f"model {one.model}" if one.HasField("model") else f"key {one.key}" if one.HasField("key") else "all"
+        used = _quantity(one.measure, one.used) if one.HasField("used") else "-"
+        share = one.used / one.limit if one.limit else 0.0
+        note = f"set for {_seconds(one.expires_in.ToSeconds())} yet" if one.HasField("expires_in") else ""
+        colour = "red" if share >= 1 else "yellow" if share >= 0.8 else ""
+        table.add_row(one.tenant, of, _WORDS[one.measure].value, Text(used, colour), _quantity(one.measure, one.limit), note)
+    return table
+
+
+def _table(router: str, *columns: str) -> Table:
+    table = Table(title=f"router {router}", title_justify="left", title_style="dim", header_style="bold", box=None)
+    right = {"running", "calls", "tokens", "used", "limit", "queued", "cache", "latency", "waits", "a new call"}
+    for column in columns:
+        table.add_column(column, justify="right" if column in right else "left", no_wrap=column != "models")
+    return table
+
+
+def _quantity(measure: quota_pb.Measure.ValueType, value: int) -> str:
+    return f"{value / MILLION:.2f}" if measure == quota_pb.MEASURE_SPEND_PER_MONTH else f"{value:,}"
+
+
+def _word(name: str) -> str:
+    """`STATE_READY` is ready."""
+    return name.partition("_")[2].lower()
+
+
+def _seconds(seconds: float) -> str:
+    if seconds < 1:
+        return f"{seconds * 1000:.0f} ms"
+    return f"{seconds:.1f} s" if seconds < 60 else f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.0f} h"

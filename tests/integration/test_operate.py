@@ -1,0 +1,57 @@
+"""The operators' commands, run as an operator runs them, beside a running mesh."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from launch import Mode, flags, mesh, output
+
+CONFIG = """
+tenants:
+  dev: {}
+  search: {quota: {tokens_per_minute: 1000, spend_per_month: 20}, models: {echo: {requests_per_minute: 7}}}
+backends: {echo: {adapter: echo}}
+models: {echo: {backends: [echo]}}
+"""
+
+
+async def thinmesh(state: Path, *words: str) -> tuple[int, str]:
+    """Runs a command; gives its exit code and all that it said, spaces put together."""
+    code, out, err = await output(*words, *flags(state / "thinmesh.yaml", state))
+    return code, " ".join((out + err).split())
+
+
+@pytest.mark.parametrize("mode", ["up", "split"])
+async def test_operators_see_and_drain_backends_and_set_quotas(
+    state: Path, mode: Mode, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
+    async with mesh(CONFIG, state, mode):
+        assert "echo ready healthy 0/" in (await thinmesh(state, "status"))[1]
+        assert (await thinmesh(state, "drain", "echo"))[0] == 0
+        assert "echo draining" in (await thinmesh(state, "status"))[1]
+        assert (await thinmesh(state, "undrain", "echo"))[0] == 0
+        assert "echo 0 0" in (await thinmesh(state, "queue"))[1]
+        code, said = await thinmesh(state, "drain", "nothing")
+        assert (code, "there are: echo" in said) == (2, True)
+        listed = (await thinmesh(state, "quota", "list", "--tenant", "search"))[1]
+        for line in (
+            "search all tokens-per-minute 0 1,000",
+            "all spend-per-month 0.00 20.00",
+            "model echo requests-per-minute 0 7",
+        ):
+            assert line in listed
+        assert (
+            "tokens-per-minute 0 5,000 set for 2 h"
+            in (await thinmesh(state, "quota", "set", "search", "tokens-per-minute", "5000", "--hours", "2.1"))[1]
+        )
+        assert "5,000" in (await thinmesh(state, "quota", "list"))[1]
+        code, said = await thinmesh(state, "quota", "list", "--tenant", "nobody")
+        assert (code, "no tenant 'nobody'" in said) == (2, True)
+
+
+async def test_a_mesh_that_is_not_up_is_told(state: Path) -> None:
+    (state / "thinmesh.yaml").write_text(CONFIG)
+    code, said = await thinmesh(state, "status")
+    assert (code, "no router answers at unix:" in said) == (2, True)

@@ -1,0 +1,81 @@
+"""A second backend is asked where the first takes long: once, within the budget, and for what any backend answers alike."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+from grpc.aio import AioRpcError
+from thinmesh.inference.v1 import inference_service_pb2 as pb
+
+from fakes.adapter import ScriptedAdapter, reason
+from thinmesh_core.errors import MeshError, Reason
+from thinmesh_router.config import ModelConfig
+
+Route = Callable[..., Awaitable[Any]]
+EMBED = pb.EmbedRequest(model="m", inputs=[pb.EmbedInput(text="x")])
+GENERATE = pb.GenerateRequest(model="m", text="x")
+MODELS = {"m": ModelConfig(backends=("slow", "quick"), hedge_seconds=0.02, affinity="none")}
+SECONDS = 10.0
+
+
+async def slow_and_quick(route: Route, hold: asyncio.Event) -> tuple[Any, ScriptedAdapter, ScriptedAdapter]:
+    slow, quick = ScriptedAdapter(), ScriptedAdapter()
+    slow.hold = hold
+    return await route({"slow": slow, "quick": quick}, MODELS), slow, quick
+
+
+async def test_a_slow_backend_is_raced_and_the_late_one_is_cancelled(route: Route) -> None:
+    routed, slow, quick = await slow_and_quick(route, asyncio.Event())
+    while not slow.requests:  # which of the two is asked first is drawn
+        assert (await routed.stub.Embed(EMBED, timeout=SECONDS)).usage.prompt_tokens == 3
+    assert quick.requests
+    await slow.ended.wait()
+    assert slow.running == 0
+
+
+async def test_generations_are_never_asked_for_twice(route: Route) -> None:
+    routed, slow, quick = await slow_and_quick(route, hold := asyncio.Event())
+    asking = [asyncio.ensure_future(routed.stub.Generate(GENERATE, timeout=SECONDS)) for _ in range(8)]
+    await slow.began.wait()
+    await asyncio.sleep(0.05)  # longer than `hedge_seconds`
+    assert len(slow.requests) + len(quick.requests) == 8
+    hold.set()
+    await asyncio.gather(*asking)
+
+
+async def test_the_first_backends_failure_is_cured_by_the_second(route: Route) -> None:
+    routed, slow, _ = await slow_and_quick(route, hold := asyncio.Event())
+    slow.error = MeshError(Reason.ENGINE_UNAVAILABLE, "lost")
+    while not slow.requests:
+        asking = asyncio.ensure_future(routed.stub.Embed(EMBED, timeout=SECONDS))
+        hold.set()
+        assert (await asking).usage.prompt_tokens == 3
+
+
+async def test_when_both_fail_the_failure_is_told(route: Route) -> None:
+    routed, slow, quick = await slow_and_quick(route, hold := asyncio.Event())
+    slow.error = quick.error = MeshError(Reason.ENGINE_ERROR, "broken")
+    quick.hold = hold
+    asking = asyncio.ensure_future(routed.stub.Embed(EMBED, timeout=SECONDS))
+    await slow.began.wait()
+    await quick.began.wait()
+    hold.set()
+    with pytest.raises(AioRpcError) as raised:
+        await asking
+    assert reason(raised.value) == "ENGINE_ERROR"
+    assert slow.running == quick.running == 0
+
+
+async def test_a_caller_who_leaves_ends_both(route: Route) -> None:
+    routed, slow, quick = await slow_and_quick(route, hold := asyncio.Event())
+    quick.hold = hold
+    asking = asyncio.ensure_future(routed.stub.Embed(EMBED, timeout=SECONDS))
+    await slow.began.wait()
+    await quick.began.wait()
+    asking.cancel()
+    await slow.ended.wait()
+    await quick.ended.wait()
+    assert slow.running == quick.running == 0

@@ -1,0 +1,129 @@
+"""What a ticket settles: quotas reserved and given back whatever way a call ends, streams cut where they are used up."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import pytest
+from grpc.aio import AioRpcError
+from thinmesh.inference.v1 import inference_service_pb2 as pb
+from thinmesh.inference.v1 import sampling_pb2, usage_pb2
+
+from fakes.adapter import EVENTS, ScriptedAdapter, reason
+from thinmesh_core.errors import MeshError, Reason
+from thinmesh_core.tenants import QuotaConfig, TenantConfig
+
+Route = Callable[..., Awaitable[Any]]
+REQUEST = pb.GenerateRequest(model="m", text="12345678", stopping=sampling_pb2.Stopping(max_tokens=1000))
+IDENTITY = (("thinmesh-tenant", "t"),)
+SECONDS = 10.0
+INPUT = 2
+
+
+def stream_of(tokens: int) -> list[pb.GenerateEvent]:
+    """A word an event, then the end."""
+    usage = usage_pb2.Usage(prompt_tokens=INPUT, completion_tokens=tokens)
+    words = [pb.GenerateEvent(deltas=[pb.Delta(text="a")]) for _ in range(tokens)]
+    return [*words, pb.GenerateEvent(finishes=[pb.Finish(reason=pb.FINISH_REASON_STOP)], usage=usage)]
+
+
+def limited(**quota: Any) -> dict[str, TenantConfig]:
+    return {"t": TenantConfig(quota=QuotaConfig(**quota))}
+
+
+async def events(stub: Any) -> list[pb.GenerateEvent]:
+    return [event async for event in stub.StreamGenerate(REQUEST, timeout=SECONDS, metadata=IDENTITY)]
+
+
+async def left(stub: Any) -> dict[str, str]:
+    """What a call is told of its quotas."""
+    call = stub.StreamGenerate(REQUEST, timeout=SECONDS, metadata=IDENTITY)
+    assert await call.read()
+    told = dict(await call.initial_metadata())
+    assert [event async for event in call]
+    return told
+
+
+async def test_a_stream_that_gets_no_further_slice_ends_with_length_and_says_why(route: Route) -> None:
+    adapter = ScriptedAdapter()
+    adapter.events = stream_of(500)
+    routed = await route({"a": adapter}, tenants=limited(tokens_per_minute=300))
+    got = await events(routed.stub)
+    assert sum(len(event.deltas) for event in got) == 300 - INPUT
+    assert got[-1].finishes[0].reason == pb.FINISH_REASON_LENGTH
+    assert "tokens per minute of tenant t" in got[-1].finishes[0].note
+    assert got[-1].usage.completion_tokens == 300 - INPUT
+    await adapter.ended.wait()
+    with pytest.raises(AioRpcError) as raised:
+        await events(routed.stub)
+    assert reason(raised.value) == "QUOTA_EXCEEDED"
+
+
+async def test_what_a_stream_did_not_use_is_given_back(route: Route) -> None:
+    adapter = ScriptedAdapter()
+    adapter.events = stream_of(10)
+    routed = await route({"a": adapter}, tenants=limited(tokens_per_minute=300, requests_per_minute=50))
+    for used in range(5):
+        told = await left(routed.stub)
+        slice_ = 64 + INPUT  # reserved when the first word is told
+        assert told["x-ratelimit-limit-tokens"] == "300"
+        assert told["x-ratelimit-remaining-tokens"] == str(300 - slice_ - used * (10 + INPUT))
+        assert told["x-ratelimit-remaining-requests"] == str(50 - used - 1)
+
+
+@pytest.mark.parametrize("unary", [True, False])
+async def test_a_call_that_failed_takes_no_tokens(route: Route, unary: bool) -> None:
+    adapter = ScriptedAdapter()
+    adapter.error = MeshError(Reason.ENGINE_ERROR, "broken")
+    routed = await route({"a": adapter}, tenants=limited(tokens_per_minute=1002))
+    for _ in range(3):
+        with pytest.raises(AioRpcError) as raised:
+            await (routed.stub.Generate(REQUEST, timeout=SECONDS, metadata=IDENTITY) if unary else events(routed.stub))
+        assert reason(raised.value) == "ENGINE_ERROR"
+    adapter.error = None
+    assert (await left(routed.stub))["x-ratelimit-remaining-tokens"] == str(1002 - 64 - INPUT)
+
+
+async def test_a_caller_who_leaves_is_charged_what_its_backend_has_read(route: Route) -> None:
+    adapter = ScriptedAdapter()
+    adapter.hold = asyncio.Event()
+    routed = await route({"a": adapter}, tenants=limited(tokens_per_minute=300, concurrent_calls=1))
+    asking = asyncio.ensure_future(events(routed.stub))
+    await adapter.began.wait()
+    with pytest.raises(AioRpcError) as raised:
+        await events(routed.stub)
+    assert reason(raised.value) == "QUOTA_EXCEEDED"
+    asking.cancel()
+    await adapter.ended.wait()
+    adapter.hold = None
+    assert (await left(routed.stub))["x-ratelimit-remaining-tokens"] == str(300 - INPUT - 64 - INPUT)
+
+
+async def test_the_second_router_of_a_call_takes_nothing(route: Route) -> None:
+    routed = await route({"a": ScriptedAdapter()}, tenants=limited(requests_per_minute=1))
+    hops = (*IDENTITY, ("thinmesh-hops", "1"))
+    for _ in range(3):
+        call = routed.stub.StreamGenerate(REQUEST, timeout=SECONDS, metadata=hops)
+        assert [event async for event in call] == EVENTS
+
+
+async def test_whoever_asks_is_told_how_it_waited(route: Route) -> None:
+    adapter = ScriptedAdapter(limit=1)
+    adapter.hold = asyncio.Event()
+    routed = await route({"a": adapter})
+    running = asyncio.ensure_future(events(routed.stub))
+    await adapter.began.wait()
+    before = asyncio.ensure_future(events(routed.stub))
+    await asyncio.sleep(0.01)
+    call = routed.stub.StreamGenerate(REQUEST, timeout=SECONDS, metadata=(*IDENTITY, ("x-thinmesh-queue", "true")))
+    first = asyncio.ensure_future(call.read())
+    await asyncio.sleep(0.01)
+    adapter.hold.set()
+    assert await first == EVENTS[0]
+    headers = dict(await call.initial_metadata())
+    assert headers["x-thinmesh-queue-position"] == "1"
+    assert int(headers["x-thinmesh-queue-wait-ms"]) >= 5
+    assert [event async for event in call] == EVENTS[1:]
+    assert await running == await before == EVENTS
