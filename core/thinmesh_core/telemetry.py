@@ -25,6 +25,8 @@ BACKEND_RUNNING = Gauge("thinmesh_backend_running", "Calls this router has runni
 SHADOW_CALLS = Counter("thinmesh_shadow_calls", "Copies of calls made on a backend.", ["model", "backend", "code"])
 SHADOW_TOKENS = Counter("thinmesh_shadow_tokens", "Tokens that such copies used.", ["model", "backend"])
 BACKEND_READY = Gauge("thinmesh_backend_ready", "Whether a backend takes calls, as this router sees it.", ["backend"])
+QUOTA_STORE_REACHABLE = Gauge("thinmesh_quota_store_reachable", "Whether the store that routers share for quotas answers.")
+QUOTA_STORE_ROUNDS = Counter("thinmesh_quota_store_rounds", "Answers of that store.")
 CONFIG_RELOADS = Counter("thinmesh_config_reloads", "Reloads of the configuration file.", ["outcome"])
 CONFIG_STALE = Gauge("thinmesh_config_stale", "Whether the configuration file is wrong and the one before it in force.")
 

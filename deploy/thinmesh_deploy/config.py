@@ -12,7 +12,7 @@ from thinmesh_core import address
 from thinmesh_core.config import ConfigError, Section, load
 from thinmesh_core.tenants import TenantConfig
 from thinmesh_gateway.config import GatewayConfig
-from thinmesh_router.config import ModelConfig, QueueConfig, RouterConfig, WatchdogConfig
+from thinmesh_router.config import ModelConfig, QueueConfig, QuotaStoreConfig, RouterConfig, WatchdogConfig
 from thinmesh_router.routes import RouteTable
 
 DEFAULT = Path(str(files("thinmesh_deploy") / "default.yaml"))
@@ -48,6 +48,7 @@ class MeshConfig(Section, frozen=True, kw_only=True):
     backends: dict[str, BackendEntry]
     models: dict[str, ModelConfig]
     listen: Listen = Listen()
+    quotas: QuotaStoreConfig = QuotaStoreConfig()
     queue: QueueConfig = QueueConfig()
     watchdog: WatchdogConfig = WatchdogConfig()
     call_seconds: float = 600.0
@@ -99,6 +100,7 @@ class Setting:
             models=config.models,
             backends=addresses,
             tenants=config.tenants,
+            quotas=config.quotas,
             queue=config.queue,
             watchdog=config.watchdog,
             call_seconds=config.call_seconds,

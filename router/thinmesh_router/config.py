@@ -77,12 +77,36 @@ class WatchdogConfig(Section, frozen=True, kw_only=True):
     idle_seconds: float = 60.0
 
 
+class WhenUnreachable(Section, frozen=True, kw_only=True):
+    """What quotas do while their store can't be reached.
+
+    `share`: each router grants its part of the limit by itself; `refuse`: calls get QUOTA_UNAVAILABLE; `allow`: all pass.
+    `rates` are those per minute and the calls at once, `totals` those of days and months.
+    """
+
+    rates: Literal["share", "refuse", "allow"] = "share"
+    totals: Literal["share", "refuse", "allow"] = "refuse"
+
+
+class QuotaStoreConfig(Section, frozen=True, kw_only=True):
+    """Where quotas are counted: in `memory`, or for several routers in a Redis or Valkey (redis://HOST:PORT/DB, unix:///PATH).
+
+    `replicas` is how many routers share it. What a router held that died is free again after `lease_seconds`.
+    """
+
+    store: str = "memory"
+    replicas: Annotated[int, Meta(ge=1)] = 1
+    lease_seconds: Seconds = 5.0
+    when_unreachable: WhenUnreachable = WhenUnreachable()
+
+
 class RouterConfig(Section, frozen=True, kw_only=True):
     """Models, where their backends are, and the bounds of waiting. `call_seconds` bounds a call that has no deadline."""
 
     models: dict[str, ModelConfig]
     backends: dict[str, str]
     tenants: dict[str, TenantConfig] = field(default_factory=dict)
+    quotas: QuotaStoreConfig = QuotaStoreConfig()
     queue: QueueConfig = QueueConfig()
     watchdog: WatchdogConfig = WatchdogConfig()
     call_seconds: float = 600.0

@@ -135,7 +135,7 @@ class Ticket:
 
     def cut(self, event: pb.GenerateEvent, rules: StreamRules) -> pb.GenerateEvent:
         """How a stream ends that the quotas have no more for, in place of the event that they did not cover."""
-        self._output = min(self._output, self._reservation.covered)
+        self._output -= len(event.deltas)
         self._usage = usage_pb2.Usage(prompt_tokens=self._reservation.input, completion_tokens=self._output)
         ended = sorted({*rules.unfinished, *(finish.index for finish in event.finishes)})
         finishes = [pb.Finish(index=one, reason=pb.FINISH_REASON_LENGTH, note=self._reservation.note) for one in ended]

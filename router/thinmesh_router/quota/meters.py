@@ -45,6 +45,10 @@ class Meter(Protocol):
         """Seconds until the amount fits; infinite where it never does."""
         ...
 
+    def empty_in(self, at: Moment) -> float:
+        """Seconds until nothing counts any more of what was granted so far."""
+        ...
+
 
 class SlidingMinute:
     """Any 60 seconds, to the second: what was granted in the running second and the 60 before it."""
@@ -157,6 +161,10 @@ class Calendar:
             return inf
         return 0.0 if self.used(at) + amount <= self.limit else self._until - at.wall
 
+    def empty_in(self, at: Moment) -> float:
+        """Until the next window."""
+        return self._until - at.wall if self.used(at) else 0.0
+
     def saved(self) -> tuple[int, int]:
         """The window's number and what was granted in it."""
         return self._window, self._granted
@@ -214,3 +222,7 @@ class Concurrent:
         if amount > self.limit:
             return inf
         return 0.0 if self._running + amount <= self.limit else 1.0
+
+    def empty_in(self, at: Moment) -> float:
+        """Nobody knows."""
+        return 1.0 if self._running else 0.0

@@ -10,7 +10,7 @@ from thinmesh.router.v1 import quota_service_pb2 as pb
 
 from thinmesh_core.tenants import QuotaConfig, TenantConfig
 from thinmesh_router.config import Price
-from thinmesh_router.quota.meters import Meter
+from thinmesh_router.quota.meters import Calendar, Concurrent, Meter, SlidingMinute
 
 MILLION = 1_000_000
 
@@ -80,6 +80,19 @@ class Plan(NamedTuple):
     def cost(self, input_tokens: int, output_tokens: int) -> int:
         """Millionths of the currency, rounded up."""
         return -(-(input_tokens * self.price[0] + output_tokens * self.price[1]) // MILLION)
+
+
+def made(measure: Measure, limit: int) -> Meter:
+    """A fresh count, of this process alone."""
+    match measure:
+        case Measure.REQUESTS | Measure.TOKENS:
+            return SlidingMinute(limit)
+        case Measure.DAY:
+            return Calendar(limit, monthly=False)
+        case Measure.SPEND:
+            return Calendar(limit, monthly=True)
+        case _:
+            return Concurrent(limit)
 
 
 def priced(price: Price | None) -> tuple[int, int]:

@@ -4,14 +4,17 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from thinmesh_core.cost import Cost
 from thinmesh_core.tenants import TenantConfig
 from thinmesh_router.config import Price
-from thinmesh_router.quota.meters import Calendar, Concurrent, Meter, Moment, SlidingMinute
-from thinmesh_router.quota.plan import Measure, Metered, Plan, Subject, everything, limits, priced
-from thinmesh_router.quota.reservation import SLICE, Refill, Reservation, Unlimited
+from thinmesh_router.quota.meters import Meter, Moment
+from thinmesh_router.quota.plan import Measure, Metered, Plan, Subject, everything, limits, made, priced
+from thinmesh_router.quota.reservation import SLICE, Reservation, Unlimited
+
+if TYPE_CHECKING:  # it needs the extra `redis`
+    from thinmesh_router.quota.shared import SharedCounts
 
 MOST_PLANS = 16_384
 """Kinds of calls (tenant, model, key) whose plans are kept."""
@@ -36,12 +39,14 @@ class Listed(NamedTuple):
 
 
 class Quotas:
-    """Every quota of every tenant. `refill` is None where the counts are this process's own."""
+    """Every quota of every tenant, counted here, or by `shared` for several routers."""
 
-    refill: Refill | None = None
-
-    def __init__(self, tenants: Mapping[str, TenantConfig], prices: Mapping[str, Price]) -> None:
+    def __init__(
+        self, tenants: Mapping[str, TenantConfig], prices: Mapping[str, Price], shared: SharedCounts | None = None
+    ) -> None:
         self.tenants = tenants
+        self._shared = shared
+        self._refill = None if shared is None else shared.refill
         self._prices = prices
         self.meters: dict[Subject, Meter] = {}
         self._plans: dict[tuple[str, str, str], Plan] = {}
@@ -66,7 +71,7 @@ class Quotas:
             return UNLIMITED
         if self._overrides:
             self._expire(time.monotonic())
-        reservation = Reservation(plan, cost, self.now, self.refill)
+        reservation = Reservation(plan, cost, self.now, self._refill)
         await reservation.open(min(cost.output, SLICE) if streaming else cost.output)
         return reservation
 
@@ -92,7 +97,8 @@ class Quotas:
         """The count of a quota, begun when it is first needed."""
         found = self.meters.get(subject)
         if found is None:
-            found = self.meters[subject] = made(subject, limit)
+            found = made(subject.measure, limit) if self._shared is None else self._shared.meter(subject, limit)
+            self.meters[subject] = found
         found.limit = limit
         return found
 
@@ -125,16 +131,3 @@ class Quotas:
             del self._overrides[subject]
         if gone:
             self._plans.clear()
-
-
-def made(subject: Subject, limit: int) -> Meter:
-    """A fresh count."""
-    match subject.measure:
-        case Measure.REQUESTS | Measure.TOKENS:
-            return SlidingMinute(limit)
-        case Measure.DAY:
-            return Calendar(limit, monthly=False)
-        case Measure.SPEND:
-            return Calendar(limit, monthly=True)
-        case _:
-            return Concurrent(limit)

@@ -12,7 +12,7 @@ from math import isinf
 from thinmesh_core.call import Metadata
 from thinmesh_core.cost import Cost
 from thinmesh_core.errors import MeshError, Reason
-from thinmesh_router.quota.meters import Meter, Moment, SlidingMinute
+from thinmesh_router.quota.meters import Meter, Moment
 from thinmesh_router.quota.plan import Measure, Metered, Plan
 
 SLICE = 64
@@ -62,8 +62,10 @@ class Reservation:
         """Takes another slice, a small one near a limit; false, and `note` says why, where the quotas have none."""
         short = max(self._spent - self.covered, 1)
         more = max(SLICE, short)
-        while (refused := await self._take(0, more, self._plan.cost(0, more))) is not None and more > short:
+        refused = await self._take(0, more, self._plan.cost(0, more))
+        while refused is not None and more > short:
             more = max(more // 2, short)
+            refused = self._try(0, more, self._plan.cost(0, more))
         if refused is None:
             self.covered += more
             return True
@@ -168,7 +170,7 @@ class Unlimited(Reservation):
 
 
 def _told(what: str, several: tuple[Metered, ...], at: Moment) -> Metadata:
-    minutes = [one.meter for one in several if isinstance(one.meter, SlidingMinute)]
+    minutes = [meter for subject, meter in several if subject.measure in {Measure.REQUESTS, Measure.TOKENS}]
     if not minutes:
         return ()
     tightest = min(minutes, key=lambda meter: meter.limit - meter.used(at))

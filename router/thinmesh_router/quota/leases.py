@@ -1,0 +1,286 @@
+"""The part of a shared quota that this process holds and grants from by itself. Pure; `lease.lua` is the other side.
+
+A count is asked for in lots, so that most calls ask nobody. What is held and not used goes back soon.
+"""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from math import inf
+from typing import Literal
+
+import msgspec
+
+from thinmesh_router.quota.meters import Meter, Moment
+
+SHORT_SECONDS = 1.0
+LONG_SECONDS = 10.0
+"""How long a lot is held unused near its limit, and while less than half of it is used: as `lease.lua` has it."""
+
+Kind = Literal["minute", "day", "month", "calls"]
+
+
+class Ask(msgspec.Struct, frozen=True):
+    """What the store is asked and told of one quota. `need` is what calls wait for, `most` the largest of them alone."""
+
+    kind: Kind
+    limit: int
+    need: int
+    most: int
+    want: int
+    back: list[tuple[int, int]] = []
+    debt: int = 0
+    window: int = 0
+    used: int = 0
+    held: int = 0
+
+
+class Answer(msgspec.Struct, frozen=True):
+    """A lot: its amount, the stamp it is booked under, how long it may be used; and how the quota is beside that."""
+
+    given: int
+    stamp: int
+    seconds: float
+    used: int
+    wait: float
+    empty: float
+
+
+NOTHING = Answer(0, 0, 0, 0, 0, 0)
+
+
+class Leased(Meter):
+    """A quota of which this process holds lots. `alone` grants while the store can't be reached, if anything does."""
+
+    def __init__(self, kind: Kind, limit: int, alone: Meter | None, active: set[Leased]) -> None:
+        self.kind: Kind = kind
+        self.limit = limit
+        self.alone = alone
+        self.cut_off = False
+        """Whether the store can't be reached."""
+        self._active = active
+        self._need = self._most = self._recent = 0
+        self._answer = NOTHING
+        self._answered = -inf
+
+    def need(self, amount: int) -> None:
+        """A call waits for so much."""
+        self._need += amount
+        self._most = max(self._most, amount)
+        self._active.add(self)
+
+    def take(self, amount: int, at: Moment) -> int | None:
+        """Of a lot that is held; stamps below zero are those of `alone`."""
+        stamp = self._take(amount, at)
+        self._active.add(self)
+        if stamp is not None:
+            self._recent += amount
+        elif self.cut_off and self.alone is not None:
+            alone = self.alone.take(amount, at)
+            if alone is not None:
+                stamp = -1 - alone
+                self._owe(amount)
+        return stamp
+
+    def give(self, amount: int, stamp: int) -> None:
+        """Back to its lot, or to the store."""
+        self._active.add(self)
+        if stamp >= 0:
+            self._give(amount, stamp)
+        elif self.alone is not None:
+            self.alone.give(amount, -1 - stamp)
+            self._owe(-amount)
+
+    def book(self, amount: int, at: Moment) -> int:
+        """Told to the store with the next words."""
+        self._active.add(self)
+        self._owe(amount)
+        return 0
+
+    def used(self, at: Moment) -> int:
+        """As the store said last, less what is held unused here."""
+        return max(self._answer.used - self.spare(at), 0)
+
+    def wait(self, amount: int, at: Moment) -> float:
+        """As the store said last."""
+        if amount > self.limit:
+            return inf
+        return max(self._answer.wait - (at.mono - self._answered), 0.05)
+
+    def empty_in(self, at: Moment) -> float:
+        """As the store said last."""
+        return max(self._answer.empty - (at.mono - self._answered), 0.0)
+
+    def answered(self, answer: Answer, sent: float) -> None:
+        """The store gave a lot; `sent` is when it was asked, in monotonic seconds."""
+        self._answer, self._answered = answer, sent
+        self._need = self._most = 0
+        self._add(answer, sent)
+
+    def unanswered(self) -> None:
+        """The store did not answer: whoever waits has to do without."""
+        self._need = self._most = 0
+
+    @property
+    def _scarce(self) -> bool:
+        return self._answer.used * 2 >= self.limit
+
+    @abstractmethod
+    def speaks(self, at: Moment) -> bool:
+        """Whether there is anything to ask or tell now."""
+
+    @abstractmethod
+    def ask(self, at: Moment) -> Ask:
+        """What to ask and tell now."""
+
+    @abstractmethod
+    def spare(self, at: Moment) -> int:
+        """What is held unused."""
+
+    @abstractmethod
+    def fits(self, amount: int, at: Moment) -> bool:
+        """Whether so much can be granted without asking."""
+
+    @abstractmethod
+    def _take(self, amount: int, at: Moment) -> int | None: ...
+
+    @abstractmethod
+    def _give(self, amount: int, stamp: int) -> None: ...
+
+    @abstractmethod
+    def _owe(self, amount: int) -> None: ...
+
+    @abstractmethod
+    def _add(self, answer: Answer, sent: float) -> None: ...
+
+
+class _Lot:
+    __slots__ = ("left", "stamp", "until")
+
+    def __init__(self, stamp: int, left: int, until: float) -> None:
+        self.stamp = stamp
+        self.left = left
+        self.until = until
+
+
+class LeasedMinute(Leased):
+    """A sliding minute: lots by the second that they are booked in."""
+
+    def __init__(self, limit: int, alone: Meter | None, active: set[Leased]) -> None:
+        super().__init__("minute", limit, alone, active)
+        self._lots: list[_Lot] = []
+        self._back: dict[int, int] = {}
+        self._debt = 0
+
+    def speaks(self, at: Moment) -> bool:
+        """While calls wait, or something is to be given back or booked."""
+        self._expire(at)
+        if not self._lots:
+            self._active.discard(self)
+        return bool(self._need or self._back or self._debt > 0)
+
+    def ask(self, at: Moment) -> Ask:
+        """Wants twice as much beside the need as was used since the last lot: lots grow until calls seldom ask."""
+        back, self._back = list(self._back.items()), {}
+        debt, self._debt = max(self._debt, 0), 0
+        want, self._recent = (2 * self._recent, 0) if self._need else (0, self._recent)
+        return Ask(self.kind, self.limit, self._need, self._most, want, back, debt)
+
+    def spare(self, at: Moment) -> int:
+        """In lots that may still be used."""
+        return sum(lot.left for lot in self._lots if at.mono < lot.until)
+
+    def fits(self, amount: int, at: Moment) -> bool:
+        """Of one lot: its stamp is the call's."""
+        return any(lot.left >= amount and at.mono < lot.until for lot in self._lots)
+
+    def _take(self, amount: int, at: Moment) -> int | None:
+        for lot in self._lots:
+            if lot.left >= amount and at.mono < lot.until:
+                lot.left -= amount
+                return lot.stamp
+        return None
+
+    def _give(self, amount: int, stamp: int) -> None:
+        for lot in self._lots:
+            if lot.stamp == stamp:
+                lot.left += amount
+                return
+        self._back[stamp] = self._back.get(stamp, 0) + amount
+
+    def _owe(self, amount: int) -> None:
+        self._debt += amount
+
+    def _add(self, answer: Answer, sent: float) -> None:
+        if answer.given:
+            self._active.add(self)
+            self._lots.append(_Lot(answer.stamp, answer.given, sent + answer.seconds))
+
+    def _expire(self, at: Moment) -> None:
+        for lot in self._lots:
+            if at.mono >= lot.until and lot.left:
+                self._back[lot.stamp] = self._back.get(lot.stamp, 0) + lot.left
+        self._lots = [lot for lot in self._lots if at.mono < lot.until]
+
+
+class LeasedTotal(Leased):
+    """A calendar window's total, or the calls that run: what this process has used and holds of it, in all."""
+
+    def __init__(self, kind: Kind, limit: int, alone: Meter | None, active: set[Leased]) -> None:
+        super().__init__(kind, limit, alone, active)
+        self._window = 0
+        self._until = 0.0
+        self._used = self._held = 0
+        self._told = (0, 0)
+        self._trimmed = 0.0
+
+    def speaks(self, at: Moment) -> bool:
+        """While calls wait or run, something is held, or the store does not know what was used."""
+        if not self._need and at.mono - self._trimmed >= (SHORT_SECONDS if self._scarce else LONG_SECONDS):
+            self._held = min(self._held, self._recent)  # lets go of what was not needed lately
+            self._recent, self._trimmed = 0, at.mono
+        running = self.kind == "calls" and self._used > 0
+        speaks = bool(self._need or self._held or running or (self._used, self._held) != self._told)
+        if not speaks:
+            self._active.discard(self)
+        return speaks
+
+    def ask(self, at: Moment) -> Ask:
+        """Wants twice as much beside the need as was used lately."""
+        want = 2 * self._recent if self._need else 0
+        self._told = (self._used, self._held)
+        return Ask(self.kind, self.limit, self._need, self._most, want, [], 0, self._window, max(self._used, 0), self._held)
+
+    def spare(self, at: Moment) -> int:
+        """While its window lasts."""
+        return self._held if at.mono < self._until else 0
+
+    def unanswered(self) -> None:
+        """Tells all again: saying it twice changes nothing."""
+        super().unanswered()
+        self._told = (-1, -1)
+
+    def fits(self, amount: int, at: Moment) -> bool:
+        """Within the window."""
+        return self.spare(at) >= amount
+
+    def _take(self, amount: int, at: Moment) -> int | None:
+        if not self.fits(amount, at):
+            return None
+        self._held -= amount
+        self._used += amount
+        return self._window
+
+    def _give(self, amount: int, stamp: int) -> None:
+        if stamp == self._window:
+            self._used -= amount
+            self._held += amount
+
+    def _owe(self, amount: int) -> None:
+        self._used += amount
+
+    def _add(self, answer: Answer, sent: float) -> None:
+        if answer.stamp != self._window:
+            self._window, self._used, self._held = answer.stamp, 0, 0
+        self._until = sent + answer.seconds
+        self._held += answer.given

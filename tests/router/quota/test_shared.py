@@ -1,0 +1,165 @@
+"""Quotas that several routers share, against a real Valkey: never more than the limit, and little of it lost."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from prometheus_client import REGISTRY
+from shared_store import SharedStore, shared_store
+
+from thinmesh_core.cost import Cost
+from thinmesh_core.errors import MeshError, Reason
+from thinmesh_core.tenants import QuotaConfig, TenantConfig
+from thinmesh_router.config import Price, QuotaStoreConfig, WhenUnreachable
+from thinmesh_router.quota.quotas import Quotas
+from thinmesh_router.quota.reservation import Reservation
+from thinmesh_router.quota.shared import SharedCounts
+
+PRICES = {"m": Price(input_per_million=1_000_000, output_per_million=1_000_000)}
+
+
+@pytest.fixture
+async def store(state: Path) -> AsyncIterator[SharedStore]:
+    async with shared_store(state) as running:
+        yield running
+
+
+@asynccontextmanager
+async def routers(store: SharedStore, count: int, quota: QuotaConfig, **settings: Any) -> AsyncIterator[list[Quotas]]:
+    """So many routers' quotas of the tenant `t`, on one store."""
+    config = QuotaStoreConfig(store=store.url, replicas=count, **settings)
+    async with AsyncExitStack() as stack:
+        shared = [await stack.enter_async_context(SharedCounts(config)) for _ in range(count)]
+        yield [Quotas({"t": TenantConfig(quota=quota)}, PRICES, one) for one in shared]
+
+
+async def reserve(quotas: Quotas, tokens: int) -> Reservation | None:
+    """A call of so many tokens, or nothing where the quota is used up."""
+    try:
+        return await quotas.reserve("t", "k", "m", Cost(tokens, 0), streaming=False)
+    except MeshError as error:
+        assert error.reason in {Reason.QUOTA_EXCEEDED, Reason.SPEND_EXCEEDED}
+        return None
+
+
+def silence(quotas: Quotas) -> None:
+    """As if its process was killed: the store hears nothing more of it."""
+    shared = quotas._shared
+    assert shared is not None
+    shared._rounds.cancel()
+    shared._active.clear()
+
+
+def rounds() -> float:
+    return REGISTRY.get_sample_value("thinmesh_quota_store_rounds_total") or 0.0
+
+
+@pytest.mark.parametrize(
+    "quota",
+    [QuotaConfig(tokens_per_minute=5000), QuotaConfig(tokens_per_day=5000), QuotaConfig(spend_per_month=5000)],
+    ids=["minute", "day", "month"],
+)
+async def test_four_routers_at_once_grant_the_limit_and_not_more(store: SharedStore, quota: QuotaConfig) -> None:
+    granted = 0
+
+    async def caller(quotas: Quotas, number: int) -> None:
+        nonlocal granted
+        for size in range(1, 60):
+            tokens = (size * 7 + number) % 23 + 1
+            held = await reserve(quotas, tokens)
+            if held is not None:
+                granted += tokens
+                held.settle(tokens, 0)
+
+    async with routers(store, 4, quota) as all_of_them:
+        async with asyncio.TaskGroup() as tasks:
+            for number in range(80):
+                tasks.create_task(caller(all_of_them[number % 4], number))
+        assert granted <= 5000
+        async with asyncio.timeout(15):
+            while granted < 4950:  # what the others hold unused comes back
+                for quotas in all_of_them:
+                    held = await reserve(quotas, 1)
+                    granted += held is not None
+                await asyncio.sleep(0.05)
+        assert granted <= 5000
+
+
+async def test_calls_at_once_are_counted_over_routers_and_those_of_a_dead_one_are_free_again(store: SharedStore) -> None:
+    async with routers(store, 3, QuotaConfig(concurrent_calls=5), lease_seconds=0.8) as (one, other, dying):
+        assert all([await reserve(dying, 1) for _ in range(3)])
+        more = [await reserve(one, 1), await reserve(other, 1)]
+        assert all(more)
+        assert await reserve(one, 1) is None
+        silence(dying)
+        async with asyncio.timeout(5):
+            while (again := await reserve(one, 1)) is None:
+                await asyncio.sleep(0.05)
+        for reservation in (again, *more):
+            assert reservation is not None
+            reservation.settle(1, 0)
+
+
+async def test_what_is_settled_comes_back_to_all(store: SharedStore) -> None:
+    async with routers(store, 2, QuotaConfig(tokens_per_minute=100)) as (one, other):
+        held = await reserve(one, 100)
+        assert held is not None
+        assert await reserve(other, 50) is None
+        held.settle(10, 0)
+        held.settle(10, 0)
+        async with asyncio.timeout(5):
+            while await reserve(other, 90) is None:
+                await asyncio.sleep(0.05)
+
+
+async def test_at_rest_the_store_is_asked_seldom(store: SharedStore) -> None:
+    quota = QuotaConfig(tokens_per_minute=10**7, requests_per_minute=10**6, concurrent_calls=100, tokens_per_day=10**9)
+    async with routers(store, 1, quota) as (quotas,):
+        before = rounds()
+        for number in range(2000):
+            held = await reserve(quotas, 20)
+            assert held is not None
+            held.settle(15, 3)
+            if number % 10 == 0:
+                await asyncio.sleep(0)
+        assert rounds() - before < 60
+
+
+async def test_a_frozen_store_shares_rates_and_refuses_totals_and_is_used_again_when_it_is_back(store: SharedStore) -> None:
+    async with routers(store, 4, QuotaConfig(requests_per_minute=40)) as (one, *_):
+        assert await reserve(one, 1)
+        store.process.send_signal(signal.SIGSTOP)
+        granted = 0
+        for _ in range(60):
+            granted += await reserve(one, 1) is not None
+        assert 9 <= granted <= 10 + 10  # its quarter, and what it held
+        store.process.send_signal(signal.SIGCONT)
+        async with asyncio.timeout(5):
+            while not REGISTRY.get_sample_value("thinmesh_quota_store_reachable"):
+                await asyncio.sleep(0.05)
+    async with routers(store, 1, QuotaConfig(tokens_per_day=1000)) as (one,):
+        store.process.send_signal(signal.SIGSTOP)
+        with pytest.raises(MeshError) as raised:
+            await one.reserve("t", "k", "m", Cost(1, 0), streaming=False)
+        assert raised.value.reason is Reason.QUOTA_UNAVAILABLE
+        store.process.send_signal(signal.SIGCONT)
+        async with asyncio.timeout(5):
+            while not REGISTRY.get_sample_value("thinmesh_quota_store_reachable"):
+                await asyncio.sleep(0.05)
+        assert await reserve(one, 1)
+
+
+async def test_allow_lets_all_pass(store: SharedStore) -> None:
+    policy = WhenUnreachable(rates="allow", totals="allow")
+    quota = QuotaConfig(requests_per_minute=2, tokens_per_day=2)
+    async with routers(store, 1, quota, when_unreachable=policy) as (one,):
+        store.process.kill()
+        await store.process.wait()
+        for _ in range(5):
+            assert await reserve(one, 1)
