@@ -87,9 +87,9 @@ class Attempt:
             backend.breaker.succeeded(now)
             backend.limit.succeeded()
         elif reason in FAULTS or (isinstance(error, Exception) and reason is None):
-            backend.breaker.failed(now)
+            backend.breaker.failed(now, self._place.probe)
         elif reason is None or reason in SILENT:
-            backend.breaker.abandoned()
+            backend.breaker.abandoned(self._place.probe)
         else:
             backend.breaker.succeeded(now)
         if reason is Reason.BACKEND_FULL:

@@ -64,15 +64,21 @@ class FailureRate:
 
 
 class Breaker:
-    """One backend's failures. `until` is when an ejected one may be probed; `rate` is that of all backends together."""
+    """One backend's failures. `until` is when an ejected one may be probed; `rate` is that of all backends together.
 
-    __slots__ = ("_ejections", "_random", "_rate", "_since", "failures", "probing", "until")
+    Calls that were under way when it was ejected end later: `begin` gives each call the number of its probe, 0 for all that
+    are none, and whoever ends says that number, so that only the probe itself decides about it.
+    """
+
+    __slots__ = ("_ejections", "_probes", "_random", "_rate", "_since", "failures", "probe", "until")
 
     def __init__(self, random: Random, rate: FailureRate) -> None:
         self._rate = rate
         self.failures = 0
         self.until: float | None = None
-        self.probing = False
+        self.probe = 0
+        """The number of the probe that runs; 0 for none."""
+        self._probes = 0
         self._ejections = 0
         self._since = -FORGIVEN_SECONDS
         self._random = random
@@ -84,33 +90,37 @@ class Breaker:
 
     def allows_probe(self, now: float) -> bool:
         """Whether an ejected backend may be tried with one call."""
-        return self.until is not None and now >= self.until and not self.probing
+        return self.until is not None and now >= self.until and not self.probe
 
-    def begin(self, now: float) -> None:
-        """A call goes there; where it is ejected and its time is over, that is the probe."""
-        if self.allows_probe(now):
-            self.probing = True
+    def begin(self, now: float) -> int:
+        """A call goes there; where it is ejected and its time is over, that is the probe, and has a number."""
+        if not self.allows_probe(now):
+            return 0
+        self._probes += 1
+        self.probe = self._probes
+        return self.probe
 
     def succeeded(self, now: float) -> None:
         """A call was answered, if only with a refusal of its request."""
         self._rate.observe(failed=False)
         self.failures = 0
         if self.until is not None:
-            self.until, self.probing = None, False
+            self.until, self.probe = None, 0
             self._since = now
 
-    def failed(self, now: float) -> None:
-        """A call failed for the backend's fault."""
+    def failed(self, now: float, probe: int) -> None:
+        """A call failed for the backend's fault; the number is what `begin` gave it."""
         self._rate.observe(failed=True)
         self.failures += 1
-        if self.until is not None and not self.probing:
+        if self.until is not None and (not probe or probe != self.probe):
             return  # it was under way when others were enough
         if self.until is not None or self.failures >= self._rate.remarkable:
             self._eject(now)
 
-    def abandoned(self) -> None:
+    def abandoned(self, probe: int) -> None:
         """A call ended without a verdict; if it was the probe, the next may be."""
-        self.probing = False
+        if probe == self.probe:
+            self.probe = 0
 
     def share(self, now: float) -> float:
         """The share of its weight that the backend gets, from 0.1 to 1."""
@@ -122,7 +132,7 @@ class Breaker:
     def health(self, now: float) -> Health:
         """For operators."""
         if self.until is not None:
-            return Health.PROBING if self.probing else Health.EJECTED
+            return Health.PROBING if self.probe else Health.EJECTED
         return Health.RECOVERING if self.share(now) < 1 else Health.HEALTHY
 
     def _eject(self, now: float) -> None:
@@ -131,7 +141,7 @@ class Breaker:
         seconds = min(FIRST_SECONDS * 2**self._ejections, LONGEST_SECONDS)
         self._ejections += 1
         self.until = now + seconds * self._random.uniform(0.75, 1.25)
-        self.probing = False
+        self.probe = 0
         self._since = now
 
 

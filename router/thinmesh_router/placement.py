@@ -17,10 +17,11 @@ from thinmesh_router.routes import Route, RouteTable
 
 
 class Place(NamedTuple):
-    """Where an admitted call goes, and under which of the engine's names."""
+    """Where an admitted call goes, and under which of the engine's names; `probe` is its number, where it is one."""
 
     backend: Backend
     model: str
+    probe: int = 0
 
 
 class Wanted(NamedTuple):
@@ -105,12 +106,12 @@ class Placement:
             return None
         target, backend = free[self._best(free, key, now)]
         backend.limit.acquire()
-        backend.breaker.begin(now)
-        return Place(backend, engine_model(target, stage))
+        return Place(backend, engine_model(target, stage), backend.breaker.begin(now))
 
     def _best(self, free: list[tuple[Target, Backend]], key: bytes | None, now: float) -> int:
         if len(free) == 1 or free[0][1].breaker.allows_probe(now):
             return 0
+        candidates = [backend.candidate(target.weight, now) for target, backend in free]
         if key is not None:
             names = [backend.name for _, backend in free]
             loads = [backend.outstanding for _, backend in free]

@@ -75,8 +75,7 @@ class Queues:
         except MeshError:  # there is no second backend
             return None
         if place is not None and not self.retry(wanted.model, now):
-            place.backend.limit.release()
-            place.backend.breaker.abandoned()
+            self.give_back(place)
             return None
         return place
 
@@ -85,6 +84,11 @@ class Queues:
         place.backend.limit.release()
         if self._busy:
             self.dispatch()
+
+    def give_back(self, place: Place) -> None:
+        """Frees a place that no call was sent to."""
+        place.backend.breaker.abandoned(place.probe)
+        self.release(place)
 
     def look_again(self) -> None:
         """A backend takes no calls for a moment: serves the queues once that is over."""
@@ -157,7 +161,7 @@ class Queues:
             if queue.remove(entry):
                 self.dispatch()  # whoever stood behind may need less
             elif _was_granted(granted):  # the place came in the same moment as the end of the wait
-                self.release(granted.result())
+                self.give_back(granted.result())
             if isinstance(error, TimeoutError):
                 raise self._late(ticket, patience) from None
             raise
