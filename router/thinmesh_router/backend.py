@@ -121,7 +121,7 @@ class Backend:
 
     def candidate(self, weight: float, now: float) -> Candidate:
         """It as the balancer sees it."""
-        return Candidate(weight * self.breaker.share(now), self.latency.seconds, self.outstanding, self._cache)
+        return Candidate(weight * self.breaker.share(now), self.latency.at(now), self.outstanding, self._cache)
 
     def served(self, model: str) -> pb.ServedModel | None:
         """What it says of a model; a backend with one model serves it under any name."""

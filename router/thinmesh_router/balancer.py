@@ -31,25 +31,30 @@ class Candidate(NamedTuple):
 
 
 def choose(candidates: Sequence[Candidate], random: Random) -> int:
-    """The index of the chosen candidate; of equals the first drawn wins, so that an idle mesh keeps its weights."""
-    count = len(candidates)
-    if count == 1:
+    """The index of the chosen candidate; of equals the first drawn wins, so that an idle mesh keeps its weights.
+
+    Each is made of as many equal parts as its weight is of the lightest's, and two different parts are drawn: of equals never
+    the same one twice, which would send a slow one its calls unseen; of a canary and its elder mostly the elder twice.
+    """
+    if len(candidates) == 1:
         return 0
-    first = _draw(candidates, random)
-    second = _draw(candidates, random)
+    weights = [one.weight for one in candidates]
+    first = _draw(weights, random)
+    weights[first] -= min(weights)
+    second = _draw(weights, random)
     if first == second:
         return first
     usual = min((one.latency for one in candidates if one.latency is not None), default=1.0)
     return second if _score(candidates[second], usual) < _score(candidates[first], usual) else first
 
 
-def _draw(candidates: Sequence[Candidate], random: Random) -> int:
-    point = random.random() * sum([one.weight for one in candidates])
-    for index, one in enumerate(candidates):
-        point -= one.weight
+def _draw(weights: Sequence[float], random: Random) -> int:
+    point = random.random() * sum(weights)
+    for index, weight in enumerate(weights):
+        point -= weight
         if point < 0:
             return index
-    return len(candidates) - 1
+    return len(weights) - 1
 
 
 def _score(one: Candidate, usual: float) -> float:

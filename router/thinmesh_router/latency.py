@@ -1,7 +1,7 @@
 """How long a backend takes to answer, smoothed. Pure.
 
 The peak EWMA of Finagle and Linkerd: a rise counts at once, a fall with time, so that a backend which turned slow is left
-before many calls have found out.
+before many calls have found out. It fades while nothing is observed, so that one which was slow is tried again.
 """
 
 from __future__ import annotations
@@ -14,19 +14,22 @@ TAU_SECONDS = 10.0
 class Latency:
     """Seconds to the first event of a stream or to a whole answer."""
 
-    __slots__ = ("_at", "seconds")
+    __slots__ = ("_at", "_seconds")
 
     def __init__(self) -> None:
-        self.seconds: float | None = None
-        """None while nothing was observed."""
+        self._seconds: float | None = None
         self._at = 0.0
+
+    def at(self, now: float) -> float | None:
+        """What a call is likely to take; None while nothing was observed."""
+        return None if self._seconds is None else self._seconds * exp(min(self._at - now, 0.0) / TAU_SECONDS)
 
     def observe(self, seconds: float, now: float) -> None:
         """A call was answered after so long."""
-        if self.seconds is None or seconds > self.seconds:
-            self.seconds = seconds
+        if self._seconds is None or seconds > self._seconds:
+            self._seconds = seconds
         else:
             kept = exp(-max(now - self._at, 0.0) / TAU_SECONDS)
             # at least a tenth of the way, or a burst of quick answers would say nothing
-            self.seconds = seconds + (self.seconds - seconds) * min(kept, 0.9)
+            self._seconds = seconds + (self._seconds - seconds) * min(kept, 0.9)
         self._at = now

@@ -68,7 +68,7 @@ def _seen(backend: Backend) -> pb.Backend:
         status=status,
         running=backend.limit.running,
         limit=backend.limit.allowed,
-        latency_seconds=backend.latency.seconds,
+        latency_seconds=backend.latency.at(now),
         health=pb.Health.ValueType(breaker.health(now)),
         failures=breaker.failures,
         retry_seconds=None if breaker.until is None else max(breaker.until - now, 0.0),

@@ -62,8 +62,7 @@ def test_the_less_loaded_is_preferred() -> None:
     random = Random(7)
     candidates = [Candidate(1, 1.0, 9), Candidate(1, 1.0, 1), Candidate(1, 1.0, 5)]
     drawn = Counter(choose(candidates, random) for _ in range(9_000))
-    assert drawn[1] > drawn[2] > drawn[0]
-    assert drawn[0] / 9_000 == pytest.approx(1 / 9, abs=0.02)  # only when it is drawn twice
+    assert drawn[1] > drawn[2] > drawn[0] == 0
 
 
 @given(st.lists(CANDIDATE, min_size=1, max_size=10), st.integers())
