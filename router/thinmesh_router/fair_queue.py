@@ -63,7 +63,7 @@ class FairQueue(Generic[T]):
         if entry.tenant not in of.lines:
             of.counters.lift(entry.tenant, of.lines)
         self._add(entry)
-        self.rate.waits(now)
+        self._waits(entry, now)
         return pushed_out
 
     def heads(self, now: float) -> Iterator[Entry[T]]:
@@ -84,6 +84,7 @@ class FairQueue(Generic[T]):
     def take(self, entry: Entry[T], now: float) -> None:
         """The call is served."""
         self._earn(entry)
+        self._classes[entry.priority].lines[entry.tenant].rate.served(entry.tokens, now)
         self._drop(entry)
         self.rate.served(entry.tokens, now)
         if not self.calls:
@@ -101,7 +102,7 @@ class FairQueue(Generic[T]):
         self._classes[entry.priority].counters.charge(entry.tenant, entry.weight, -entry.input_tokens)
         self._add(entry)
         self._classes[entry.priority].lines[entry.tenant].entries.move_to_end(entry, last=False)
-        self.rate.waits(now)
+        self._waits(entry, now)
 
     def remove(self, entry: Entry[T]) -> bool:
         """The call waits no more; false if it did not."""
@@ -118,7 +119,10 @@ class FairQueue(Generic[T]):
         self._classes[entry.priority].counters.charge(entry.tenant, entry.weight, tokens)
 
     def wait(self, priority: Priority, tenant: str, weight: float) -> float | None:
-        """How long a call that comes now would wait, in seconds; None while nobody can tell."""
+        """How long a call that comes now would wait, in seconds; None while nobody can tell.
+
+        Those who are before it now, or its own line at the rate at which that moves: others will come and go first.
+        """
         rate = self.rate.tokens_per_second
         if rate is None:
             return None
@@ -131,7 +135,8 @@ class FairQueue(Generic[T]):
         ahead = above + mine + beside
         if above and self.minimum_share > 0:
             ahead = min(ahead, (mine + beside + 1) / self.minimum_share)
-        return ahead / rate
+        own_rate = None if own is None else own.rate.tokens_per_second
+        return ahead / rate if own_rate is None else max(ahead / rate, mine / own_rate)
 
     def position(self, entry: Entry[T]) -> int:
         """How many are served before a waiting call, if nobody else comes; 0 is next."""
@@ -190,6 +195,10 @@ class FairQueue(Generic[T]):
             del of.lines[entry.tenant]
             if not of.lines:
                 of.credit = 0.0
+
+    def _waits(self, entry: Entry[T], now: float) -> None:
+        self.rate.waits(now)
+        self._classes[entry.priority].lines[entry.tenant].rate.waits(now)
 
     def _served(self, entry: Entry[T]) -> None:
         counters = self._classes[entry.priority].counters

@@ -6,6 +6,7 @@ from collections import OrderedDict
 from typing import Generic, NamedTuple, TypeVar
 
 from thinmesh_core.priority import Priority
+from thinmesh_router.service_rate import ServiceRate
 
 T = TypeVar("T")
 
@@ -42,10 +43,11 @@ class Entry(Generic[T]):
 class Line(Generic[T]):
     """The waiting calls of one tenant and class, oldest first."""
 
-    __slots__ = ("entries", "tokens", "weight")
+    __slots__ = ("entries", "rate", "tokens", "weight")
 
     def __init__(self) -> None:
         self.entries: OrderedDict[Entry[T], None] = OrderedDict()
+        self.rate = ServiceRate()
         self.tokens = 0
         self.weight = 1.0
 

@@ -7,7 +7,7 @@ from math import exp
 TAU_SECONDS = 10.0
 """What was served so long ago counts about a third."""
 
-KNOWN_AFTER = 5.0
+KNOWN_AFTER = 3.0
 """Dispatches, older ones counted less, before the rate is trusted."""
 
 

@@ -188,6 +188,19 @@ def test_a_wait_is_told_once_the_rate_is_known_and_a_light_tenant_waits_less() -
     assert one.wait(CRITICAL, "light", 1) == 0
 
 
+def test_a_wait_counts_those_who_will_come_and_go_first() -> None:
+    one = queue()
+    for _ in range(60):
+        one.push(entry(), 0)
+    for second in range(40):
+        if second % 2:
+            one.push(entry(priority=CRITICAL), float(second))
+        serve(one, float(second))
+    waiting = sum(waiting.tokens for waiting in one.entries())
+    assert one.wait(STANDARD, "t", 1) == pytest.approx(waiting / (10 / 2), rel=0.1)
+    assert one.wait(CRITICAL, "t", 1) == 0
+
+
 def test_positions_and_lines_are_told() -> None:
     one = queue()
     entries = [entry(str(number), tenant="t") for number in range(3)]
