@@ -6,6 +6,7 @@ before many calls have found out. It fades while nothing is observed, so that on
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from math import exp
 
 TAU_SECONDS = 10.0
@@ -33,3 +34,12 @@ class Latency:
             # at least a tenth of the way, or a burst of quick answers would say nothing
             self._seconds = seconds + (self._seconds - seconds) * min(kept, 0.9)
         self._at = now
+
+
+def usual(several: Iterable[Latency], now: float) -> float:
+    """What a call is likely to take on one of several backends, in seconds: the middle one's; 0 while nothing is known.
+
+    A call that waits for a place has to leave the queue so long before its deadline, or it is served in vain.
+    """
+    known = sorted([seconds for one in several if (seconds := one.at(now)) is not None])
+    return known[len(known) // 2] if known else 0.0

@@ -13,6 +13,7 @@ from thinmesh_router.backends import Backends
 from thinmesh_router.balancer import choose
 from thinmesh_router.breaker import usable
 from thinmesh_router.config import Target
+from thinmesh_router.latency import usual
 from thinmesh_router.routes import Route, RouteTable
 
 
@@ -62,6 +63,14 @@ class Placement:
             if able:
                 return [Place(backend, engine_model(target, stage)) for target, backend in able]
         return []
+
+    def usual(self, wanted: Wanted, now: float) -> float:
+        """How long before its deadline a call has to have a place, in seconds."""
+        for stage in self.table.chain(self.table.resolve(wanted.model)):
+            able = self._able(stage, wanted)
+            if able:
+                return usual([backend.latency for _, backend in able], now)
+        return 0.0
 
     def takes_calls(self, model: str) -> bool:
         """Whether any of the model's backends does."""

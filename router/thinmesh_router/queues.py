@@ -146,7 +146,8 @@ class Queues:
         entry.item.granted = granted
         room = self._placement.takes_calls(entry.item.wanted.model)
         patience = config.wait_seconds if room else config.waiting_room_seconds
-        entry.deadline = min(now + patience - ticket.waited, ticket.deadline)
+        leaves = ticket.deadline - self._placement.usual(entry.item.wanted, now)  # a later place would be in vain
+        entry.deadline = min(now + patience - ticket.waited, leaves)
         if ticket.begun:
             queue.put_back(entry, now)
         else:
@@ -163,7 +164,7 @@ class Queues:
             elif _was_granted(granted):  # the place came in the same moment as the end of the wait
                 self.give_back(granted.result())
             if isinstance(error, TimeoutError):
-                raise self._late(ticket, patience) from None
+                raise self._late(ticket, max(entry.deadline - now, 0.0)) from None
             raise
         finally:
             ticket.waited += time.monotonic() - now
@@ -172,7 +173,7 @@ class Queues:
         """The end of the call's line; OVERLOADED where there is no room, or its turn would come too late."""
         wait = queue.wait(entry.priority, entry.tenant, entry.weight) if estimated else None
         if wait is not None and wait > entry.deadline - now:
-            raise _overloaded(f"about {ceil(wait)} s of work are before this call", retry_after=wait)
+            raise _overloaded(f"about {max(ceil(wait), 1)} s of work are before this call", retry_after=wait)
         try:
             pushed_out = queue.push(entry, now)
         except Full:
@@ -182,14 +183,14 @@ class Queues:
             if waiting is not None and not waiting.done():
                 waiting.set_exception(_overloaded("the queue is full of more urgent calls", retry_after=1))
 
-    def _late(self, ticket: Ticket, patience: float) -> MeshError:
+    def _late(self, ticket: Ticket, seconds: float) -> MeshError:
         """What the end of a wait says."""
         if time.monotonic() >= ticket.deadline:
             return expired()
         wanted = ticket.entry.item.wanted
         if not self._placement.takes_calls(wanted.model):
             return self._placement.refusal(wanted)
-        return _overloaded(f"no place within {patience:g} s", retry_after=1)
+        return _overloaded(f"no place within {seconds:.3g} s", retry_after=1)
 
     def _configure(self, table: RouteTable, config: QueueConfig) -> None:
         self._config = config

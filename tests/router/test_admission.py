@@ -133,6 +133,16 @@ async def test_the_wait_is_bounded_in_time_and_the_line_in_length() -> None:
     assert hall.running == 0
 
 
+async def test_a_call_that_would_be_answered_too_late_leaves_the_queue_before_its_deadline() -> None:
+    hall = Hall({"a": 1})
+    held = await hall.admit()
+    hall.backends["a"].latency.observe(500, asyncio.get_running_loop().time())
+    with pytest.raises(MeshError) as raised:
+        await hall.admit(seconds=400)
+    assert raised.value.reason is Reason.OVERLOADED
+    held.close()
+
+
 async def test_a_waiter_cancelled_in_the_turn_of_its_grant_gives_the_place_back() -> None:
     hall = Hall({"a": 1})
     held = await hall.admit()

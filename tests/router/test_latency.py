@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from thinmesh_router.latency import TAU_SECONDS, Latency
+from thinmesh_router.latency import TAU_SECONDS, Latency, usual
 
 SECONDS = st.floats(0.001, 100)
 
@@ -49,3 +49,9 @@ def test_it_stays_within_what_was_observed(steps: list[tuple[float, float]]) -> 
         at = latency.at(now)
         assert at is not None
         assert seconds * 0.999 <= at <= max(observed for observed, _ in steps) * 1.001
+
+
+def test_what_is_usual_is_not_what_one_slow_backend_does() -> None:
+    assert usual([], 0) == 0
+    assert usual([Latency()], 0) == 0
+    assert usual([observed((0.1, 0)), Latency(), observed((9.0, 0)), observed((0.2, 0))], 0) == 0.2
