@@ -122,10 +122,8 @@ class Placement:
             return 0
         candidates = [backend.candidate(target.weight, now) for target, backend in free]
         if key is not None:
-            names = [backend.name for _, backend in free]
-            loads = [backend.outstanding for _, backend in free]
-            return preferred(key, names, [target.weight for target, _ in free], loads)
-        return choose([backend.candidate(target.weight, now) for target, backend in free], self._random)
+            return preferred(key, [backend.name for _, backend in free], candidates)
+        return choose(candidates, self._random)
 
     def _incapable(self, route: Route, needs: frozenset[Capability]) -> MeshError:
         ready = [target for target in route.targets if self._backends[target.backend].ready]

@@ -9,14 +9,19 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from thinmesh_router.affinity import BUSIER, preferred
+from thinmesh_router.affinity import BUSIER, SLOWER, preferred
+from thinmesh_router.balancer import Candidate
 
 KEYS = [f"key {number}".encode() for number in range(3000)]
 NAMES = [f"backend-{number}" for number in range(5)]
 
 
 def home(key: bytes, names: list[str], weights: list[float] | None = None) -> str:
-    return names[preferred(key, names, weights or [1.0] * len(names), [0] * len(names))]
+    return names[preferred(key, names, [Candidate(weight, None, 0) for weight in weights or [1.0] * len(names)])]
+
+
+def loaded(loads: list[int]) -> list[Candidate]:
+    return [Candidate(1.0, 0.1, load) for load in loads]
 
 
 def test_keys_spread_evenly_and_stay() -> None:
@@ -48,12 +53,27 @@ def test_nobody_is_busier_than_the_bound(keys: list[bytes], count: int) -> None:
     names = [str(number) for number in range(count)]
     loads = [0] * count
     for key in keys:
-        loads[preferred(key, names, [1.0] * count, loads)] += 1
+        loads[preferred(key, names, loaded(loads))] += 1
         assert max(loads) <= ceil(BUSIER * sum(loads) / count)
 
 
 @given(st.binary(max_size=8), st.lists(st.integers(0, 50), min_size=1, max_size=8))
 def test_whatever_the_loads_some_backend_is_chosen_that_is_not_too_busy(key: bytes, loads: list[int]) -> None:
     names = [str(number) for number in range(len(loads))]
-    chosen = preferred(key, names, [1.0] * len(loads), loads)
+    chosen = preferred(key, names, loaded(loads))
     assert loads[chosen] + 1 <= ceil(BUSIER * (sum(loads) + 1) / len(loads))
+
+
+def test_a_slow_backend_loses_its_keys_to_the_next_of_each() -> None:
+    others = [Candidate(1.0, 0.1, 2)] * 4
+    slow = [Candidate(1.0, 1.0, 0), *others]
+    assert not [key for key in KEYS if preferred(key, NAMES, slow) == 0]
+    moved = [key for key in KEYS if home(key, NAMES) != NAMES[preferred(key, NAMES, slow)]]
+    assert {home(key, NAMES) for key in moved} == {NAMES[0]}
+    somewhat = [Candidate(1.0, 0.1 * SLOWER * 0.9, 0), *others]
+    assert all(home(key, NAMES) == NAMES[preferred(key, NAMES, somewhat)] for key in KEYS)
+
+
+def test_where_all_are_too_busy_or_slow_the_least_is_chosen() -> None:
+    assert preferred(b"key", ["a", "b"], [Candidate(1, 0.0, 0), Candidate(1, 50.0, 0)]) == 0
+    assert {preferred(key, ["a", "b"], [Candidate(1, 0.1, 3), Candidate(1, 9.0, 0)]) for key in KEYS[:50]} == {0}
