@@ -5,7 +5,7 @@ Additive increase, multiplicative decrease: Chiu and Jain, 1989. Time in seconds
 
 from __future__ import annotations
 
-DECREASE = 0.7
+DECREASE = 0.8
 """What is left of the limit after a sign of overload."""
 
 PAUSE_SECONDS = 1.0
