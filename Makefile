@@ -14,7 +14,7 @@ export MYPY_CACHE_DIR := .cache/mypy
 export RUFF_CACHE_DIR := .cache/ruff
 
 .DEFAULT_GOAL := help
-.PHONY: help up test test-vllm lint fix protos conformance bench wheel clean
+.PHONY: help up test test-vllm lint fix protos conformance bench simulate wheel clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -54,6 +54,9 @@ conformance: .venv/.dev .engines/triton/.installed ## Run the conformance cases 
 bench: .venv/.dev ## Print what the mesh costs in CPU time, in one process and split
 	PYTHONPATH=tests $(VENV)/python tests/bench/admission.py
 	PYTHONPATH=tests $(VENV)/python tests/bench/cost.py
+
+simulate: .venv/.dev ## Run the router's decisions on simulated time and keep the report in docs/reports
+	PYTHONPATH=tests $(VENV)/python -m bench.simulate docs/reports
 
 wheel: .venv/.dev ## Build the wheels into dist/
 	$(UV) build --quiet --all-packages --wheel --out-dir dist
