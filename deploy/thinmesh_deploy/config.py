@@ -93,8 +93,8 @@ class Setting:
         """A copy of the file as it was when it was put in force, for child processes that start later."""
         return self.sockets / "thinmesh.yaml"
 
-    def router(self, addresses: dict[str, str]) -> RouterConfig:
-        """The router's part, with each backend's address."""
+    def router(self, addresses: dict[str, str], name: str) -> RouterConfig:
+        """The router's part, with each backend's address; `name` tells it from others of this state folder."""
         config = self.config
         return RouterConfig(
             models=config.models,
@@ -104,6 +104,8 @@ class Setting:
             queue=config.queue,
             watchdog=config.watchdog,
             call_seconds=config.call_seconds,
+            name=name,
+            ledger=self.state / "quotas.db",
         )
 
 

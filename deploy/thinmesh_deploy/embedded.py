@@ -51,7 +51,9 @@ class Mesh:
             self._hosting = Hosting(tasks, self._children)
             stack.callback(self._hosting.end_all)
             self._start(setting)
-            router = self._router = thinmesh_router.app.build(setting.router(self._hosting.addresses(setting)), self._channel)
+            router = self._router = thinmesh_router.app.build(
+                setting.router(self._hosting.addresses(setting), ROUTER), self._channel
+            )
             router.register(self._router_server)
             await stack.enter_async_context(router)
             stack.push_async_callback(self._router_server.stop, 0)
@@ -89,7 +91,7 @@ class Mesh:
         assert self._router is not None
         assert self._gateway is not None
         ended = self._start(setting)
-        self._router.apply(setting.router(self._hosting.addresses(setting)))
+        self._router.apply(setting.router(self._hosting.addresses(setting), ROUTER))
         self._gateway.apply(setting.gateway(ROUTER))
         self._hosting.end(ended)
 

@@ -52,10 +52,10 @@ async def router(setting: Setting, listen: str | None, admin_at: str | None, say
     at, *others = (listen,) if listen is not None else setting.router_addresses
     if others:
         raise ConfigError(f"{setting.path}: listen.router has several addresses; say with --listen which is this router's")
-    app = build(setting.router(setting.backend_addresses()), dial)
+    app = build(setting.router(setting.backend_addresses(), at), dial)
 
     async def apply(new: Setting) -> None:
-        app.apply(new.router(new.backend_addresses()))
+        app.apply(new.router(new.backend_addresses(), at))
 
     async with _following(Reloader(setting, apply), signals) as reloader, _admin(app, admin_at, setting, reloader.notes):
         await _serve(app, "router", at, setting.config.grace_seconds, setting, say, signals)

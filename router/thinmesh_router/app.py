@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from contextlib import AsyncExitStack
 from random import Random
-from typing import TYPE_CHECKING, Self
+from typing import Self
 
 import grpc
 from thinmesh.inference.v1 import inference_service_pb2_grpc as inference_grpc
@@ -16,21 +16,18 @@ from tritonclient.grpc import service_pb2_grpc as tensor_grpc
 
 from thinmesh_core.app import App
 from thinmesh_core.channel import Channels
-from thinmesh_core.config import ConfigError
 from thinmesh_router.admission import Admission
 from thinmesh_router.backends import Backends
-from thinmesh_router.config import QuotaStoreConfig, RouterConfig
+from thinmesh_router.config import RouterConfig
 from thinmesh_router.models import ModelService
 from thinmesh_router.operations import BackendService
 from thinmesh_router.placement import Placement
+from thinmesh_router.quota import counts
 from thinmesh_router.quota.quotas import Quotas
 from thinmesh_router.quota.service import QuotaService
 from thinmesh_router.routes import RouteTable
 from thinmesh_router.service import InferenceService
 from thinmesh_router.tensors import TensorService
-
-if TYPE_CHECKING:
-    from thinmesh_router.quota.shared import SharedCounts
 
 
 class RouterApp(App):
@@ -49,8 +46,8 @@ class RouterApp(App):
         random = Random()  # noqa: S311  # chooses backends, not secrets
         self._backends = Backends(config.backends, channels, random)
         self._placement = Placement(table, self._backends, random)
-        self._shared = _shared(config.quotas)
-        quotas = Quotas(config.tenants, config.prices, self._shared)
+        self._counts = counts.build(config)
+        quotas = Quotas(config.tenants, config.prices, self._counts)
         self._admission = Admission(self._placement, quotas, config)
         self._quotas = QuotaService(quotas)
         self._backends.on_change = self._admission.queues.dispatch
@@ -83,8 +80,7 @@ class RouterApp(App):
 
     async def __aenter__(self) -> Self:
         """Starts to watch the backends."""
-        if self._shared is not None:
-            await self._stack.enter_async_context(self._shared)
+        await self._stack.enter_async_context(self._counts)
         await self._stack.enter_async_context(self._admission.shadows)
         await self._stack.enter_async_context(self._backends)
         return self
@@ -97,17 +93,3 @@ class RouterApp(App):
 def build(config: RouterConfig, channels: Channels) -> RouterApp:
     """The router of a configuration; nothing is dialled before it is entered."""
     return RouterApp(config, channels)
-
-
-def _shared(config: QuotaStoreConfig) -> SharedCounts | None:
-    """The counts that routers share, if they do; imported where it is named, for it needs the extra `redis`."""
-    if config.store == "memory":
-        return None
-    try:
-        from thinmesh_router.quota.shared import SharedCounts  # noqa: PLC0415  # only where it is wanted
-    except ImportError as error:
-        raise ConfigError("quotas.store: install the extra `redis` to share quotas, or leave it at `memory`") from error
-    try:
-        return SharedCounts(config)
-    except ValueError as error:
-        raise ConfigError(f"quotas.store: write memory, redis://HOST:PORT/DB or unix:///PATH; {error}") from error

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import Annotated, Literal
 
 from msgspec import Meta, field
@@ -101,7 +102,10 @@ class QuotaStoreConfig(Section, frozen=True, kw_only=True):
 
 
 class RouterConfig(Section, frozen=True, kw_only=True):
-    """Models, where their backends are, and the bounds of waiting. `call_seconds` bounds a call that has no deadline."""
+    """Models, where their backends are, and the bounds of waiting. `call_seconds` bounds a call that has no deadline.
+
+    `ledger` is a file for the totals of days and months, and `name` this router's in it.
+    """
 
     models: dict[str, ModelConfig]
     backends: dict[str, str]
@@ -110,6 +114,8 @@ class RouterConfig(Section, frozen=True, kw_only=True):
     queue: QueueConfig = QueueConfig()
     watchdog: WatchdogConfig = WatchdogConfig()
     call_seconds: float = 600.0
+    name: str = ""
+    ledger: Path | None = None
 
     @property
     def prices(self) -> dict[str, Price]:

@@ -21,6 +21,7 @@ from thinmesh_router.admission import Admission
 from thinmesh_router.backends import Backends
 from thinmesh_router.config import ModelConfig, RouterConfig
 from thinmesh_router.placement import Placement
+from thinmesh_router.quota.local import LocalCounts
 from thinmesh_router.quota.quotas import Quotas
 from thinmesh_router.routes import RouteTable
 
@@ -42,7 +43,9 @@ def admission(tenant: TenantConfig) -> Admission:
         backend.status = adapter_pb.Status(state=adapter_pb.STATE_READY, models=[served])
         backend.limit.maximum = 64
     config = RouterConfig(models=models, backends=addresses, tenants={"t": tenant})
-    return Admission(Placement(RouteTable(models, BACKENDS), backends, random), Quotas(config.tenants, {}), config)
+    return Admission(
+        Placement(RouteTable(models, BACKENDS), backends, random), Quotas(config.tenants, {}, LocalCounts()), config
+    )
 
 
 async def call(into: Admission) -> None:

@@ -22,6 +22,7 @@ from thinmesh_router.attempt import Attempt
 from thinmesh_router.backends import Backends
 from thinmesh_router.config import ModelConfig, QueueConfig, RouterConfig
 from thinmesh_router.placement import Placement
+from thinmesh_router.quota.local import LocalCounts
 from thinmesh_router.quota.quotas import Quotas
 from thinmesh_router.routes import RouteTable
 from thinmesh_router.ticket import Ticket
@@ -53,7 +54,7 @@ class Hall:
         placement = Placement(RouteTable(models, limits), self.backends, Random(1))
         tenants = settings.pop("tenants", {})
         config = RouterConfig(models=models, backends=addresses, queue=QueueConfig(**settings), tenants=tenants)
-        self.admission = Admission(placement, Quotas(tenants, {}), config)
+        self.admission = Admission(placement, Quotas(tenants, {}, LocalCounts()), config)
         self.backends.on_change = self.admission.queues.dispatch
         for name, limit in limits.items():
             self.set(name, adapter_pb.STATE_READY, limit)

@@ -49,6 +49,11 @@ class Subject(NamedTuple):
     key: str | None
     measure: Measure
 
+    @property
+    def name(self) -> str:
+        """As stores know it."""
+        return "\0".join((self.measure.name, self.tenant, self.model or "", self.key or ""))
+
     def __str__(self) -> str:
         """As errors and logs name it."""
         of = f" with model {self.model}" if self.model is not None else f" by key {self.key}" if self.key is not None else ""

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping
-from typing import TYPE_CHECKING, NamedTuple
+from typing import NamedTuple
 
 from thinmesh_core.cost import Cost
 from thinmesh_core.tenants import TenantConfig
 from thinmesh_router.config import Price
+from thinmesh_router.quota.counts import Counts
 from thinmesh_router.quota.meters import Meter, Moment
-from thinmesh_router.quota.plan import Measure, Metered, Plan, Subject, everything, limits, made, priced
+from thinmesh_router.quota.plan import Measure, Metered, Plan, Subject, everything, limits, priced
 from thinmesh_router.quota.reservation import SLICE, Reservation, Unlimited
-
-if TYPE_CHECKING:  # it needs the extra `redis`
-    from thinmesh_router.quota.shared import SharedCounts
 
 MOST_PLANS = 16_384
 """Kinds of calls (tenant, model, key) whose plans are kept."""
@@ -39,14 +37,11 @@ class Listed(NamedTuple):
 
 
 class Quotas:
-    """Every quota of every tenant, counted here, or by `shared` for several routers."""
+    """Every quota of every tenant."""
 
-    def __init__(
-        self, tenants: Mapping[str, TenantConfig], prices: Mapping[str, Price], shared: SharedCounts | None = None
-    ) -> None:
+    def __init__(self, tenants: Mapping[str, TenantConfig], prices: Mapping[str, Price], counts: Counts) -> None:
         self.tenants = tenants
-        self._shared = shared
-        self._refill = None if shared is None else shared.refill
+        self._counts = counts
         self._prices = prices
         self.meters: dict[Subject, Meter] = {}
         self._plans: dict[tuple[str, str, str], Plan] = {}
@@ -71,7 +66,7 @@ class Quotas:
             return UNLIMITED
         if self._overrides:
             self._expire(time.monotonic())
-        reservation = Reservation(plan, cost, self.now, self._refill)
+        reservation = Reservation(plan, cost, self.now, self._counts.refill)
         await reservation.open(min(cost.output, SLICE) if streaming else cost.output)
         return reservation
 
@@ -97,8 +92,7 @@ class Quotas:
         """The count of a quota, begun when it is first needed."""
         found = self.meters.get(subject)
         if found is None:
-            found = made(subject.measure, limit) if self._shared is None else self._shared.meter(subject, limit)
-            self.meters[subject] = found
+            found = self.meters[subject] = self._counts.meter(subject, limit)
         found.limit = limit
         return found
 

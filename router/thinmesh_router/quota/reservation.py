@@ -6,12 +6,13 @@ that makes more than it reserved is booked all the same, and later calls wait fo
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from math import isinf
 
 from thinmesh_core.call import Metadata
 from thinmesh_core.cost import Cost
 from thinmesh_core.errors import MeshError, Reason
+from thinmesh_router.quota.counts import Refill
 from thinmesh_router.quota.meters import Meter, Moment
 from thinmesh_router.quota.plan import Measure, Metered, Plan
 
@@ -19,8 +20,6 @@ SLICE = 64
 """Output tokens that a stream reserves at a time."""
 
 Clock = Callable[[], Moment]
-Refill = Callable[[Plan, int, int, int], Awaitable[bool]]
-"""Fetches what a take was short of (calls, tokens, spend) where the counts are held elsewhere; false if there is none."""
 
 
 class Reservation:

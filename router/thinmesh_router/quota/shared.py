@@ -93,7 +93,7 @@ class SharedCounts:
         leased = LeasedMinute(limit, alone, self._active) if kind == "minute" else LeasedTotal(kind, limit, alone, self._active)
         leased.cut_off = not self._reachable
         self._all.append(leased)
-        self._keys[leased] = PREFIX + "\0".join((subject.measure.name, subject.tenant, subject.model or "", subject.key or ""))
+        self._keys[leased] = PREFIX + subject.name
         return leased
 
     async def refill(self, plan: Plan, calls: int, tokens: int, spend: int) -> bool:

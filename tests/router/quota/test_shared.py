@@ -50,8 +50,8 @@ async def reserve(quotas: Quotas, tokens: int) -> Reservation | None:
 
 def silence(quotas: Quotas) -> None:
     """As if its process was killed: the store hears nothing more of it."""
-    shared = quotas._shared
-    assert shared is not None
+    shared = quotas._counts
+    assert isinstance(shared, SharedCounts)
     shared._rounds.cancel()
     shared._active.clear()
 
