@@ -19,6 +19,7 @@ from thinmesh_gateway.config import GatewayConfig
 from thinmesh_gateway.inference import Inference
 from thinmesh_gateway.keys import KeyStore
 from thinmesh_gateway.oip.service import TensorService
+from thinmesh_gateway.reception import Reception
 from thinmesh_gateway.rest import rest
 from thinmesh_gateway.service import GatewayService
 from thinmesh_gateway.tensors import Tensors
@@ -31,11 +32,12 @@ class GatewayApp(App):
 
     def __init__(self, config: GatewayConfig, channels: Channels) -> None:
         self._authenticator = Authenticator(KeyStore(config.state), config.tenants)
+        reception = Reception(self._authenticator)
         router = channels(config.router)
         self._inference = Inference(router, config.call_seconds)
         self._tensors = Tensors(router, config.call_seconds)
-        self._service = GatewayService(self._authenticator, self._inference)
-        self._tensor_service = TensorService(self._authenticator, self._tensors)
+        self._service = GatewayService(reception, self._inference)
+        self._tensor_service = TensorService(reception, self._tensors)
         self.rest: Asgi = rest(self._authenticator, self._inference, self._tensors)
         self._stack = AsyncExitStack()
 
@@ -51,7 +53,7 @@ class GatewayApp(App):
 
     def apply(self, config: GatewayConfig) -> None:
         """Puts other tenants and another time limit in force."""
-        self._authenticator.tenants = frozenset(config.tenants)
+        self._authenticator.know(config.tenants)
         self._inference.call_seconds = self._tensors.call_seconds = config.call_seconds
 
     async def __aenter__(self) -> Self:

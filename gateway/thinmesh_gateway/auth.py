@@ -5,14 +5,14 @@ from __future__ import annotations
 import asyncio
 import logging
 import sqlite3
-from collections.abc import Collection
-from typing import Any
+from collections.abc import Mapping
 
-import grpc
-
-from thinmesh_core.call import AUTHORIZATION, REQUEST_ID, TRACEPARENT, Call, request_id, traceparent
+from thinmesh_core.call import AUTHORIZATION, TRACEPARENT, Call, traceparent
 from thinmesh_core.errors import MeshError, Reason
+from thinmesh_core.priority import PRIORITIES, Priority
+from thinmesh_core.tenants import TenantConfig
 from thinmesh_gateway.keys import KeyStore, Principal
+from thinmesh_gateway.wishes import Names, Sent, heeded
 
 log = logging.getLogger(__name__)
 
@@ -23,31 +23,31 @@ REFRESH_SECONDS = 1.0
 class Authenticator:
     """Turns a key into a Call. Deny unless known: no key, no tenant in thinmesh.yaml, no call."""
 
-    def __init__(self, store: KeyStore, tenants: Collection[str]) -> None:
-        self._store = store
-        self.tenants = frozenset(tenants)
-        self._holders: dict[bytes, Principal] = {}
+    def __init__(self, store: KeyStore, tenants: Mapping[str, TenantConfig]) -> None:
         self.trouble: str | None = "the keys are not read yet"
+        self._store = store
+        self._holders: dict[bytes, Principal] = {}
+        self._best: dict[str, Priority] = {}
+        self.know(tenants)
 
-    def call(self, authorization: str | None, *, request: str | None, trace: str | None) -> Call:
-        """The call of whoever holds the key in an Authorization value; INVALID_KEY without one that is known.
+    def know(self, tenants: Mapping[str, TenantConfig]) -> None:
+        """Puts other tenants in force, each with the best class that its calls may have."""
+        self._best = {name: PRIORITIES[tenant.priority] for name, tenant in tenants.items()}
 
-        Of what strangers send beside the key only the request id and the trace context are taken.
+    def call(self, sent: Sent, names: Names, request_id: str) -> Call:
+        """The call of whoever holds the key that was sent; INVALID_KEY without one that is known.
+
+        Of what strangers send beside the key only the trace context and the wishes are taken.
         """
-        scheme, _, key = (authorization or "").partition(" ")
+        scheme, _, key = (sent(AUTHORIZATION) or "").partition(" ")
         if scheme.lower() != "bearer" or not key:
             raise MeshError(Reason.INVALID_KEY, "Send a key: `Authorization: Bearer tm_live_...`.")
         principal = self._holders.get(self._store.digest(key.strip()))
-        if principal is None or principal.tenant not in self.tenants:
+        best = None if principal is None else self._best.get(principal.tenant)
+        if principal is None or best is None:
             raise MeshError(Reason.INVALID_KEY, "The key is not known; `thinmesh key create --tenant T` makes one.")
-        return Call(request_id(request), principal.tenant, principal.id, traceparent(trace))
-
-    def admit(self, context: grpc.aio.ServicerContext[Any, Any]) -> Call:
-        """The call of whoever holds the key in a gRPC call's metadata; its request id goes back as trailing metadata."""
-        sent = {key: value for key, value in context.invocation_metadata() or () if isinstance(value, str)}
-        known = request_id(sent.get(REQUEST_ID))
-        context.set_trailing_metadata(((REQUEST_ID, known),))
-        return self.call(sent.get(AUTHORIZATION), request=known, trace=sent.get(TRACEPARENT))
+        call = Call(request_id, principal.tenant, principal.id, traceparent(sent(TRACEPARENT)), priority=best)
+        return heeded(call, sent, names)
 
     def refresh(self) -> None:
         """Reads the keys; those known so far stay good while the database can't be read."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Protocol
+
 from thinmesh_core.errors import MeshError, Reason, invalid
 from thinmesh_core.http import Message, Receive, Send
 from thinmesh_core.wire import MAX_REQUEST_BYTES
@@ -9,15 +11,26 @@ from thinmesh_core.wire import MAX_REQUEST_BYTES
 JSON = "application/json"
 
 
-class Request:
-    """What came; of a header that came twice the first counts."""
+class Reply(Protocol):
+    """What an endpoint gives: an ASGI application, whose `headers` may be added to until it is called."""
 
-    __slots__ = ("_headers", "_scope", "receive")
+    headers: dict[str, str]
+
+    async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
+        """Sends it."""
+        ...
+
+
+class Request:
+    """What came; of a header that came twice the first counts. `told` is what the router says beside its answer."""
+
+    __slots__ = ("_headers", "_scope", "receive", "told")
 
     def __init__(self, scope: Message, receive: Receive) -> None:
         self._scope = scope
         self._headers: dict[bytes, bytes] = dict(reversed(scope["headers"]))
         self.receive = receive
+        self.told: dict[str, str] = {}
 
     @property
     def method(self) -> str:
@@ -62,18 +75,18 @@ class Request:
 
 
 class Answer:
-    """A whole answer, itself an ASGI application."""
+    """A whole answer."""
 
-    __slots__ = ("_body", "_headers", "_status")
+    __slots__ = ("_body", "_status", "headers")
 
-    def __init__(self, body: bytes, headers: dict[str, str], status: int = 200, media_type: str = JSON) -> None:
+    def __init__(self, body: bytes, headers: dict[str, str] | None = None, status: int = 200, media_type: str = JSON) -> None:
         self._body = body
         self._status = status
-        self._headers = raw(headers | {"content-length": str(len(body)), "content-type": media_type})
+        self.headers = {"content-type": media_type, "content-length": str(len(body))} | (headers or {})
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         """Sends it."""
-        await send({"type": "http.response.start", "status": self._status, "headers": self._headers})
+        await send({"type": "http.response.start", "status": self._status, "headers": raw(self.headers)})
         await send({"type": "http.response.body", "body": self._body})
 
 

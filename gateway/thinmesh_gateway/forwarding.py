@@ -2,18 +2,35 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from typing import Any, TypeVar
 
 import grpc
 
 from thinmesh_core import bounds, capabilities
-from thinmesh_core.call import Call
+from thinmesh_core.call import Call, Metadata, told
 from thinmesh_core.capabilities import Request
 from thinmesh_core.status import from_rpc_error
 from thinmesh_core.telemetry import Observed
 
 A = TypeVar("A")
+
+Method = Callable[..., "grpc.aio.UnaryUnaryCall[Any, A]"]
+"""A method of a stub."""
+
+Hear = Callable[[Metadata], None]
+"""Is called with what the router tells the caller beside its answer, before that; not at all where it tells nothing."""
+
+
+async def listen(call: grpc.aio.Call, hear: Hear) -> None:
+    """Hears what the router told in front of its answer, of which the first message has come."""
+    said = told(await call.initial_metadata())
+    if said:
+        hear(said)
+
+
+def deaf(_: Metadata) -> None:
+    """Hears nothing."""
 
 
 class Forwarding:
@@ -26,17 +43,20 @@ class Forwarding:
         self.call_seconds = call_seconds
 
     async def unary(
-        self, operation: str, method: Callable[..., Awaitable[A]], request: Request, call: Call, seconds: float | None
+        self, operation: str, method: Method[A], request: Request, call: Call, hear: Hear, seconds: float | None
     ) -> A:
         """One bounded, observed call of `method`."""
         with Observed(operation, capabilities.model(request), call):
             bounds.check(request)
-            return await self.send(method, request, call, seconds)
+            return await self.send(method, request, call, hear, seconds)
 
-    async def send(self, method: Callable[..., Awaitable[A]], request: Any, call: Call, seconds: float | None) -> A:
+    async def send(self, method: Method[A], request: Any, call: Call, hear: Hear = deaf, seconds: float | None = None) -> A:
         """One call of `method`; what it raises is the router's MeshError."""
         try:
-            return await method(request, metadata=call.to_metadata(), timeout=self.bounded(seconds))
+            running = method(request, metadata=call.to_metadata(), timeout=self.bounded(seconds))
+            answer = await running
+            await listen(running, hear)
+            return answer
         except grpc.aio.AioRpcError as error:
             raise from_rpc_error(error) from None
 

@@ -5,17 +5,18 @@ from __future__ import annotations
 import logging
 from collections.abc import Awaitable, Callable
 
-from thinmesh_core.call import AUTHORIZATION, REQUEST_ID, TRACEPARENT, Call, request_id
+from thinmesh_core.call import REQUEST_ID, Call, request_id
 from thinmesh_core.errors import MeshError, internal
-from thinmesh_core.http import Asgi, Message, Receive, Send
+from thinmesh_core.http import Message, Receive, Send
 from thinmesh_gateway.auth import Authenticator
-from thinmesh_gateway.exchange import Answer, Request
+from thinmesh_gateway.exchange import Answer, Reply, Request
+from thinmesh_gateway.wishes import REST
 
 log = logging.getLogger(__name__)
 
-Endpoint = Callable[[Request, Call], Awaitable[Asgi]]
-Told = Callable[[MeshError, dict[str, str]], Answer]
-"""How a surface tells an error; the headers are those that every answer has."""
+Endpoint = Callable[[Request, Call], Awaitable[Reply]]
+Told = Callable[[MeshError], Answer]
+"""How a surface tells an error."""
 
 
 class Guarded:
@@ -31,22 +32,20 @@ class Guarded:
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         """Answers one request."""
-        answer = await self._answer(Request(scope, receive))
-        await answer(scope, receive, send)
+        request = Request(scope, receive)
+        known = request_id(request.header(REQUEST_ID))
+        reply = await self._reply(request, known)
+        reply.headers[REQUEST_ID] = known
+        reply.headers.update(request.told)
+        await reply(scope, receive, send)
 
-    async def _answer(self, request: Request) -> Asgi:
-        call: Call | None = None
+    async def _reply(self, request: Request, known: str) -> Reply:
         try:
-            known, trace = request.header(REQUEST_ID), request.header(TRACEPARENT)
-            call = self._authenticator.call(request.header(AUTHORIZATION), request=known, trace=trace)
+            call = self._authenticator.call(request.header, REST, known)
             return await self._endpoint(request, call)
         except MeshError as error:
-            return self._told(error, headers(request, call))
+            request.told.update(error.headers)
+            return self._told(error)
         except Exception:
             log.exception("%s failed", request.path)
-            return self._told(internal(), headers(request, call))
-
-
-def headers(request: Request, call: Call | None = None) -> dict[str, str]:
-    """What every answer bears."""
-    return {REQUEST_ID: call.request_id if call is not None else request_id(request.header(REQUEST_ID))}
+            return self._told(internal())

@@ -15,7 +15,7 @@ from thinmesh_core.call import Call
 from thinmesh_core.channel import cancelling
 from thinmesh_core.status import from_rpc_error
 from thinmesh_core.telemetry import Observed
-from thinmesh_gateway.forwarding import Forwarding
+from thinmesh_gateway.forwarding import Forwarding, Hear, listen
 
 
 class Inference(Forwarding):
@@ -27,7 +27,7 @@ class Inference(Forwarding):
         self._models = model_grpc.ModelServiceStub(channel)
 
     async def stream(
-        self, request: pb.GenerateRequest, call: Call, seconds: float | None = None
+        self, request: pb.GenerateRequest, call: Call, hear: Hear, seconds: float | None = None
     ) -> AsyncGenerator[pb.GenerateEvent, None]:
         """The events of a generation."""
         with Observed("stream", request.model, call):
@@ -35,33 +35,41 @@ class Inference(Forwarding):
             try:
                 stream = self._router.StreamGenerate(request, metadata=call.to_metadata(), timeout=self.bounded(seconds))
                 async with cancelling(stream) as events:
+                    fresh = True
                     async for event in events:
+                        if fresh:
+                            fresh = False
+                            await listen(stream, hear)
                         yield event
             except grpc.aio.AioRpcError as error:
                 raise from_rpc_error(error) from None
 
-    async def generate(self, request: pb.GenerateRequest, call: Call, seconds: float | None = None) -> pb.GenerateResponse:
+    async def generate(
+        self, request: pb.GenerateRequest, call: Call, hear: Hear, seconds: float | None = None
+    ) -> pb.GenerateResponse:
         """A whole generation."""
-        return await self.unary("generate", self._router.Generate, request, call, seconds)
+        return await self.unary("generate", self._router.Generate, request, call, hear, seconds)
 
-    async def embed(self, request: pb.EmbedRequest, call: Call, seconds: float | None = None) -> pb.EmbedResponse:
+    async def embed(self, request: pb.EmbedRequest, call: Call, hear: Hear, seconds: float | None = None) -> pb.EmbedResponse:
         """Vectors."""
-        return await self.unary("embed", self._router.Embed, request, call, seconds)
+        return await self.unary("embed", self._router.Embed, request, call, hear, seconds)
 
-    async def rerank(self, request: pb.RerankRequest, call: Call, seconds: float | None = None) -> pb.RerankResponse:
+    async def rerank(
+        self, request: pb.RerankRequest, call: Call, hear: Hear, seconds: float | None = None
+    ) -> pb.RerankResponse:
         """An order."""
-        return await self.unary("rerank", self._router.Rerank, request, call, seconds)
+        return await self.unary("rerank", self._router.Rerank, request, call, hear, seconds)
 
     async def count_tokens(
-        self, request: pb.CountTokensRequest, call: Call, seconds: float | None = None
+        self, request: pb.CountTokensRequest, call: Call, hear: Hear, seconds: float | None = None
     ) -> pb.CountTokensResponse:
         """A count."""
-        return await self.unary("count_tokens", self._router.CountTokens, request, call, seconds)
+        return await self.unary("count_tokens", self._router.CountTokens, request, call, hear, seconds)
 
     async def list_models(self, request: model_pb.ListModelsRequest, call: Call) -> model_pb.ListModelsResponse:
         """All models."""
-        return await self.send(self._models.ListModels, request, call, None)
+        return await self.send(self._models.ListModels, request, call)
 
     async def get_model(self, request: model_pb.GetModelRequest, call: Call) -> model_pb.GetModelResponse:
         """One model."""
-        return await self.send(self._models.GetModel, request, call, None)
+        return await self.send(self._models.GetModel, request, call)

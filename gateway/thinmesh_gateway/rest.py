@@ -6,12 +6,12 @@ import msgspec
 from starlette.exceptions import HTTPException
 from starlette.routing import Route, Router
 
-from thinmesh_core.call import Call
+from thinmesh_core.call import REQUEST_ID, Call, request_id
 from thinmesh_core.errors import MeshError, Reason
 from thinmesh_core.http import Asgi, Message, Receive, Send
 from thinmesh_gateway.auth import Authenticator
 from thinmesh_gateway.exchange import Answer, Request
-from thinmesh_gateway.guard import Guarded, Told, headers
+from thinmesh_gateway.guard import Guarded, Told
 from thinmesh_gateway.inference import Inference
 from thinmesh_gateway.oip import operations as oip
 from thinmesh_gateway.oip import routes as oip_routes
@@ -62,13 +62,16 @@ def _routes(surface: Surface, methods: object, told: Told, authenticator: Authen
 
 
 async def _describe(request: Request, call: Call) -> Answer:
-    return Answer(_DESCRIPTION, headers(request, call))
+    return Answer(_DESCRIPTION)
 
 
 def _unrouted(request: Request, error: HTTPException) -> Answer:
-    path, known = request.path, headers(request)
+    path = request.path
     told = oip_routes.told if path.startswith(oip.SURFACE.prefix) else openai_routes.told
     if error.status_code != 405:
-        return told(MeshError(Reason.NOT_FOUND, f"There is no route {path}."), known)
-    wrong = MeshError(Reason.METHOD_NOT_ALLOWED, f"{path} does not answer {request.method}.")
-    return told(wrong, known | dict(error.headers or {}))
+        answer = told(MeshError(Reason.NOT_FOUND, f"There is no route {path}."))
+    else:
+        answer = told(MeshError(Reason.METHOD_NOT_ALLOWED, f"{path} does not answer {request.method}."))
+        answer.headers.update(error.headers or {})
+    answer.headers[REQUEST_ID] = request_id(request.header(REQUEST_ID))
+    return answer

@@ -15,7 +15,7 @@ from thinmesh_core.channel import cancelling
 from thinmesh_core.status import from_rpc_error
 from thinmesh_core.telemetry import Observed
 from thinmesh_core.tensor_stream import failed, once
-from thinmesh_gateway.forwarding import Forwarding
+from thinmesh_gateway.forwarding import Forwarding, Hear, listen
 
 NAME = "thinmesh"
 VERSION = version("thinmesh")
@@ -30,12 +30,14 @@ class Tensors(Forwarding):
         super().__init__(call_seconds)
         self._router = tensor_grpc.GRPCInferenceServiceStub(channel)
 
-    async def infer(self, request: pb.ModelInferRequest, call: Call, seconds: float | None = None) -> pb.ModelInferResponse:
+    async def infer(
+        self, request: pb.ModelInferRequest, call: Call, hear: Hear, seconds: float | None = None
+    ) -> pb.ModelInferResponse:
         """One answer."""
-        return await self.unary("infer", self._router.ModelInfer, request, call, seconds)
+        return await self.unary("infer", self._router.ModelInfer, request, call, hear, seconds)
 
     async def stream(
-        self, request: pb.ModelInferRequest, call: Call, seconds: float | None = None
+        self, request: pb.ModelInferRequest, call: Call, hear: Hear, seconds: float | None = None
     ) -> AsyncGenerator[pb.ModelStreamInferResponse, None]:
         """The answers to one request of a stream."""
         with Observed("stream_infer", request.model_name, call):
@@ -45,7 +47,11 @@ class Tensors(Forwarding):
                     once(request), metadata=call.to_metadata(), timeout=self.bounded(seconds)
                 )
                 async with cancelling(stream) as responses:
+                    fresh = True
                     async for response in responses:
+                        if fresh:
+                            fresh = False
+                            await listen(stream, hear)
                         error = failed(response)
                         if error is not None:
                             raise error
@@ -55,20 +61,20 @@ class Tensors(Forwarding):
 
     async def server_ready(self, call: Call) -> pb.ServerReadyResponse:
         """Whether any model with tensors takes calls."""
-        return await self.send(self._router.ServerReady, pb.ServerReadyRequest(), call, None)
+        return await self.send(self._router.ServerReady, pb.ServerReadyRequest(), call)
 
     async def ready(self, request: pb.ModelReadyRequest, call: Call) -> pb.ModelReadyResponse:
         """Whether a model takes calls."""
-        return await self.send(self._router.ModelReady, request, call, None)
+        return await self.send(self._router.ModelReady, request, call)
 
     async def metadata(self, request: pb.ModelMetadataRequest, call: Call) -> pb.ModelMetadataResponse:
         """Names, types and shapes of a model's tensors."""
-        return await self.send(self._router.ModelMetadata, request, call, None)
+        return await self.send(self._router.ModelMetadata, request, call)
 
     async def config(self, request: pb.ModelConfigRequest, call: Call) -> pb.ModelConfigResponse:
         """The engine's configuration of a model."""
-        return await self.send(self._router.ModelConfig, request, call, None)
+        return await self.send(self._router.ModelConfig, request, call)
 
     async def statistics(self, request: pb.ModelStatisticsRequest, call: Call) -> pb.ModelStatisticsResponse:
         """What the engine counted for a model."""
-        return await self.send(self._router.ModelStatistics, request, call, None)
+        return await self.send(self._router.ModelStatistics, request, call)

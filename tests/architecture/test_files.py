@@ -28,6 +28,7 @@ PURE = [
     *("gateway/thinmesh_gateway/openai/errors.py", "gateway/thinmesh_gateway/openai/frames.py"),
     *("gateway/thinmesh_gateway/decoding.py", "gateway/thinmesh_gateway/openapi.py"),
     *("gateway/thinmesh_gateway/operations.py", "gateway/thinmesh_gateway/oip/bodies.py"),
+    "gateway/thinmesh_gateway/wishes.py",
     *("gateway/thinmesh_gateway/oip/codec.py", "gateway/thinmesh_gateway/oip/plain.py"),
     *("core/thinmesh_core/cost.py", "core/thinmesh_core/priority.py", "core/thinmesh_core/tenants.py"),
     *("router/thinmesh_router/routes.py", "router/thinmesh_router/limits.py", "router/thinmesh_router/balancer.py"),

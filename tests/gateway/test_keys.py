@@ -12,14 +12,16 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from thinmesh_core.errors import MeshError, Reason
+from thinmesh_core.tenants import TenantConfig
 from thinmesh_gateway.auth import Authenticator
 from thinmesh_gateway.keys import KeyStore
+from thinmesh_gateway.wishes import REST
 
 ALSO_LONG_ENOUGH = 64
 
 
 def authenticator(store: KeyStore) -> Authenticator:
-    known = Authenticator(store, {"t"})
+    known = Authenticator(store, {"t": TenantConfig()})
     known.refresh()
     return known
 
@@ -56,7 +58,7 @@ def test_a_key_is_worth_nothing_under_another_pepper(tmp_path: Path) -> None:
 def test_a_known_key_makes_a_call(tmp_path: Path, scheme: str) -> None:
     store = KeyStore(tmp_path)
     key = store.create("t", 1.0)
-    call = authenticator(store).call(scheme + key, request="r-1", trace=None)
+    call = authenticator(store).call({"authorization": scheme + key}.get, REST, "r-1")
     assert (call.tenant, call.request_id, call.principal in key, call.hops, call.model) == ("t", "r-1", True, 0, None)
 
 
@@ -64,7 +66,7 @@ def test_a_known_key_makes_a_call(tmp_path: Path, scheme: str) -> None:
 def test_anything_else_is_refused_alike(tmp_path_factory: pytest.TempPathFactory, authorization: str | None) -> None:
     store = KeyStore(tmp_path_factory.getbasetemp() / "shared")
     with pytest.raises(MeshError) as raised:
-        authenticator(store).call(authorization, request=None, trace=None)
+        authenticator(store).call({"authorization": authorization}.get, REST, "r-1")
     assert raised.value.reason is Reason.INVALID_KEY
 
 
@@ -72,7 +74,7 @@ def test_a_key_of_a_tenant_that_is_not_configured_is_refused(tmp_path: Path) -> 
     store = KeyStore(tmp_path)
     key = store.create("gone", 1.0)
     with pytest.raises(MeshError) as raised:
-        authenticator(store).call(f"Bearer {key}", request=None, trace=None)
+        authenticator(store).call({"authorization": f"Bearer {key}"}.get, REST, "r-1")
     assert raised.value.reason is Reason.INVALID_KEY
 
 
@@ -85,4 +87,4 @@ def test_known_keys_stay_good_while_the_database_is_gone(tmp_path: Path) -> None
         store.read()
     known.refresh()
     assert known.trouble is not None
-    assert known.call(f"Bearer {key}", request=None, trace=None).tenant == "t"
+    assert known.call({"authorization": f"Bearer {key}"}.get, REST, "r-1").tenant == "t"

@@ -23,6 +23,7 @@ from thinmesh_core.errors import MeshError, Reason
 from thinmesh_core.http import serve_http
 from thinmesh_core.inprocess import InProcessChannel, InProcessServer
 from thinmesh_core.interceptors import ErrorInterceptor
+from thinmesh_core.tenants import TenantConfig
 from thinmesh_core.wire import MAX_REQUEST_BYTES
 from thinmesh_gateway.auth import Authenticator
 from thinmesh_gateway.inference import Inference
@@ -82,7 +83,7 @@ class Client:
 @pytest.fixture
 async def client(tmp_path: Path) -> AsyncIterator[Client]:
     store = KeyStore(tmp_path)
-    known = Authenticator(store, {"t"})
+    known = Authenticator(store, {"t": TenantConfig()})
     headers = {"authorization": f"Bearer {store.create('t', 0)}"}
     known.refresh()
     server = InProcessServer("echo", [ErrorInterceptor()])

@@ -14,7 +14,6 @@ from thinmesh_core.call import Call
 from thinmesh_core.errors import MeshError, invalid
 from thinmesh_gateway.attendance import Attendance
 from thinmesh_gateway.exchange import Answer, Request
-from thinmesh_gateway.guard import headers
 from thinmesh_gateway.oip import bodies, codec
 from thinmesh_gateway.oip.plain import plain
 from thinmesh_gateway.tensors import EXTENSIONS, NAME, VERSION, Tensors
@@ -31,16 +30,16 @@ class OipRoutes:
 
     async def server(self, request: Request, call: Call) -> Answer:
         """GET /v2."""
-        return _json(bodies.ServerMetadata(NAME, VERSION, list(EXTENSIONS)), request, call)
+        return _json(bodies.ServerMetadata(NAME, VERSION, list(EXTENSIONS)))
 
     async def live(self, request: Request, call: Call) -> Answer:
         """GET /v2/health/live: it lives, since it answers."""
-        return _json(bodies.Live(live=True), request, call)
+        return _json(bodies.Live(live=True))
 
     async def ready(self, request: Request, call: Call) -> Answer:
         """GET /v2/health/ready."""
         ready = (await self._tensors.server_ready(call)).ready
-        return _json(bodies.Ready(ready=ready), request, call, 200 if ready else 503)
+        return _json(bodies.Ready(ready=ready), 200 if ready else 503)
 
     async def model(self, request: Request, call: Call) -> Answer:
         """GET /v2/models/{model}."""
@@ -49,44 +48,41 @@ class OipRoutes:
         metadata = bodies.ModelMetadata(
             answer.name, list(answer.versions), answer.platform, _declared(answer.inputs), _declared(answer.outputs)
         )
-        return _json(metadata, request, call)
+        return _json(metadata)
 
     async def model_ready(self, request: Request, call: Call) -> Answer:
         """GET /v2/models/{model}/ready."""
         name, version = _model(request)
         ready = (await self._tensors.ready(pb.ModelReadyRequest(name=name, version=version), call)).ready
-        return _json(bodies.ModelReady(name, ready), request, call, 200 if ready else 503)
+        return _json(bodies.ModelReady(name, ready), 200 if ready else 503)
 
     async def config(self, request: Request, call: Call) -> Answer:
         """GET /v2/models/{model}/config."""
         name, version = _model(request)
         answer = await self._tensors.config(pb.ModelConfigRequest(name=name, version=version), call)
-        return _json(plain(answer.config), request, call)
+        return _json(plain(answer.config))
 
     async def statistics(self, request: Request, call: Call) -> Answer:
         """GET /v2/models/{model}/stats."""
         name, version = _model(request)
         answer = await self._tensors.statistics(pb.ModelStatisticsRequest(name=name, version=version), call)
-        return _json(plain(answer), request, call)
+        return _json(plain(answer))
 
     async def infer(self, request: Request, call: Call) -> Answer:
         """POST /v2/models/{model}/infer."""
         name, version = _model(request)
         tensors, binary = codec.decode(await request.read(), _json_bytes(request), name, version)
         async with Attendance(request.receive):
-            body, json_bytes = codec.encode(await self._tensors.infer(tensors, call), binary)
-        told = headers(request, call)
+            body, json_bytes = codec.encode(await self._tensors.infer(tensors, call, request.told.update), binary)
         if json_bytes is None:
-            return Answer(body, told)
-        return Answer(body, told | {JSON_BYTES: str(json_bytes)}, media_type="application/octet-stream")
+            return Answer(body)
+        return Answer(body, {JSON_BYTES: str(json_bytes)}, media_type="application/octet-stream")
 
 
-def told(error: MeshError, known: dict[str, str]) -> Answer:
+def told(error: MeshError) -> Answer:
     """An error as the protocol has it."""
-    if error.retry_after is not None:
-        known = known | {"retry-after": str(math.ceil(error.retry_after))}
-    body = msgspec.json.encode(bodies.ErrorBody(error.message))
-    return Answer(body, known, error.row.http)
+    headers = {} if error.retry_after is None else {"retry-after": str(math.ceil(error.retry_after))}
+    return Answer(msgspec.json.encode(bodies.ErrorBody(error.message)), headers, error.row.http)
 
 
 def _model(request: Request) -> tuple[str, str]:
@@ -106,5 +102,5 @@ def _declared(tensors: Iterable[pb.ModelMetadataResponse.TensorMetadata]) -> lis
     return [bodies.TensorMetadata(one.name, one.datatype, list(one.shape)) for one in tensors]
 
 
-def _json(body: msgspec.Struct | dict[str, Any], request: Request, call: Call, status: int = 200) -> Answer:
-    return Answer(msgspec.json.encode(body), headers(request, call), status)
+def _json(body: msgspec.Struct | dict[str, Any], status: int = 200) -> Answer:
+    return Answer(msgspec.json.encode(body), status=status)

@@ -6,6 +6,8 @@ from typing import Literal
 
 from msgspec import UNSET, Struct, UnsetType
 
+from thinmesh_gateway.wishes import Given
+
 
 class PromptDetails(Struct):
     """Details of the prompt's tokens."""
@@ -86,13 +88,14 @@ class Message(Struct):
 
 
 class ChatChoice(Struct):
-    """One choice; `message` in whole answers, `delta` in chunks."""
+    """One choice; `message` in whole answers, `delta` in chunks. `finish_note` says which quota the mesh ended it for."""
 
     index: int
     finish_reason: str | None
     message: Message | UnsetType = UNSET
     delta: Message | UnsetType = UNSET
     logprobs: ChatLogprobs | None = None
+    finish_note: str | UnsetType = UNSET
 
 
 class TextChoice(Struct):
@@ -102,15 +105,17 @@ class TextChoice(Struct):
     text: str
     finish_reason: str | None
     logprobs: TextLogprobs | None = None
+    finish_note: str | UnsetType = UNSET
 
 
 class ChatCompletion(Struct):
-    """A chat completion, whole or a chunk: `object` says which."""
+    """A chat completion, whole or a chunk: `object` says which. `service_tier` is the class that the call got."""
 
     id: str
     object: Literal["chat.completion", "chat.completion.chunk"]
     created: int
     model: str
+    service_tier: Given
     choices: list[ChatChoice]
     usage: Usage | UnsetType | None = UNSET
     system_fingerprint: None = None

@@ -14,11 +14,15 @@ from msgspec import UNSET, Meta, Struct, UnsetType
 
 from thinmesh_core.errors import invalid
 from thinmesh_gateway.decoding import decoded
+from thinmesh_gateway.wishes import TIERS
 
 UInt32: TypeAlias = Annotated[int, Meta(ge=0, le=(1 << 32) - 1)]
 Int64: TypeAlias = Annotated[int, Meta(ge=-(1 << 63), le=(1 << 63) - 1)]
 Inputs: TypeAlias = str | list[str | UInt32 | list[UInt32]]
 """A text, several texts, the tokens of one text, or of several; a list holds one kind."""
+
+Tier: TypeAlias = Annotated[str, Meta(extra_json_schema={"enum": list(TIERS)})]
+"""How urgent; checked with the caller's other wishes, whose errors name the words."""
 
 Unsupported: TypeAlias = Any
 """A field that exists in the specification and that is not served; present and not null is refused."""
@@ -196,11 +200,9 @@ class ChatCompletion(Generation, kw_only=True):
     IGNORED: ClassVar[tuple[str, ...]] = (
         "metadata",
         "modalities",
-        "prompt_cache_key",
         "prompt_cache_options",
         "prompt_cache_retention",
         "safety_identifier",
-        "service_tier",
         "store",
         "user",
     )
@@ -209,18 +211,18 @@ class ChatCompletion(Generation, kw_only=True):
     logprobs: bool | None = None
     max_completion_tokens: UInt32 | None = None
     parallel_tool_calls: bool | None = None
+    prompt_cache_key: str | None = None
     response_format: TextFormat | JsonObjectFormat | JsonSchemaFormat | None = None
+    service_tier: Tier | None = None
     tool_choice: Literal["none", "auto", "required"] | NamedTool | None = None
     tools: list[Tool] | None = None
     top_logprobs: UInt32 | None = None
 
     metadata: dict[str, str] | None = None
     modalities: list[Literal["text"]] | None = None
-    prompt_cache_key: str | None = None
     prompt_cache_options: dict[str, Any] | None = None
     prompt_cache_retention: str | None = None
     safety_identifier: str | None = None
-    service_tier: Literal["auto", "default"] | None = None
     store: Literal[False] | None = None
 
     audio: Unsupported = None

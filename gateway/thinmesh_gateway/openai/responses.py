@@ -7,7 +7,7 @@ import sys
 from array import array
 from collections.abc import Iterable, Sequence
 
-from msgspec import UNSET, Struct
+from msgspec import UNSET, Struct, UnsetType
 from thinmesh.inference.v1 import inference_service_pb2 as pb
 from thinmesh.inference.v1 import sampling_pb2, usage_pb2
 from thinmesh.model.v1 import model_service_pb2 as model_pb
@@ -37,6 +37,7 @@ from thinmesh_gateway.openai.bodies import (
     TopLogprob,
     Usage,
 )
+from thinmesh_gateway.wishes import Given
 
 FINISH_REASONS: dict[pb.FinishReason.ValueType, str] = {
     pb.FINISH_REASON_STOP: "stop",
@@ -47,17 +48,21 @@ FINISH_REASONS: dict[pb.FinishReason.ValueType, str] = {
 
 
 class Head(Struct, frozen=True):
-    """What every body of one answer repeats; `created` in seconds since 1970, `model` as the caller named it."""
+    """What every body of one answer repeats; `created` in seconds since 1970, `model` as the caller named it.
+
+    `tier` is the class that the call got.
+    """
 
     id: str
     created: int
     model: str
+    tier: Given = "default"
 
 
 def chat(head: Head, answer: pb.GenerateResponse) -> ChatCompletion:
     """A whole chat completion."""
     choices = [_chat_choice(choice) for choice in answer.choices]
-    return ChatCompletion(head.id, "chat.completion", head.created, head.model, choices, usage(answer.usage))
+    return ChatCompletion(head.id, "chat.completion", head.created, head.model, head.tier, choices, usage(answer.usage))
 
 
 def chat_opening(head: Head, choices: int, *, with_usage: bool) -> ChatCompletion:
@@ -74,7 +79,7 @@ def chat_piece(head: Head, delta: pb.Delta, *, with_usage: bool) -> ChatCompleti
 
 def chat_end(head: Head, finish: pb.Finish, *, with_usage: bool) -> ChatCompletion:
     """The chunk of a choice's end."""
-    ended = ChatChoice(finish.index, FINISH_REASONS[finish.reason], delta=Message())
+    ended = ChatChoice(finish.index, FINISH_REASONS[finish.reason], delta=Message(), finish_note=_note(finish))
     return _chat_chunk(head, [ended], with_usage=with_usage)
 
 
@@ -99,12 +104,13 @@ def text_piece(head: Head, delta: pb.Delta, offset: int, *, with_usage: bool) ->
 
 def text_end(head: Head, finish: pb.Finish, *, with_usage: bool) -> TextCompletion:
     """The chunk of a choice's end."""
-    return _text_chunk(head, [TextChoice(finish.index, "", FINISH_REASONS[finish.reason])], with_usage=with_usage)
+    ended = TextChoice(finish.index, "", FINISH_REASONS[finish.reason], finish_note=_note(finish))
+    return _text_chunk(head, [ended], with_usage=with_usage)
 
 
 def chat_usage(head: Head, used: usage_pb2.Usage) -> ChatCompletion:
     """The last chunk where `include_usage` asks for it: no choices, the usage of the whole call."""
-    return ChatCompletion(head.id, "chat.completion.chunk", head.created, head.model, [], usage(used))
+    return ChatCompletion(head.id, "chat.completion.chunk", head.created, head.model, head.tier, [], usage(used))
 
 
 def text_usage(head: Head, used: usage_pb2.Usage) -> TextCompletion:
@@ -160,7 +166,7 @@ def models(found: Iterable[model_pb.Model]) -> Models:
 
 def _chat_chunk(head: Head, choices: list[ChatChoice], *, with_usage: bool) -> ChatCompletion:
     usage = None if with_usage else UNSET
-    return ChatCompletion(head.id, "chat.completion.chunk", head.created, head.model, choices, usage)
+    return ChatCompletion(head.id, "chat.completion.chunk", head.created, head.model, head.tier, choices, usage)
 
 
 def _text_chunk(head: Head, choices: list[TextChoice], *, with_usage: bool) -> TextCompletion:
@@ -179,6 +185,10 @@ def _chat_choice(choice: pb.Choice) -> ChatChoice:
     return ChatChoice(
         choice.index, FINISH_REASONS[choice.finish_reason], message=message, logprobs=_chat_logprobs(choice.logprobs)
     )
+
+
+def _note(finish: pb.Finish) -> str | UnsetType:
+    return finish.note if finish.HasField("note") else UNSET
 
 
 def _chat_delta(delta: pb.Delta) -> Message:

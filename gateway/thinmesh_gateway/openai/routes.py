@@ -11,7 +11,7 @@ import msgspec
 from thinmesh.inference.v1 import inference_service_pb2 as pb
 from thinmesh.model.v1 import model_service_pb2 as model_pb
 
-from thinmesh_core.call import REQUEST_ID, Call
+from thinmesh_core.call import Call
 from thinmesh_core.capabilities import choices
 from thinmesh_core.errors import MeshError, invalid
 from thinmesh_gateway.attendance import Attendance
@@ -19,6 +19,7 @@ from thinmesh_gateway.exchange import Answer, Request
 from thinmesh_gateway.inference import Inference
 from thinmesh_gateway.openai import errors, requests, responses, sse, translate
 from thinmesh_gateway.openai.frames import ChatFrames, Frames, TextFrames
+from thinmesh_gateway.wishes import GIVEN, tiered
 
 
 class OpenAIRoutes:
@@ -30,14 +31,15 @@ class OpenAIRoutes:
     async def chat(self, request: Request, call: Call) -> Answer | sse.EventStream:
         """POST /v1/chat/completions."""
         body = requests.decode(await request.read(), requests.ChatCompletion)
+        call = tiered(call, body.service_tier, body.prompt_cache_key)
         generate = translate.chat(body)
-        head = responses.Head(f"chatcmpl-{call.request_id}", int(time.time()), body.model)
+        head = responses.Head(f"chatcmpl-{call.request_id}", int(time.time()), body.model, GIVEN[call.priority])
         if body.stream:
             with_usage = bool(body.stream_options and body.stream_options.include_usage)
             frames = ChatFrames(head, choices(generate), with_usage=with_usage)
-            return await sse.EventStream(self._pieces(frames, generate, call), _headers(call)).opened(request.receive)
+            return await sse.EventStream(self._pieces(frames, generate, request, call)).opened(request.receive)
         async with Attendance(request.receive):
-            return _json(responses.chat(head, await self._inference.generate(generate, call)), call)
+            return _json(responses.chat(head, await self._inference.generate(generate, call, request.told.update)))
 
     async def completions(self, request: Request, call: Call) -> Answer | sse.EventStream:
         """POST /v1/completions."""
@@ -49,61 +51,59 @@ class OpenAIRoutes:
                 raise invalid("prompt", "Several prompts can't be streamed in one answer; send one each.")
             with_usage = bool(body.stream_options and body.stream_options.include_usage)
             frames = TextFrames(head, with_usage=with_usage)
-            return await sse.EventStream(self._pieces(frames, prompts[0], call), _headers(call)).opened(request.receive)
+            return await sse.EventStream(self._pieces(frames, prompts[0], request, call)).opened(request.receive)
         async with Attendance(request.receive):
-            return _json(responses.text(head, await self._each(prompts, call)), call)
+            return _json(responses.text(head, await self._each(prompts, request, call)))
 
     async def embeddings(self, request: Request, call: Call) -> Answer:
         """POST /v1/embeddings."""
         body = requests.decode(await request.read(), requests.Embeddings)
         async with Attendance(request.receive):
-            answer = await self._inference.embed(translate.embed(body), call)
-        return _json(responses.embeddings(body.model, answer, encode=body.encoding_format == "base64"), call)
+            answer = await self._inference.embed(translate.embed(body), call, request.told.update)
+        return _json(responses.embeddings(body.model, answer, encode=body.encoding_format == "base64"))
 
     async def rerank(self, request: Request, call: Call) -> Answer:
         """POST /v1/rerank."""
         body = requests.decode(await request.read(), requests.Rerank)
         head = responses.Head(f"rerank-{call.request_id}", int(time.time()), body.model)
         async with Attendance(request.receive):
-            answer = await self._inference.rerank(translate.rerank(body), call)
-        return _json(responses.ranking(head, answer, body.documents if body.return_documents else None), call)
+            answer = await self._inference.rerank(translate.rerank(body), call, request.told.update)
+        return _json(responses.ranking(head, answer, body.documents if body.return_documents else None))
 
     async def models(self, request: Request, call: Call) -> Answer:
         """GET /v1/models."""
         answer = await self._inference.list_models(model_pb.ListModelsRequest(), call)
-        return _json(responses.models(answer.models), call)
+        return _json(responses.models(answer.models))
 
     async def model(self, request: Request, call: Call) -> Answer:
         """GET /v1/models/{model}; names may hold slashes."""
         answer = await self._inference.get_model(model_pb.GetModelRequest(id=request.parameter("model")), call)
-        return _json(responses.model(answer.model), call)
+        return _json(responses.model(answer.model))
 
-    async def _each(self, prompts: list[pb.GenerateRequest], call: Call) -> list[pb.GenerateResponse]:
+    async def _each(self, prompts: list[pb.GenerateRequest], request: Request, call: Call) -> list[pb.GenerateResponse]:
         if len(prompts) == 1:
-            return [await self._inference.generate(prompts[0], call)]
+            return [await self._inference.generate(prompts[0], call, request.told.update)]
         try:
             async with asyncio.TaskGroup() as tasks:
-                running = [tasks.create_task(self._inference.generate(one, call)) for one in prompts]
+                running = [tasks.create_task(self._inference.generate(one, call, request.told.update)) for one in prompts]
         except* MeshError as failed:
             raise failed.exceptions[0] from None
         return [one.result() for one in running]
 
-    async def _pieces(self, frames: Frames, generate: pb.GenerateRequest, call: Call) -> AsyncGenerator[bytes, None]:
-        async with aclosing(self._inference.stream(generate, call)) as events:
+    async def _pieces(
+        self, frames: Frames, generate: pb.GenerateRequest, request: Request, call: Call
+    ) -> AsyncGenerator[bytes, None]:
+        async with aclosing(self._inference.stream(generate, call, request.told.update)) as events:
             async for event in events:
                 piece = frames.event(event)
                 if piece:
                     yield piece
 
 
-def told(error: MeshError, known: dict[str, str]) -> Answer:
+def told(error: MeshError) -> Answer:
     """An error as OpenAI has it."""
-    return Answer(errors.body(error), known | errors.headers(error), error.row.http)
+    return Answer(errors.body(error), errors.headers(error), error.row.http)
 
 
-def _json(body: msgspec.Struct, call: Call) -> Answer:
-    return Answer(msgspec.json.encode(body), _headers(call))
-
-
-def _headers(call: Call) -> dict[str, str]:
-    return {REQUEST_ID: call.request_id}
+def _json(body: msgspec.Struct) -> Answer:
+    return Answer(msgspec.json.encode(body))

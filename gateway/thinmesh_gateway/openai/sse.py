@@ -19,14 +19,14 @@ _HEADERS = {"content-type": "text/event-stream; charset=utf-8", "cache-control":
 
 
 class EventStream:
-    """A streamed answer, itself an ASGI application.
+    """A streamed answer.
 
     Its first piece is awaited before the status is sent, so that what fails until then has its proper status; what
     fails later is an error event and the end, without `[DONE]`. Leaving it closes `pieces`, which stops the engine.
     """
 
-    def __init__(self, pieces: AsyncGenerator[bytes, None], headers: dict[str, str]) -> None:
-        self._headers = raw(headers | _HEADERS)
+    def __init__(self, pieces: AsyncGenerator[bytes, None]) -> None:
+        self.headers = dict(_HEADERS)
         self._pieces = pieces
         self._first = b""
 
@@ -44,7 +44,7 @@ class EventStream:
         """Sends everything; a slow reader slows the engine, through every hop, and no buffer grows."""
         try:
             async with Attendance(receive), aclosing(self._pieces):
-                await send({"type": "http.response.start", "status": 200, "headers": self._headers})
+                await send({"type": "http.response.start", "status": 200, "headers": raw(self.headers)})
                 await send({"type": "http.response.body", "body": self._first, "more_body": True})
                 last = await self._rest(send)
                 await send({"type": "http.response.body", "body": last, "more_body": False})

@@ -17,6 +17,7 @@ from thinmesh_core.errors import MeshError, Reason
 from thinmesh_core.http import serve_http
 from thinmesh_core.inprocess import InProcessChannel, InProcessServer
 from thinmesh_core.interceptors import ErrorInterceptor
+from thinmesh_core.tenants import TenantConfig
 from thinmesh_gateway.auth import Authenticator
 from thinmesh_gateway.inference import Inference
 from thinmesh_gateway.keys import KeyStore
@@ -62,7 +63,7 @@ class Service(tensor_grpc.GRPCInferenceServiceServicer):
 @pytest.fixture
 async def session(tmp_path: Path) -> AsyncIterator[aiohttp.ClientSession]:
     store = KeyStore(tmp_path)
-    known = Authenticator(store, {"t"})
+    known = Authenticator(store, {"t": TenantConfig()})
     headers = {"authorization": f"Bearer {store.create('t', 0)}"}
     known.refresh()
     server = InProcessServer("tensors", [ErrorInterceptor()])
