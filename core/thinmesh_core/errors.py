@@ -35,6 +35,7 @@ class Reason(Enum):
     SPEND_EXCEEDED = pb.ERROR_REASON_SPEND_EXCEEDED
     QUOTA_UNAVAILABLE = pb.ERROR_REASON_QUOTA_UNAVAILABLE
     IDEMPOTENCY_CONFLICT = pb.ERROR_REASON_IDEMPOTENCY_CONFLICT
+    IDEMPOTENCY_UNAVAILABLE = pb.ERROR_REASON_IDEMPOTENCY_UNAVAILABLE
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +76,7 @@ TABLE: dict[Reason, Row] = {
     Reason.SPEND_EXCEEDED: Row(StatusCode.RESOURCE_EXHAUSTED, 429, "insufficient_quota", "insufficient_quota"),
     Reason.QUOTA_UNAVAILABLE: Row(StatusCode.UNAVAILABLE, 503, _SERVER, "quota_unavailable", retryable=True),
     Reason.IDEMPOTENCY_CONFLICT: Row(StatusCode.ALREADY_EXISTS, 409, _REQUEST, "idempotency_conflict"),
+    Reason.IDEMPOTENCY_UNAVAILABLE: Row(StatusCode.UNAVAILABLE, 503, _SERVER, "idempotency_unavailable", retryable=True),
 }
 
 # What a status that came without our details means: it is gRPC's own, or a foreign adapter's.

@@ -12,6 +12,7 @@ from thinmesh_core import address
 from thinmesh_core.config import ConfigError, Section, load
 from thinmesh_core.tenants import TenantConfig
 from thinmesh_gateway.config import GatewayConfig
+from thinmesh_gateway.idempotency.config import IdempotencyConfig
 from thinmesh_router.config import ModelConfig, QueueConfig, QuotaStoreConfig, RouterConfig, WatchdogConfig
 from thinmesh_router.routes import RouteTable
 
@@ -51,6 +52,7 @@ class MeshConfig(Section, frozen=True, kw_only=True):
     quotas: QuotaStoreConfig = QuotaStoreConfig()
     queue: QueueConfig = QueueConfig()
     watchdog: WatchdogConfig = WatchdogConfig()
+    idempotency: IdempotencyConfig = IdempotencyConfig()
     call_seconds: float = 600.0
     grace_seconds: float = 30.0
     insecure: bool = False
@@ -86,7 +88,13 @@ class Setting:
     def gateway(self, router: str) -> GatewayConfig:
         """The gateway's part."""
         config = self.config
-        return GatewayConfig(tenants=config.tenants, router=router, state=self.state, call_seconds=config.call_seconds)
+        return GatewayConfig(
+            tenants=config.tenants,
+            router=router,
+            state=self.state,
+            call_seconds=config.call_seconds,
+            idempotency=config.idempotency,
+        )
 
     @property
     def running(self) -> Path:

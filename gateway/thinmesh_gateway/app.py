@@ -16,6 +16,8 @@ from thinmesh_core.channel import Channels
 from thinmesh_core.http import Asgi
 from thinmesh_gateway.auth import Authenticator
 from thinmesh_gateway.config import GatewayConfig
+from thinmesh_gateway.idempotency.build import build as build_store
+from thinmesh_gateway.idempotency.once import Once
 from thinmesh_gateway.inference import Inference
 from thinmesh_gateway.keys import KeyStore
 from thinmesh_gateway.oip.service import TensorService
@@ -32,13 +34,15 @@ class GatewayApp(App):
 
     def __init__(self, config: GatewayConfig, channels: Channels) -> None:
         self._authenticator = Authenticator(KeyStore(config.state), config.tenants)
-        reception = Reception(self._authenticator)
+        self._answers = build_store(config.idempotency, config.state)
+        self._once = Once(self._answers, config.call_seconds)
+        reception = Reception(self._authenticator, self._once)
         router = channels(config.router)
         self._inference = Inference(router, config.call_seconds)
         self._tensors = Tensors(router, config.call_seconds)
         self._service = GatewayService(reception, self._inference)
         self._tensor_service = TensorService(reception, self._tensors)
-        self.rest: Asgi = rest(self._authenticator, self._inference, self._tensors)
+        self.rest: Asgi = rest(self._authenticator, self._inference, self._tensors, self._once)
         self._stack = AsyncExitStack()
 
     def register(self, server: grpc.aio.Server) -> None:
@@ -54,13 +58,15 @@ class GatewayApp(App):
     def apply(self, config: GatewayConfig) -> None:
         """Puts other tenants and another time limit in force."""
         self._authenticator.know(config.tenants)
-        self._inference.call_seconds = self._tensors.call_seconds = config.call_seconds
+        self._inference.call_seconds = self._tensors.call_seconds = self._once.call_seconds = config.call_seconds
 
     async def __aenter__(self) -> Self:
         """Reads the keys, and starts to follow them."""
+        self._stack.push_async_callback(self._answers.aclose)
         await asyncio.to_thread(self._authenticator.refresh)
         tasks = await self._stack.enter_async_context(asyncio.TaskGroup())
-        self._stack.callback(tasks.create_task(self._authenticator.follow()).cancel)
+        for following in (self._authenticator.follow(), self._answers.follow()):
+            self._stack.callback(tasks.create_task(following).cancel)
         return self
 
     async def __aexit__(self, *exc_info: object) -> None:

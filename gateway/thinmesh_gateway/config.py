@@ -6,6 +6,7 @@ from pathlib import Path
 
 from thinmesh_core.config import Section
 from thinmesh_core.tenants import TenantConfig
+from thinmesh_gateway.idempotency.config import IdempotencyConfig
 
 
 class GatewayConfig(Section, frozen=True, kw_only=True):
@@ -15,3 +16,4 @@ class GatewayConfig(Section, frozen=True, kw_only=True):
     router: str
     state: Path
     call_seconds: float = 600.0
+    idempotency: IdempotencyConfig = IdempotencyConfig()

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from typing import Protocol
 
+import msgspec
+
 from thinmesh_core.errors import MeshError, Reason, invalid
 from thinmesh_core.http import Message, Receive, Send
 from thinmesh_core.wire import MAX_REQUEST_BYTES
@@ -24,11 +26,12 @@ class Reply(Protocol):
 class Request:
     """What came; of a header that came twice the first counts. `told` is what the router says beside its answer."""
 
-    __slots__ = ("_headers", "_scope", "receive", "told")
+    __slots__ = ("_body", "_headers", "_scope", "receive", "told")
 
     def __init__(self, scope: Message, receive: Receive) -> None:
         self._scope = scope
         self._headers: dict[bytes, bytes] = dict(reversed(scope["headers"]))
+        self._body: bytes | None = None
         self.receive = receive
         self.told: dict[str, str] = {}
 
@@ -55,7 +58,12 @@ class Request:
         return None if value is None else value.decode("latin-1")
 
     async def read(self) -> bytes:
-        """The body; REQUEST_TOO_LARGE as soon as that is known, without reading on."""
+        """The body, as often as it is asked for; REQUEST_TOO_LARGE as soon as that is known, without reading on."""
+        if self._body is None:
+            self._body = await self._read()
+        return self._body
+
+    async def _read(self) -> bytes:
         encoding = self.header("content-encoding")
         if encoding is not None and encoding.lower() not in {"", "identity"}:
             raise invalid("content-encoding", f"The content-encoding {encoding!r} is not taken: send the body as it is.")
@@ -88,6 +96,16 @@ class Answer:
         """Sends it."""
         await send({"type": "http.response.start", "status": self._status, "headers": raw(self.headers)})
         await send({"type": "http.response.body", "body": self._body})
+
+    def packed(self) -> bytes:
+        """All of it as bytes, to be kept."""
+        return msgspec.msgpack.encode((self._body, self.headers, self._status))
+
+
+def unpacked(data: bytes) -> Answer:
+    """The answer that was packed."""
+    body, headers, status = msgspec.msgpack.decode(data, type=tuple[bytes, dict[str, str], int])
+    return Answer(body, headers, status)
 
 
 def raw(headers: dict[str, str]) -> list[tuple[bytes, bytes]]:

@@ -1,4 +1,4 @@
-"""What stands before every REST endpoint: the key, and one way for a failure to leave."""
+"""What stands before every REST endpoint: the key, the idempotency key, and one way for a failure to leave."""
 
 from __future__ import annotations
 
@@ -8,8 +8,11 @@ from collections.abc import Awaitable, Callable
 from thinmesh_core.call import REQUEST_ID, Call, request_id
 from thinmesh_core.errors import MeshError, internal
 from thinmesh_core.http import Message, Receive, Send
+from thinmesh_gateway.attendance import Attendance
 from thinmesh_gateway.auth import Authenticator
-from thinmesh_gateway.exchange import Answer, Reply, Request
+from thinmesh_gateway.exchange import Answer, Reply, Request, unpacked
+from thinmesh_gateway.idempotency.key import KEY, REPLAYED, fingerprint
+from thinmesh_gateway.idempotency.once import Once
 from thinmesh_gateway.wishes import REST
 
 log = logging.getLogger(__name__)
@@ -22,13 +25,15 @@ Told = Callable[[MeshError], Answer]
 class Guarded:
     """A route as ASGI: the key first, then the endpoint, and every failure as its surface tells it.
 
-    An ASGI callable and no function, because Starlette wraps functions: each wrapper costs on every token.
+    With `once` an idempotency key is heeded. An ASGI callable and no function, because Starlette wraps functions: each
+    wrapper costs on every token.
     """
 
-    def __init__(self, authenticator: Authenticator, endpoint: Endpoint, told: Told) -> None:
+    def __init__(self, authenticator: Authenticator, endpoint: Endpoint, told: Told, once: Once | None) -> None:
         self._authenticator = authenticator
         self._endpoint = endpoint
         self._told = told
+        self._once = once
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         """Answers one request."""
@@ -42,10 +47,26 @@ class Guarded:
     async def _reply(self, request: Request, known: str) -> Reply:
         try:
             call = self._authenticator.call(request.header, REST, known)
-            return await self._endpoint(request, call)
+            key = request.header(KEY)
+            if key is None or self._once is None:
+                return await self._endpoint(request, call)
+            return await self._replayable(self._once, key, request, call)
         except MeshError as error:
             request.told.update(error.headers)
             return self._told(error)
         except Exception:
             log.exception("%s failed", request.path)
             return self._told(internal())
+
+    async def _replayable(self, once: Once, key: str, request: Request, call: Call) -> Reply:
+        async def make() -> bytes:
+            answer = await self._endpoint(request, call)
+            assert isinstance(answer, Answer)  # endpoints refuse to stream under a key
+            return answer.packed()
+
+        same = fingerprint(request.path, await request.read())
+        async with Attendance(request.receive):
+            given = await once.once(call, key, same, make)
+        if given.replayed:
+            request.told[REPLAYED] = "true"
+        return unpacked(given.answer)

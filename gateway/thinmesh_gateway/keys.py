@@ -42,7 +42,7 @@ class KeyStore:
     def __init__(self, state: Path) -> None:
         state.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._path = state / "keys.db"
-        self._peppered = hmac.new(_pepper(state / "pepper"), digestmod="sha256")
+        self._peppered = hmac.new(pepper(state), digestmod="sha256")
         with closing(self._connect()) as database, database:
             database.execute(_SCHEMA)
         self._path.chmod(0o600)
@@ -71,8 +71,12 @@ class KeyStore:
         return sqlite3.connect(self._path, timeout=BUSY_SECONDS)
 
 
-def _pepper(path: Path) -> bytes:
-    """The pepper, made on first use. It appears whole or not at all, and whoever is first wins: nobody ever has two."""
+def pepper(state: Path) -> bytes:
+    """A state folder's pepper, made on first use.
+
+    It appears whole or not at all, and whoever is first wins: nobody ever has two.
+    """
+    path = state / "pepper"
     if not path.exists():
         descriptor, name = tempfile.mkstemp(dir=path.parent)  # its owner's alone
         with os.fdopen(descriptor, "wb") as file:

@@ -12,6 +12,7 @@ from thinmesh_core.http import Asgi, Message, Receive, Send
 from thinmesh_gateway.auth import Authenticator
 from thinmesh_gateway.exchange import Answer, Request
 from thinmesh_gateway.guard import Guarded, Told
+from thinmesh_gateway.idempotency.once import Once
 from thinmesh_gateway.inference import Inference
 from thinmesh_gateway.oip import operations as oip
 from thinmesh_gateway.oip import routes as oip_routes
@@ -24,13 +25,13 @@ from thinmesh_gateway.tensors import Tensors
 _DESCRIPTION = msgspec.json.encode(describe(openai.SURFACE, oip.SURFACE))
 
 
-def rest(authenticator: Authenticator, inference: Inference, tensors: Tensors) -> Asgi:
+def rest(authenticator: Authenticator, inference: Inference, tensors: Tensors, once: Once) -> Asgi:
     """The application; a path without a route is told as the surface of its prefix tells it."""
     openai_methods, oip_methods = openai_routes.OpenAIRoutes(inference), oip_routes.OipRoutes(tensors)
     routes = [
-        *_routes(openai.SURFACE, openai_methods, openai_routes.told, authenticator),
-        *_routes(oip.SURFACE, oip_methods, oip_routes.told, authenticator),
-        Route("/openapi.json", Guarded(authenticator, _describe, openai_routes.told), methods=["GET"]),
+        *_routes(openai.SURFACE, openai_methods, openai_routes.told, authenticator, once),
+        *_routes(oip.SURFACE, oip_methods, oip_routes.told, authenticator, once),
+        Route("/openapi.json", Guarded(authenticator, _describe, openai_routes.told, None), methods=["GET"]),
     ]
     router = Router(routes, redirect_slashes=False)
     fixed = {(method, route.path): route.app for route in routes if "{" not in route.path for method in route.methods or ()}
@@ -49,12 +50,12 @@ def rest(authenticator: Authenticator, inference: Inference, tensors: Tensors) -
     return application
 
 
-def _routes(surface: Surface, methods: object, told: Told, authenticator: Authenticator) -> list[Route]:
+def _routes(surface: Surface, methods: object, told: Told, authenticator: Authenticator, once: Once) -> list[Route]:
     """A surface's table as routes; names of models may hold slashes."""
     return [
         Route(
             one.path.replace("{model}", "{model:path}"),
-            Guarded(authenticator, getattr(methods, one.name), told),
+            Guarded(authenticator, getattr(methods, one.name), told, None if one.body is None else once),
             methods=[one.method],
         )
         for one in surface.operations

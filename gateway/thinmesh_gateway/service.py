@@ -23,11 +23,11 @@ class GatewayService(inference_grpc.InferenceServiceServicer, model_grpc.ModelSe
 
     async def Generate(self, request: pb.GenerateRequest, context: Context) -> pb.GenerateResponse:
         """A whole generation."""
-        return await self._reception.unary(self._inference.generate, request, context)
+        return await self._reception.unary(self._inference.generate, request, context, pb.GenerateResponse)
 
     async def StreamGenerate(self, request: pb.GenerateRequest, context: Context) -> AsyncGenerator[pb.GenerateEvent, None]:
         """The events of a generation."""
-        call, told = self._reception.admit(context), dict[str, str]()
+        call, told = self._reception.streaming(context), dict[str, str]()
         async with aclosing(self._inference.stream(request, call, told.update, context.time_remaining())) as events:
             async for event in events:
                 if told:
@@ -36,15 +36,15 @@ class GatewayService(inference_grpc.InferenceServiceServicer, model_grpc.ModelSe
 
     async def Embed(self, request: pb.EmbedRequest, context: Context) -> pb.EmbedResponse:
         """Vectors."""
-        return await self._reception.unary(self._inference.embed, request, context)
+        return await self._reception.unary(self._inference.embed, request, context, pb.EmbedResponse)
 
     async def Rerank(self, request: pb.RerankRequest, context: Context) -> pb.RerankResponse:
         """An order."""
-        return await self._reception.unary(self._inference.rerank, request, context)
+        return await self._reception.unary(self._inference.rerank, request, context, pb.RerankResponse)
 
     async def CountTokens(self, request: pb.CountTokensRequest, context: Context) -> pb.CountTokensResponse:
         """A count."""
-        return await self._reception.unary(self._inference.count_tokens, request, context)
+        return await self._reception.unary(self._inference.count_tokens, request, context, pb.CountTokensResponse)
 
     async def ListModels(self, request: model_pb.ListModelsRequest, context: Context) -> model_pb.ListModelsResponse:
         """All models."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import io
+import time
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +27,9 @@ from thinmesh_core.interceptors import ErrorInterceptor
 from thinmesh_core.tenants import TenantConfig
 from thinmesh_core.wire import MAX_REQUEST_BYTES
 from thinmesh_gateway.auth import Authenticator
+from thinmesh_gateway.idempotency.answers import Answers
+from thinmesh_gateway.idempotency.memory import MemoryStore
+from thinmesh_gateway.idempotency.once import Once
 from thinmesh_gateway.inference import Inference
 from thinmesh_gateway.keys import KeyStore
 from thinmesh_gateway.rest import rest
@@ -91,7 +95,9 @@ async def client(tmp_path: Path) -> AsyncIterator[Client]:
     app = AdapterApp("echo", EchoAdapter(Options(), Place("echo", tmp_path)), None)
     inference_grpc.add_InferenceServiceServicer_to_server(app, server)
     channel = InProcessChannel(server)
-    application = rest(known, Inference(channel, 10), Tensors(channel, 10))
+    application = rest(
+        known, Inference(channel, 10), Tensors(channel, 10), Once(MemoryStore(Answers(60, 1 << 20), time.monotonic), 10)
+    )
     async with app, serve_http(application, parse("127.0.0.1:0"), insecure=False, grace=1) as at:
         while app.problems():
             await asyncio.sleep(0)

@@ -87,8 +87,15 @@ async def test_the_sdk_takes_429_as_its_rate_limit_error_and_tries_again(
     assert raised.value.response.headers["retry-after-ms"] == "1"
 
 
-async def test_the_sdk_does_not_try_again_what_is_spent(sdk: openai.AsyncOpenAI, router: ScriptedRouter) -> None:
+async def test_the_sdk_does_not_try_again_what_is_spent_or_in_conflict(sdk: openai.AsyncOpenAI, router: ScriptedRouter) -> None:
     router.errors = [MeshError(Reason.SPEND_EXCEEDED, "spent")]
     with pytest.raises(openai.RateLimitError):
         await sdk.with_options(max_retries=3).chat.completions.create(**CHAT)
     assert router.calls == 1
+    patient = sdk.with_options(max_retries=3, default_headers={"idempotency-key": "k"})
+    await patient.chat.completions.create(**CHAT)
+    with pytest.raises(openai.ConflictError) as raised:
+        await patient.chat.completions.create(**CHAT, temperature=0)
+    assert raised.value.response.headers["x-should-retry"] == "false"
+    assert raised.value.request.headers["x-stainless-retry-count"] == "0"
+    assert router.calls == 2

@@ -52,13 +52,13 @@ class TensorService(tensor_grpc.GRPCInferenceServiceServicer):
 
     async def ModelInfer(self, request: pb.ModelInferRequest, context: Context) -> pb.ModelInferResponse:
         """One answer."""
-        return await self._reception.unary(self._tensors.infer, request, context)
+        return await self._reception.unary(self._tensors.infer, request, context, pb.ModelInferResponse)
 
     async def ModelStreamInfer(
         self, request_iterator: AsyncIterable[pb.ModelInferRequest], context: Context
     ) -> AsyncGenerator[pb.ModelStreamInferResponse, None]:
         """The answers to each request, which counts as a call of its own; of what they tell the first's is sent."""
-        call, told = self._reception.admit(context), dict[str, str]()
+        call, told = self._reception.streaming(context), dict[str, str]()
 
         def answer(request: pb.ModelInferRequest) -> AsyncGenerator[pb.ModelStreamInferResponse, None]:
             return self._tensors.stream(request, call, told.update, context.time_remaining())

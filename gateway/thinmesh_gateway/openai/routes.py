@@ -16,6 +16,7 @@ from thinmesh_core.capabilities import choices
 from thinmesh_core.errors import MeshError, invalid
 from thinmesh_gateway.attendance import Attendance
 from thinmesh_gateway.exchange import Answer, Request
+from thinmesh_gateway.idempotency.key import KEY, unstreamed
 from thinmesh_gateway.inference import Inference
 from thinmesh_gateway.openai import errors, requests, responses, sse, translate
 from thinmesh_gateway.openai.frames import ChatFrames, Frames, TextFrames
@@ -35,6 +36,7 @@ class OpenAIRoutes:
         generate = translate.chat(body)
         head = responses.Head(f"chatcmpl-{call.request_id}", int(time.time()), body.model, GIVEN[call.priority])
         if body.stream:
+            _check_streamed(request)
             with_usage = bool(body.stream_options and body.stream_options.include_usage)
             frames = ChatFrames(head, choices(generate), with_usage=with_usage)
             return await sse.EventStream(self._pieces(frames, generate, request, call)).opened(request.receive)
@@ -47,6 +49,7 @@ class OpenAIRoutes:
         prompts = translate.completions(body)
         head = responses.Head(f"cmpl-{call.request_id}", int(time.time()), body.model)
         if body.stream:
+            _check_streamed(request)
             if len(prompts) > 1:
                 raise invalid("prompt", "Several prompts can't be streamed in one answer; send one each.")
             with_usage = bool(body.stream_options and body.stream_options.include_usage)
@@ -103,6 +106,11 @@ class OpenAIRoutes:
 def told(error: MeshError) -> Answer:
     """An error as OpenAI has it."""
     return Answer(errors.body(error), errors.headers(error), error.row.http)
+
+
+def _check_streamed(request: Request) -> None:
+    if request.header(KEY) is not None:
+        raise unstreamed()
 
 
 def _json(body: msgspec.Struct) -> Answer:

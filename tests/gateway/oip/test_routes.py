@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,9 @@ from thinmesh_core.inprocess import InProcessChannel, InProcessServer
 from thinmesh_core.interceptors import ErrorInterceptor
 from thinmesh_core.tenants import TenantConfig
 from thinmesh_gateway.auth import Authenticator
+from thinmesh_gateway.idempotency.answers import Answers
+from thinmesh_gateway.idempotency.memory import MemoryStore
+from thinmesh_gateway.idempotency.once import Once
 from thinmesh_gateway.inference import Inference
 from thinmesh_gateway.keys import KeyStore
 from thinmesh_gateway.oip.operations import SURFACE
@@ -69,7 +73,9 @@ async def session(tmp_path: Path) -> AsyncIterator[aiohttp.ClientSession]:
     server = InProcessServer("tensors", [ErrorInterceptor()])
     tensor_grpc.add_GRPCInferenceServiceServicer_to_server(Service(), server)
     channel = InProcessChannel(server)
-    application = rest(known, Inference(channel, 10), Tensors(channel, 10))
+    application = rest(
+        known, Inference(channel, 10), Tensors(channel, 10), Once(MemoryStore(Answers(60, 1 << 20), time.monotonic), 10)
+    )
     async with (
         serve_http(application, parse("127.0.0.1:0"), insecure=False, grace=1) as at,
         aiohttp.ClientSession(f"http://{at}", headers=headers) as session,
@@ -102,6 +108,19 @@ async def test_tensors_come_back_as_json_and_as_bytes_behind_it(session: aiohttp
         told, size = await response.read(), int(response.headers["inference-header-content-length"])
         assert told[size:] == b"\1\0\2\0"
         assert json.loads(told[:size])["outputs"][0]["parameters"] == {"binary_data_size": 4}
+
+
+async def test_bytes_come_back_alike_under_one_idempotency_key(session: aiohttp.ClientSession) -> None:
+    body = {"inputs": [INPUT], "parameters": {"binary_data_output": True}}
+    answers, replayed = [], []
+    for _ in range(2):
+        async with session.post("/v2/models/org/m/infer", json=body, headers={"idempotency-key": "k"}) as response:
+            names = ("content-type", "content-length", "inference-header-content-length")
+            answers.append((response.status, await response.read(), [response.headers[name] for name in names]))
+            replayed.append("idempotent-replayed" in response.headers)
+    assert (answers[0], replayed) == (answers[1], [False, True])
+    async with session.post("/v2/models/org/m/infer", json={"inputs": []}, headers={"idempotency-key": "k"}) as response:
+        assert (response.status, (await response.json()).keys()) == (409, {"error"})
 
 
 @pytest.mark.parametrize(

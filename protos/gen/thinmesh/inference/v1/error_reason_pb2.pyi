@@ -70,6 +70,8 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """The quotas can't be looked up now, and this one is refused rather than passed by."""
     ERROR_REASON_IDEMPOTENCY_CONFLICT: _ErrorReason.ValueType  # 23
     """The idempotency key was used before, with another request."""
+    ERROR_REASON_IDEMPOTENCY_UNAVAILABLE: _ErrorReason.ValueType  # 24
+    """The store of idempotency keys can't be reached; the call has not been made."""
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """Why a call failed. Sent as `google.rpc.ErrorInfo.reason` without the prefix, in the domain `thinmesh`;
@@ -124,4 +126,6 @@ ERROR_REASON_QUOTA_UNAVAILABLE: ErrorReason.ValueType  # 22
 """The quotas can't be looked up now, and this one is refused rather than passed by."""
 ERROR_REASON_IDEMPOTENCY_CONFLICT: ErrorReason.ValueType  # 23
 """The idempotency key was used before, with another request."""
+ERROR_REASON_IDEMPOTENCY_UNAVAILABLE: ErrorReason.ValueType  # 24
+"""The store of idempotency keys can't be reached; the call has not been made."""
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015

@@ -1,0 +1,25 @@
+"""The store that a configuration asks for."""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+from thinmesh_core.config import ConfigError
+from thinmesh_gateway.idempotency.answers import Answers
+from thinmesh_gateway.idempotency.config import IdempotencyConfig
+from thinmesh_gateway.idempotency.memory import MemoryStore
+from thinmesh_gateway.idempotency.store import Store
+from thinmesh_gateway.keys import pepper
+
+
+def build(config: IdempotencyConfig, state: Path) -> Store:
+    """The store; nothing is dialled before it is asked. ConfigError where its extra is not installed."""
+    if config.store == "memory":
+        return MemoryStore(Answers(config.window_seconds, config.max_bytes), time.monotonic)
+    try:
+        from thinmesh_gateway.idempotency.cipher import Cipher  # noqa: PLC0415  # the extra `redis`, for who asks for it
+        from thinmesh_gateway.idempotency.redis import RedisStore  # noqa: PLC0415  # likewise
+    except ImportError as error:
+        raise ConfigError("idempotency.store names a Redis: install thinmesh[redis]") from error
+    return RedisStore(config.store, Cipher(pepper(state)), config.window_seconds)

@@ -1,0 +1,20 @@
+"""The idempotency section of thinmesh.yaml."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from msgspec import Meta
+
+from thinmesh_core.config import Section
+
+
+class IdempotencyConfig(Section, frozen=True, kw_only=True):
+    """How long an answer is kept for its key, and where: `memory`, or a Redis or Valkey that gateways share.
+
+    In memory at most `max_bytes` are kept, and the answers used longest ago go first; a Redis has its own bound.
+    """
+
+    window_seconds: Annotated[float, Meta(gt=0)] = 3600.0
+    max_bytes: Annotated[int, Meta(ge=0)] = 64 * 1024 * 1024
+    store: Annotated[str, Meta(pattern="^(memory|rediss?://.+|unix://.+)$")] = "memory"
