@@ -73,7 +73,7 @@ class AdapterApp(App, inference_grpc.InferenceServiceServicer, adapter_grpc.Adap
         self._engine: EngineStatus | None = None
         self._trouble = "the engine has not answered yet"
         self._was_ready = False
-        self._draining = False
+        self._refusing = False
         self._seats = Seats()
         self._changed = asyncio.Condition()
         self._stack = AsyncExitStack()
@@ -86,9 +86,14 @@ class AdapterApp(App, inference_grpc.InferenceServiceServicer, adapter_grpc.Adap
 
     def problems(self) -> list[str]:
         """The engine's trouble, or that it drains."""
-        if self._draining:
+        if self._refusing:
             return ["draining"]
         return [] if self._engine is not None else [self._trouble]
+
+    async def drain(self) -> None:
+        """Takes no new calls from now on, and says so to whoever watches."""
+        await super().drain()
+        await self._refuse()
 
     async def __aenter__(self) -> Self:
         """Enters the adapter, and follows its engine's status."""
@@ -137,20 +142,25 @@ class AdapterApp(App, inference_grpc.InferenceServiceServicer, adapter_grpc.Adap
     async def WatchStatus(
         self, request: adapter_pb.WatchStatusRequest, context: Context
     ) -> AsyncIterator[adapter_pb.WatchStatusResponse]:
-        """The status at once, then after every look at the engine and every drain."""
+        """The status at once, then after every look at the engine and every drain; ends where the process is idle and stops."""
         while True:
             yield adapter_pb.WatchStatusResponse(status=self._status())
+            if self.draining and not self._seats.taken:
+                return
             async with self._changed:
                 await self._changed.wait()
 
     async def Drain(self, request: adapter_pb.DrainRequest, context: Context) -> adapter_pb.DrainResponse:
         """Takes no new calls from now on."""
-        self._draining = True
-        async with self._changed:
-            self._changed.notify_all()
+        await self._refuse()
         return adapter_pb.DrainResponse()
 
     # What all calls share.
+
+    async def _refuse(self) -> None:
+        self._refusing = True
+        async with self._changed:
+            self._changed.notify_all()
 
     async def _unary(self, answer: Callable[[R, Call], Awaitable[A]], request: R, context: Context) -> A:
         call = from_metadata(context.invocation_metadata(), context.time_remaining())
@@ -158,7 +168,7 @@ class AdapterApp(App, inference_grpc.InferenceServiceServicer, adapter_grpc.Adap
             return await answer(request, call)
 
     def _admitted(self, request: Request, call: Call) -> AbstractContextManager[None]:
-        if self._draining:
+        if self._refusing:
             raise MeshError(Reason.DRAINING, "The model's backend is stopping; try again shortly.", retry_after=1)
         capabilities.check(request, self._served(call.model or capabilities.model(request)).capabilities)
         if self._seats.taken >= self._limit(self._known()):
@@ -189,7 +199,7 @@ class AdapterApp(App, inference_grpc.InferenceServiceServicer, adapter_grpc.Adap
             status.state = adapter_pb.STATE_FAILED if self._was_ready else adapter_pb.STATE_STARTING
             status.message = self._trouble
             return status
-        status.state = adapter_pb.STATE_DRAINING if self._draining else adapter_pb.STATE_READY
+        status.state = adapter_pb.STATE_DRAINING if self._refusing else adapter_pb.STATE_READY
         status.max_concurrency = self._limit(self._engine)
         if self._engine.queued is not None:
             status.queued = self._engine.queued

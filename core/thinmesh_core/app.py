@@ -15,6 +15,9 @@ class App(ABC):
     services: tuple[str, ...] = ()
     """Full names of the gRPC services it registers, for health and reflection."""
 
+    draining = False
+    """Whether it is about to stop, which is among its problems: its callers are to go elsewhere."""
+
     @abstractmethod
     def register(self, server: grpc.aio.Server) -> None:
         """Adds its servicers to a server, in-process or network."""
@@ -22,6 +25,10 @@ class App(ABC):
     @abstractmethod
     def problems(self) -> list[str]:
         """Why it can't take calls now, for operators; empty when it is ready."""
+
+    async def drain(self) -> None:
+        """Says that it is about to stop; calls that run go on."""
+        self.draining = True
 
     @abstractmethod
     async def __aenter__(self) -> Self:

@@ -68,10 +68,12 @@ class Children:
             return await process.wait()
         finally:
             if process.returncode is None:
-                await self._end(process, STOP_SECONDS if self._hurried else longest + STOP_SECONDS)
+                await self._end(name, process, STOP_SECONDS if self._hurried else longest + STOP_SECONDS)
 
-    async def _end(self, process: asyncio.subprocess.Process, seconds: float) -> None:
+    async def _end(self, name: str, process: asyncio.subprocess.Process, seconds: float) -> None:
+        assert process.stdin is not None
         process.terminate()
+        process.stdin.close()  # its lifeline: it need not wait for `drain_seconds`, since nobody calls it any more
         try:
             async with asyncio.timeout(seconds) as patience:
                 self._ending.add(patience)
@@ -80,5 +82,6 @@ class Children:
                 finally:
                     self._ending.discard(patience)
         except TimeoutError:
+            log.warning("the adapter of backend %s did not stop within %.1f s and is killed", name, seconds)
             process.kill()
             await process.wait()

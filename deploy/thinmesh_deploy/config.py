@@ -42,7 +42,8 @@ class Listen(Section, frozen=True, kw_only=True):
 class MeshConfig(Section, frozen=True, kw_only=True):
     """The whole file.
 
-    `call_seconds` is the longest a call may take, `grace_seconds` how long running calls may go on at a stop.
+    `call_seconds` is the longest a call may take, `grace_seconds` how long running calls may go on at a stop,
+    `drain_seconds` how long load balancers have before that to see that a process is told to stop.
     """
 
     tenants: dict[str, TenantConfig]
@@ -55,6 +56,7 @@ class MeshConfig(Section, frozen=True, kw_only=True):
     idempotency: IdempotencyConfig = IdempotencyConfig()
     call_seconds: float = 600.0
     grace_seconds: float = 30.0
+    drain_seconds: float = 0.0
     insecure: bool = False
 
 

@@ -80,6 +80,11 @@ class Mesh:
             return ["starting"]
         return [*self._router.problems(), *self._gateway.problems()]
 
+    async def drain(self) -> None:
+        """Refuses new calls from now on."""
+        assert self._gateway is not None
+        await self._gateway.drain()
+
     def check_started(self) -> None:
         """ConfigError where an adapter refused what the mesh was started with."""
         if self._children.refused:

@@ -7,6 +7,7 @@ import gc
 import signal
 import sys
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 from dataclasses import dataclass, field
 
 import uvloop
@@ -22,10 +23,31 @@ COLLECT_EVERY = 50_000
 
 @dataclass(frozen=True, slots=True)
 class Signals:
-    """What the process is told: to stop (SIGINT, SIGTERM), to read its configuration again (SIGHUP)."""
+    """What the process is told: to stop (SIGTERM), at once (SIGINT), to read its configuration again (SIGHUP)."""
 
     stop: asyncio.Event = field(default_factory=asyncio.Event)
+    hurry: asyncio.Event = field(default_factory=asyncio.Event)
     reload: asyncio.Event = field(default_factory=asyncio.Event)
+
+    def terminate(self) -> None:
+        """Says to stop; for the second time, not to wait for anybody to notice."""
+        (self.hurry if self.stop.is_set() else self.stop).set()
+
+    def interrupt(self) -> None:
+        """Says to stop at once: a person waits. Running calls have their grace even then."""
+        self.stop.set()
+        self.hurry.set()
+
+    async def drained(self, drain: Callable[[], Awaitable[None]], seconds: float) -> None:
+        """Waits for the end: told to stop, the process drains, and `seconds` later its listeners may close.
+
+        In between load balancers see that it is not ready, while there is still somebody to tell late callers so.
+        """
+        await self.stop.wait()
+        await drain()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                await self.hurry.wait()
 
 
 Main = Callable[[Signals], Awaitable[None]]
@@ -50,21 +72,21 @@ def run(main: Main, *, log_level: str, lifeline: bool = False) -> None:
 async def _main(main: Main, *, lifeline: bool) -> None:
     loop = asyncio.get_running_loop()
     signals = Signals()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        loop.add_signal_handler(number, signals.stop.set)
+    loop.add_signal_handler(signal.SIGTERM, signals.terminate)
+    loop.add_signal_handler(signal.SIGINT, signals.interrupt)
     loop.add_signal_handler(signal.SIGHUP, signals.reload.set)
     if lifeline:
-        await loop.connect_read_pipe(lambda: _Lifeline(signals.stop), sys.stdin)
+        await loop.connect_read_pipe(lambda: _Lifeline(signals), sys.stdin)
     await main(signals)
 
 
 class _Lifeline(asyncio.Protocol):
-    def __init__(self, stop: asyncio.Event) -> None:
-        self._stop = stop
+    def __init__(self, signals: Signals) -> None:
+        self._signals = signals
 
     def connection_lost(self, exc: Exception | None) -> None:
         """The parent is gone."""
-        self._stop.set()
+        self._signals.interrupt()
 
 
 def _leaves(group: BaseExceptionGroup[BaseException]) -> list[BaseException]:

@@ -42,7 +42,7 @@ async def gateway(setting: Setting, at: Listen, say: Say, signals: Signals) -> N
         serve_http(app.rest, address.parse(at.http), insecure=insecure, grace=grace) as http_bound,
     ):
         say(f"gateway: REST http://{http_bound}/v1, gRPC {grpc_bound}, router {', '.join(setting.router_addresses)}")
-        await signals.stop.wait()
+        await signals.drained(app.drain, setting.config.drain_seconds)
 
 
 async def router(setting: Setting, listen: str | None, admin_at: str | None, say: Say, signals: Signals) -> None:
@@ -90,7 +90,7 @@ async def _serve(app: App, what: str, at: str, grace: float, setting: Setting, s
         serve_grpc(app, address.parse(at), insecure=setting.config.insecure, grace=grace) as bound,
     ):
         say(f"{what}: gRPC {bound}")
-        await signals.stop.wait()
+        await signals.drained(app.drain, setting.config.drain_seconds)
 
 
 @asynccontextmanager

@@ -31,7 +31,7 @@ async def up(setting: Setting, at: Listen, console: Console, log_level: str, sig
                 await asyncio.sleep(LOOK_SECONDS)
         if not stop.is_set():
             console.print(_greeting(setting, bound, key_file), soft_wrap=True)
-        await stop.wait()
+        await signals.drained(mesh.drain, setting.config.drain_seconds)
         console.print(f"stopping; running calls have {setting.config.grace_seconds:g} s")
 
 

@@ -52,13 +52,20 @@ class GatewayApp(App):
         tensor_grpc.add_GRPCInferenceServiceServicer_to_server(self._tensor_service, server)
 
     def problems(self) -> list[str]:
-        """What is wrong with the keys."""
+        """That it drains, or what is wrong with the keys."""
+        if self.draining:
+            return ["draining"]
         return [] if self._authenticator.trouble is None else [self._authenticator.trouble]
 
     def apply(self, config: GatewayConfig) -> None:
         """Puts other tenants and another time limit in force."""
         self._authenticator.know(config.tenants)
         self._inference.call_seconds = self._tensors.call_seconds = self._once.call_seconds = config.call_seconds
+
+    async def drain(self) -> None:
+        """Refuses new calls from now on."""
+        await super().drain()
+        self._authenticator.draining = True
 
     async def __aenter__(self) -> Self:
         """Reads the keys, and starts to follow them."""

@@ -42,6 +42,8 @@ class Guarded:
         reply = await self._reply(request, known)
         reply.headers[REQUEST_ID] = known
         reply.headers.update(request.told)
+        if self._authenticator.draining:  # whoever keeps the connection would come back to this gateway
+            reply.headers["connection"] = "close"
         await reply(scope, receive, send)
 
     async def _reply(self, request: Request, known: str) -> Reply:

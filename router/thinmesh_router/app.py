@@ -66,7 +66,12 @@ class RouterApp(App):
         tensor_grpc.add_GRPCInferenceServiceServicer_to_server(self._tensors, server)
 
     def problems(self) -> list[str]:
-        """A line a backend, while some are still starting or none takes calls; one that fails later is its models' trouble."""
+        """That it drains, or a line a backend while some are starting or none takes calls.
+
+        One that fails later is its models' trouble.
+        """
+        if self.draining:
+            return ["draining"]
         backends = self._backends.values()
         if all(not one.starting for one in backends) and any(one.ready for one in backends):
             return []
