@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable
 from typing import Any, TypeVar
 
@@ -10,7 +11,7 @@ import grpc
 from thinmesh_core import bounds, capabilities
 from thinmesh_core.call import Call, Metadata, told
 from thinmesh_core.capabilities import Request
-from thinmesh_core.status import from_rpc_error
+from thinmesh_core.status import from_rpc_error, lost
 from thinmesh_core.telemetry import Observed
 
 A = TypeVar("A")
@@ -51,14 +52,19 @@ class Forwarding:
             return await self.send(method, request, call, hear, seconds)
 
     async def send(self, method: Method[A], request: Any, call: Call, hear: Hear = deaf, seconds: float | None = None) -> A:
-        """One call of `method`; what it raises is the router's MeshError."""
-        try:
-            running = method(request, metadata=call.to_metadata(), timeout=self.bounded(seconds))
-            answer = await running
-            await listen(running, hear)
-            return answer
-        except grpc.aio.AioRpcError as error:
-            raise from_rpc_error(error) from None
+        """One call of `method`, a second one where its router dies; what it raises is the router's MeshError."""
+        until = time.monotonic() + self.bounded(seconds)
+        moved = False
+        while True:
+            try:
+                running = method(request, metadata=call.to_metadata(), timeout=until - time.monotonic())
+                answer = await running
+                await listen(running, hear)
+                return answer
+            except grpc.aio.AioRpcError as error:
+                if moved or not lost(error):
+                    raise from_rpc_error(error) from None
+                moved = True
 
     def bounded(self, seconds: float | None) -> float:
         """The call's time limit."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import AsyncGenerator
 
 import grpc
@@ -13,7 +14,7 @@ from thinmesh.model.v1 import model_service_pb2_grpc as model_grpc
 from thinmesh_core import bounds
 from thinmesh_core.call import Call
 from thinmesh_core.channel import cancelling
-from thinmesh_core.status import from_rpc_error
+from thinmesh_core.status import from_rpc_error, lost
 from thinmesh_core.telemetry import Observed
 from thinmesh_gateway.forwarding import Forwarding, Hear, listen
 
@@ -32,17 +33,23 @@ class Inference(Forwarding):
         """The events of a generation."""
         with Observed("stream", request.model, call):
             bounds.check(request)
-            try:
-                stream = self._router.StreamGenerate(request, metadata=call.to_metadata(), timeout=self.bounded(seconds))
-                async with cancelling(stream) as events:
-                    fresh = True
-                    async for event in events:
-                        if fresh:
-                            fresh = False
-                            await listen(stream, hear)
-                        yield event
-            except grpc.aio.AioRpcError as error:
-                raise from_rpc_error(error) from None
+            until = time.monotonic() + self.bounded(seconds)
+            fresh, moved = True, False
+            while True:
+                try:
+                    left = until - time.monotonic()
+                    stream = self._router.StreamGenerate(request, metadata=call.to_metadata(), timeout=left)
+                    async with cancelling(stream) as events:
+                        async for event in events:
+                            if fresh:
+                                fresh = False
+                                await listen(stream, hear)
+                            yield event
+                    return
+                except grpc.aio.AioRpcError as error:
+                    if moved or not fresh or not lost(error):
+                        raise from_rpc_error(error) from None
+                    moved = True  # its router died before the first event: another may be there
 
     async def generate(
         self, request: pb.GenerateRequest, call: Call, hear: Hear, seconds: float | None = None

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import AsyncGenerator
 from importlib.metadata import version
 
@@ -12,7 +13,7 @@ from tritonclient.grpc import service_pb2_grpc as tensor_grpc
 from thinmesh_core import bounds
 from thinmesh_core.call import Call
 from thinmesh_core.channel import cancelling
-from thinmesh_core.status import from_rpc_error
+from thinmesh_core.status import from_rpc_error, lost
 from thinmesh_core.telemetry import Observed
 from thinmesh_core.tensor_stream import failed, once
 from thinmesh_gateway.forwarding import Forwarding, Hear, listen
@@ -42,22 +43,26 @@ class Tensors(Forwarding):
         """The answers to one request of a stream."""
         with Observed("stream_infer", request.model_name, call):
             bounds.check(request)
-            try:
-                stream = self._router.ModelStreamInfer(
-                    once(request), metadata=call.to_metadata(), timeout=self.bounded(seconds)
-                )
-                async with cancelling(stream) as responses:
-                    fresh = True
-                    async for response in responses:
-                        if fresh:
-                            fresh = False
-                            await listen(stream, hear)
-                        error = failed(response)
-                        if error is not None:
-                            raise error
-                        yield response
-            except grpc.aio.AioRpcError as error:
-                raise from_rpc_error(error) from None
+            until = time.monotonic() + self.bounded(seconds)
+            fresh, moved = True, False
+            while True:
+                try:
+                    left = until - time.monotonic()
+                    stream = self._router.ModelStreamInfer(once(request), metadata=call.to_metadata(), timeout=left)
+                    async with cancelling(stream) as responses:
+                        async for response in responses:
+                            if fresh:
+                                fresh = False
+                                await listen(stream, hear)
+                            error = failed(response)
+                            if error is not None:
+                                raise error
+                            yield response
+                    return
+                except grpc.aio.AioRpcError as broken:
+                    if moved or not fresh or not lost(broken):
+                        raise from_rpc_error(broken) from None
+                    moved = True  # its router died before the first response: another may be there
 
     async def server_ready(self, call: Call) -> pb.ServerReadyResponse:
         """Whether any model with tensors takes calls."""
