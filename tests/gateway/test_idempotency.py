@@ -14,6 +14,7 @@ from gateway.conftest import Gateway, ScriptedRouter, Serve
 from shared_store import shared_store
 from thinmesh.inference.v1 import inference_service_pb2 as pb
 
+from thinmesh_core.config import ConfigError
 from thinmesh_core.errors import MeshError, Reason
 from thinmesh_core.status import from_rpc_error
 from thinmesh_gateway.idempotency import redis
@@ -131,3 +132,8 @@ async def test_gateways_that_share_a_store_share_answers_and_refuse_without_it(
             assert (status, b"idempotency_unavailable" in body) == (503, True)
             assert (await post(one, CHAT, {}))[0] == 200
             shared.process.send_signal(signal.SIGCONT)
+
+
+async def test_an_address_that_makes_no_sense_is_told_at_the_start(serve: Serve) -> None:
+    with pytest.raises(ConfigError, match=r"idempotency\.store: write memory, redis://"):
+        await serve(idempotency=IdempotencyConfig(store="redis://localhost:port"))

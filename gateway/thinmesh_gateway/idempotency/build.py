@@ -14,12 +14,15 @@ from thinmesh_gateway.keys import pepper
 
 
 def build(config: IdempotencyConfig, state: Path) -> Store:
-    """The store; nothing is dialled before it is asked. ConfigError where its extra is not installed."""
+    """The store; nothing is dialled before it is asked. ConfigError without its extra or a usable address."""
     if config.store == "memory":
         return MemoryStore(Answers(config.window_seconds, config.max_bytes), time.monotonic)
     try:
         from thinmesh_gateway.idempotency.cipher import Cipher  # noqa: PLC0415  # the extra `redis`, for who asks for it
         from thinmesh_gateway.idempotency.redis import RedisStore  # noqa: PLC0415  # likewise
     except ImportError as error:
-        raise ConfigError("idempotency.store names a Redis: install thinmesh[redis]") from error
-    return RedisStore(config.store, Cipher(pepper(state)), config.window_seconds)
+        raise ConfigError("idempotency.store: install the extra `redis` to share answers, or leave it at `memory`") from error
+    try:
+        return RedisStore(config.store, Cipher(pepper(state)), config.window_seconds)
+    except ValueError as error:
+        raise ConfigError(f"idempotency.store: write memory, redis://HOST:PORT/DB or unix:///PATH; {error}") from error
