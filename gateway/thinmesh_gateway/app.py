@@ -42,7 +42,7 @@ class GatewayApp(App):
         self._tensors = Tensors(router, config.call_seconds)
         self._service = GatewayService(reception, self._inference)
         self._tensor_service = TensorService(reception, self._tensors)
-        self.rest: Asgi = rest(self._authenticator, self._inference, self._tensors, self._once)
+        self.rest: Asgi = rest(self._authenticator, self._inference, self._tensors, self._once, lambda: self.draining)
         self._stack = AsyncExitStack()
 
     def register(self, server: grpc.aio.Server) -> None:
@@ -61,11 +61,6 @@ class GatewayApp(App):
         """Puts other tenants and another time limit in force."""
         self._authenticator.know(config.tenants)
         self._inference.call_seconds = self._tensors.call_seconds = self._once.call_seconds = config.call_seconds
-
-    async def drain(self) -> None:
-        """Refuses new calls from now on."""
-        await super().drain()
-        self._authenticator.draining = True
 
     async def __aenter__(self) -> Self:
         """Reads the keys, and starts to follow them."""

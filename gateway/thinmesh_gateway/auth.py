@@ -21,10 +21,9 @@ REFRESH_SECONDS = 1.0
 
 
 class Authenticator:
-    """Turns a key into a Call. Deny unless known: no key, no tenant in thinmesh.yaml, no call; and none while `draining`."""
+    """Turns a key into a Call. Deny unless known: no key, no tenant in thinmesh.yaml, no call."""
 
     def __init__(self, store: KeyStore, tenants: Mapping[str, TenantConfig]) -> None:
-        self.draining = False
         self.trouble: str | None = "the keys are not read yet"
         self._store = store
         self._holders: dict[bytes, Principal] = {}
@@ -40,8 +39,6 @@ class Authenticator:
 
         Of what strangers send beside the key only the trace context and the wishes are taken.
         """
-        if self.draining:
-            raise MeshError(Reason.DRAINING, "This gateway is stopping; try again, and another one answers.", retry_after=1)
         scheme, _, key = (sent(AUTHORIZATION) or "").partition(" ")
         if scheme.lower() != "bearer" or not key:
             raise MeshError(Reason.INVALID_KEY, "Send a key: `Authorization: Bearer tm_live_...`.")

@@ -21,6 +21,9 @@ Endpoint = Callable[[Request, Call], Awaitable[Reply]]
 Told = Callable[[MeshError], Answer]
 """How a surface tells an error."""
 
+Stopping = Callable[[], bool]
+"""Whether the gateway is about to stop: it serves on, and whoever asks is to ask another one next."""
+
 
 class Guarded:
     """A route as ASGI: the key first, then the endpoint, and every failure as its surface tells it.
@@ -29,11 +32,14 @@ class Guarded:
     wrapper costs on every token.
     """
 
-    def __init__(self, authenticator: Authenticator, endpoint: Endpoint, told: Told, once: Once | None) -> None:
+    def __init__(
+        self, authenticator: Authenticator, endpoint: Endpoint, told: Told, once: Once | None, stopping: Stopping
+    ) -> None:
         self._authenticator = authenticator
         self._endpoint = endpoint
         self._told = told
         self._once = once
+        self._stopping = stopping
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         """Answers one request."""
@@ -42,7 +48,7 @@ class Guarded:
         reply = await self._reply(request, known)
         reply.headers[REQUEST_ID] = known
         reply.headers.update(request.told)
-        if self._authenticator.draining:  # whoever keeps the connection would come back to this gateway
+        if self._stopping():  # whoever keeps the connection would come back to this gateway
             reply.headers["connection"] = "close"
         await reply(scope, receive, send)
 

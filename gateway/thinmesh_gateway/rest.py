@@ -11,7 +11,7 @@ from thinmesh_core.errors import MeshError, Reason
 from thinmesh_core.http import Asgi, Message, Receive, Send
 from thinmesh_gateway.auth import Authenticator
 from thinmesh_gateway.exchange import Answer, Request
-from thinmesh_gateway.guard import Guarded, Told
+from thinmesh_gateway.guard import Guarded, Stopping, Told
 from thinmesh_gateway.idempotency.once import Once
 from thinmesh_gateway.inference import Inference
 from thinmesh_gateway.oip import operations as oip
@@ -25,13 +25,13 @@ from thinmesh_gateway.tensors import Tensors
 _DESCRIPTION = msgspec.json.encode(describe(openai.SURFACE, oip.SURFACE))
 
 
-def rest(authenticator: Authenticator, inference: Inference, tensors: Tensors, once: Once) -> Asgi:
+def rest(authenticator: Authenticator, inference: Inference, tensors: Tensors, once: Once, stopping: Stopping) -> Asgi:
     """The application; a path without a route is told as the surface of its prefix tells it."""
     openai_methods, oip_methods = openai_routes.OpenAIRoutes(inference), oip_routes.OipRoutes(tensors)
     routes = [
-        *_routes(openai.SURFACE, openai_methods, openai_routes.told, authenticator, once),
-        *_routes(oip.SURFACE, oip_methods, oip_routes.told, authenticator, once),
-        Route("/openapi.json", Guarded(authenticator, _describe, openai_routes.told, None), methods=["GET"]),
+        *_routes(openai.SURFACE, openai_methods, openai_routes.told, authenticator, once, stopping),
+        *_routes(oip.SURFACE, oip_methods, oip_routes.told, authenticator, once, stopping),
+        Route("/openapi.json", Guarded(authenticator, _describe, openai_routes.told, None, stopping), methods=["GET"]),
     ]
     router = Router(routes, redirect_slashes=False)
     fixed = {(method, route.path): route.app for route in routes if "{" not in route.path for method in route.methods or ()}
@@ -50,12 +50,14 @@ def rest(authenticator: Authenticator, inference: Inference, tensors: Tensors, o
     return application
 
 
-def _routes(surface: Surface, methods: object, told: Told, authenticator: Authenticator, once: Once) -> list[Route]:
+def _routes(
+    surface: Surface, methods: object, told: Told, authenticator: Authenticator, once: Once, stopping: Stopping
+) -> list[Route]:
     """A surface's table as routes; names of models may hold slashes."""
     return [
         Route(
             one.path.replace("{model}", "{model:path}"),
-            Guarded(authenticator, getattr(methods, one.name), told, None if one.body is None else once),
+            Guarded(authenticator, getattr(methods, one.name), told, None if one.body is None else once, stopping),
             methods=[one.method],
         )
         for one in surface.operations

@@ -96,7 +96,7 @@ async def client(tmp_path: Path) -> AsyncIterator[Client]:
     inference_grpc.add_InferenceServiceServicer_to_server(app, server)
     channel = InProcessChannel(server)
     application = rest(
-        known, Inference(channel, 10), Tensors(channel, 10), Once(MemoryStore(Answers(60, 1 << 20), time.monotonic), 10)
+        known, Inference(channel, 10), Tensors(channel, 10), Once(MemoryStore(Answers(60, 1 << 20), time.monotonic), 10), bool
     )
     async with app, serve_http(application, parse("127.0.0.1:0"), insecure=False, grace=1) as at:
         while app.problems():

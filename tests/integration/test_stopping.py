@@ -1,4 +1,4 @@
-"""A process that is told to stop says so first, refuses new calls so that a front moves on, and finishes what runs."""
+"""A process that is told to stop says so first, so that a front moves on, and finishes what runs."""
 
 from __future__ import annotations
 
@@ -61,11 +61,9 @@ async def test_a_gateway_drains(state: Path, mode: Mode) -> None:
         process.send_signal(signal.SIGTERM)
         while True:  # a signal takes a moment
             async with session.post(f"{running.http}/v1/completions", json=SHORT) as response:
-                refused = await response.json()
-                if response.status != 200:
+                assert response.status == 200
+                if response.headers.get("connection") == "close":
                     break
-        assert (response.status, refused["error"]["code"]) == (503, "draining")
-        assert (response.headers["connection"], response.headers["x-should-retry"]) == ("close", "true")
         if running.admin:
             async with session.get(f"{running.admin}/readyz") as response:
                 assert (response.status, await response.text()) == (503, "draining\n")

@@ -74,7 +74,7 @@ async def session(tmp_path: Path) -> AsyncIterator[aiohttp.ClientSession]:
     tensor_grpc.add_GRPCInferenceServiceServicer_to_server(Service(), server)
     channel = InProcessChannel(server)
     application = rest(
-        known, Inference(channel, 10), Tensors(channel, 10), Once(MemoryStore(Answers(60, 1 << 20), time.monotonic), 10)
+        known, Inference(channel, 10), Tensors(channel, 10), Once(MemoryStore(Answers(60, 1 << 20), time.monotonic), 10), bool
     )
     async with (
         serve_http(application, parse("127.0.0.1:0"), insecure=False, grace=1) as at,
