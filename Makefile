@@ -14,7 +14,7 @@ export MYPY_CACHE_DIR := .cache/mypy
 export RUFF_CACHE_DIR := .cache/ruff
 
 .DEFAULT_GOAL := help
-.PHONY: help up test test-vllm lint fix protos conformance bench simulate wheel clean
+.PHONY: help up test test-vllm faults lint fix protos conformance bench simulate wheel clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -27,6 +27,9 @@ test: .venv/.dev .engines/triton/.installed ## Install what is needed and run th
 
 test-vllm: .venv/.dev $(VLLM)/models/tiny/.made $(VLLM)/models/smollm2/.made ## Install a real vLLM (2.5 GB) and run the tests that need it
 	@CONFORMANCE_REPORT=docs/conformance $(VENV)/pytest tests/vllm $(ARGS)
+
+faults: .venv/.dev ## Break real processes in every way that is on the list, and keep the table in docs/reports
+	FAULTS_REPORT=docs/reports $(VENV)/pytest tests/faults -m "" $(ARGS)
 
 lint: .venv/.dev ## Check style, types, layers, protos and generated code
 	$(VENV)/ruff check .
