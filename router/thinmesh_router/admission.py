@@ -21,6 +21,10 @@ from thinmesh_router.routes import Route, RouteTable
 from thinmesh_router.shadow import Shadows
 from thinmesh_router.ticket import Ticket, Waiting
 
+LEAST_SECONDS = 0.002
+"""A call that has less left is not begun. gRPC counts in milliseconds, rounding up at both ends: so much a call may seem to have
+whose time is over."""
+
 NOBODY = TenantConfig()
 """Whoever is not named in the configuration: a call of another router's tenant, or a bare stub's."""
 
@@ -51,7 +55,7 @@ class Admission:
         route.check_options(request)
         if seconds is None:
             seconds = self.config.call_seconds
-        if seconds <= 0:
+        if seconds < LEAST_SECONDS:
             raise expired()
         estimate = Cost(route.call_tokens, 0) if isinstance(request, tensor_pb.ModelInferRequest) else cost(request)
         reservation: Reservation = UNLIMITED

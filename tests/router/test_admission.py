@@ -144,6 +144,15 @@ async def test_a_call_that_would_be_answered_too_late_leaves_the_queue_before_it
     held.close()
 
 
+@pytest.mark.parametrize("seconds", [-1.0, 0.0, 0.0019])
+async def test_a_call_whose_time_is_over_is_not_begun(seconds: float) -> None:
+    hall = Hall({"a": 1})
+    with pytest.raises(MeshError) as late:
+        await hall.admit(seconds=seconds)
+    assert late.value.reason is Reason.DEADLINE_EXCEEDED
+    assert hall.running == 0
+
+
 async def test_a_waiter_cancelled_in_the_turn_of_its_grant_gives_the_place_back() -> None:
     hall = Hall({"a": 1})
     held = await hall.admit()
