@@ -21,7 +21,8 @@ class FakeEngine:
     `tokens` are said one each `delay` seconds, again and again while `endless`; before the first and after `die_after`
     it may hang or die. `raw` replaces the whole stream by these reads, with a
     `pause` after each; `refusal` answers every request with a status
-    and a body. `generated` counts tokens that went out; `left` is set when a client leaves in mid-stream.
+    and a body. `generated` counts tokens that went out; `left` is set when a client leaves in mid-stream. `arrivals` are the
+    event loop's times of the requests.
     """
 
     tokens: list[str] = field(default_factory=lambda: ["The", " sea", " is", " blue", "."])
@@ -35,7 +36,11 @@ class FakeEngine:
     base_url: str = ""
     requests: list[dict[str, Any]] = field(default_factory=list)
     headers: list[Mapping[str, str]] = field(default_factory=list)
+    arrivals: list[float] = field(default_factory=list)
+    running: int = 0
+    most_running: int = 0
     generated: int = 0
+    asked: asyncio.Event = field(default_factory=asyncio.Event)
     began: asyncio.Event = field(default_factory=asyncio.Event)
     left: asyncio.Event = field(default_factory=asyncio.Event)
 
@@ -62,9 +67,14 @@ class FakeEngine:
     async def generate(self, request: web.Request) -> web.StreamResponse:
         """POST /v1/chat/completions and /v1/completions, streamed."""
         body = await self._seen(request)
-        refused = self._refused()
-        if refused is not None:
-            return refused
+        self.running += 1
+        self.most_running = max(self.most_running, self.running)
+        try:
+            return self._refused() or await self._answer(request, body)
+        finally:
+            self.running -= 1
+
+    async def _answer(self, request: web.Request, body: dict[str, Any]) -> web.StreamResponse:
         if not body.get("stream") and self.raw is None:
             return await self._whole(request, body)
         response = web.StreamResponse(headers={"content-type": "text/event-stream"})
@@ -140,7 +150,9 @@ class FakeEngine:
     async def _seen(self, request: web.Request) -> dict[str, Any]:
         body: dict[str, Any] = await request.json()
         self.requests.append(body)
+        self.arrivals.append(asyncio.get_running_loop().time())
         self.headers.append(request.headers)
+        self.asked.set()
         return body
 
     def _refused(self) -> web.Response | None:
@@ -151,8 +163,8 @@ class FakeEngine:
 
 
 @asynccontextmanager
-async def fake_engine() -> AsyncIterator[FakeEngine]:
+async def fake_engine(**fields: Any) -> AsyncIterator[FakeEngine]:
     """A fake engine on a free port of this machine."""
-    engine = FakeEngine()
+    engine = FakeEngine(**fields)
     async with serving(engine) as engine.base_url:
         yield engine

@@ -30,8 +30,8 @@ class Engine(Protocol):
 
 
 @asynccontextmanager
-async def serving(engine: Engine) -> AsyncIterator[str]:
-    """Its base URL, on a free port of this machine; a client that leaves cancels its handler."""
+async def serving(engine: Engine, port: int = 0) -> AsyncIterator[str]:
+    """Its base URL, on a free port of this machine or this one; a client that leaves cancels its handler."""
     application = web.Application(client_max_size=1 << 26)
     application.router.add_get("/v1/models", engine.models)
     application.router.add_post("/v1/embeddings", engine.embeddings)
@@ -41,7 +41,7 @@ async def serving(engine: Engine) -> AsyncIterator[str]:
     runner = web.AppRunner(application, handler_cancellation=True, shutdown_timeout=0.1)
     await runner.setup()
     try:
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        await web.TCPSite(runner, "127.0.0.1", port).start()
         yield f"http://127.0.0.1:{runner.addresses[0][1]}/v1"
     finally:
         await runner.cleanup()
