@@ -22,8 +22,8 @@ from thinmesh_router.shadow import Shadows
 from thinmesh_router.ticket import Ticket, Waiting
 
 LEAST_SECONDS = 0.002
-"""A call that has less left is not begun. gRPC counts in milliseconds, rounding up at both ends: so much a call may seem to have
-whose time is over."""
+"""A call that has less left is not begun. gRPC counts in milliseconds, rounding up at both ends: so much seems to be left of a
+deadline that is over."""
 
 NOBODY = TenantConfig()
 """Whoever is not named in the configuration: a call of another router's tenant, or a bare stub's."""
