@@ -21,7 +21,7 @@ class FakeEngine:
     `tokens` are said one each `delay` seconds, again and again while `endless`; before the first and after `die_after`
     it may hang or die. `raw` replaces the whole stream by these reads, with a
     `pause` after each; `refusal` answers every request with a status
-    and a body. `generated` counts tokens that went out; `left` is set when a client leaves in mid-stream. `arrivals` are the
+    and a body, after `delay`. `generated` counts tokens that went out; `left` is set when a client leaves in mid-stream. `arrivals` are the
     event loop's times of the requests.
     """
 
@@ -70,6 +70,8 @@ class FakeEngine:
         self.running += 1
         self.most_running = max(self.most_running, self.running)
         try:
+            if self.refusal is not None:
+                await asyncio.sleep(self.delay)
             return self._refused() or await self._answer(request, body)
         finally:
             self.running -= 1
