@@ -106,7 +106,7 @@ async def test_fault_15_a_flapping_replica_gets_less_and_less(state: Path, recor
 
 @pytest.mark.faults
 async def test_fault_15_a_replica_that_is_back_begins_with_little(state: Path, record_property: Record) -> None:
-    """A replica was down and is up again at 100 calls a second -> in its first second < 45 %, after 12 s its half."""
+    """A replica was down and is up again at 100 calls a second -> in its first second < 30 %, after 12 s its half."""
     async with replicas(2, tokens=["x"], delay=0.1) as engines, AsyncExitStack() as stack:
         running = await stack.enter_async_context(mesh(config(engines), state, "up"))
         client = await stack.enter_async_context(session(running))
@@ -123,7 +123,7 @@ async def test_fault_15_a_replica_that_is_back_begins_with_little(state: Path, r
     record_property("share in its 1st second", f"{shares[0]:.0%}")
     record_property("in its 13th", f"{shares[1]:.0%}")
     assert loop.time() > probe + 13
-    assert shares[0] < 0.45  # the breaker's tests have the curve; at once it would get all until it is as busy as the other
+    assert shares[0] < 0.3
     assert shares[1] > 0.35
 
 

@@ -33,18 +33,18 @@ models: {fake: {backends: [one]}}
 
 
 async def test_fault_3_a_hung_engine_costs_no_stream(state: Path, engine: FakeEngine, record_property: Record) -> None:
-    """One of two engines hangs before its first token -> every stream is answered by the other after the watchdog's 1 s."""
+    """One of two engines hangs before its first token, under 20 streams at once -> the other answers every stream after the watchdog's 1 s."""
     engine.hang_after = 0
     async with fake_engine() as well:
         config = TWO.replace("ONE", engine.base_url).replace("TWO", well.base_url) + "watchdog: {first_event_seconds: 1}\n"
         async with mesh(config, state, "up") as running, session(running) as client:
-            sent = await play([0.05 * count for count in range(20)], lambda: complete(client, running, "fake", stream=True))
+            sent = await play([0.0] * 20, lambda: complete(client, running, "fake", stream=True))
     answered = [one for one in sent if one.outcome.status == 200 and one.outcome.text.endswith("data: [DONE]\n\n")]
     record_property("answered", f"{len(answered)} of {len(sent)}")
     record_property("asked of the hung engine", len(engine.requests))
     record_property("slowest", f"{max(seconds(sent)):.2f} s")
     assert len(answered) == len(sent)
-    assert engine.requests
+    assert len(engine.requests) >= 5
     assert max(seconds(sent)) <= 1.5
 
 
