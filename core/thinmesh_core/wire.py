@@ -30,7 +30,8 @@ CLIENT_OPTIONS: Options = (
     ("grpc.use_local_subchannel_pool", 1),
     ("grpc.min_reconnect_backoff_ms", 100),
     ("grpc.initial_reconnect_backoff_ms", 100),
-    ("grpc.max_reconnect_backoff_ms", 2_000),
+    # A part that was restarted is used within a second, however long it was away.
+    ("grpc.max_reconnect_backoff_ms", 500),
 )
 
 # Engines keep their own rules for pings, and close on a peer that sends too many: their silence is the watchdogs' to find.

@@ -11,6 +11,7 @@ import grpc
 from thinmesh_core import bounds, capabilities
 from thinmesh_core.call import Call, Metadata, told
 from thinmesh_core.capabilities import Request
+from thinmesh_core.errors import MeshError, Reason
 from thinmesh_core.status import from_rpc_error, lost
 from thinmesh_core.telemetry import Observed
 
@@ -32,6 +33,13 @@ async def listen(call: grpc.aio.Call, hear: Hear) -> None:
 
 def deaf(_: Metadata) -> None:
     """Hears nothing."""
+
+
+def failure(error: grpc.aio.AioRpcError) -> MeshError:
+    """What the router said; NO_BACKEND where it is gone itself, for then nothing can be said of an engine."""
+    if lost(error):
+        return MeshError(Reason.NO_BACKEND, "The mesh's router can't be reached; try again shortly.", retry_after=1)
+    return from_rpc_error(error)
 
 
 class Forwarding:
@@ -63,7 +71,7 @@ class Forwarding:
                 return answer
             except grpc.aio.AioRpcError as error:
                 if moved or not lost(error):
-                    raise from_rpc_error(error) from None
+                    raise failure(error) from None
                 moved = True
 
     def bounded(self, seconds: float | None) -> float:

@@ -14,9 +14,9 @@ from thinmesh.model.v1 import model_service_pb2_grpc as model_grpc
 from thinmesh_core import bounds
 from thinmesh_core.call import Call
 from thinmesh_core.channel import cancelling
-from thinmesh_core.status import from_rpc_error, lost
+from thinmesh_core.status import lost
 from thinmesh_core.telemetry import Observed
-from thinmesh_gateway.forwarding import Forwarding, Hear, listen
+from thinmesh_gateway.forwarding import Forwarding, Hear, failure, listen
 
 
 class Inference(Forwarding):
@@ -48,7 +48,7 @@ class Inference(Forwarding):
                     return
                 except grpc.aio.AioRpcError as error:
                     if moved or not fresh or not lost(error):
-                        raise from_rpc_error(error) from None
+                        raise failure(error) from None
                     moved = True  # its router died before the first event: another may be there
 
     async def generate(

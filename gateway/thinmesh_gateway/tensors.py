@@ -13,10 +13,10 @@ from tritonclient.grpc import service_pb2_grpc as tensor_grpc
 from thinmesh_core import bounds
 from thinmesh_core.call import Call
 from thinmesh_core.channel import cancelling
-from thinmesh_core.status import from_rpc_error, lost
+from thinmesh_core.status import lost
 from thinmesh_core.telemetry import Observed
 from thinmesh_core.tensor_stream import failed, once
-from thinmesh_gateway.forwarding import Forwarding, Hear, listen
+from thinmesh_gateway.forwarding import Forwarding, Hear, failure, listen
 
 NAME = "thinmesh"
 VERSION = version("thinmesh")
@@ -61,7 +61,7 @@ class Tensors(Forwarding):
                     return
                 except grpc.aio.AioRpcError as broken:
                     if moved or not fresh or not lost(broken):
-                        raise from_rpc_error(broken) from None
+                        raise failure(broken) from None
                     moved = True  # its router died before the first response: another may be there
 
     async def server_ready(self, call: Call) -> pb.ServerReadyResponse:

@@ -89,7 +89,7 @@ async def test_and_not_more_and_not_after_the_first_event(deaths: int, after: in
     inference, _ = behind(router)
     with pytest.raises(MeshError) as raised:
         assert [event async for event in inference.stream(REQUEST, CALL, deaf)]
-    assert (raised.value.reason, router.calls) == (Reason.ENGINE_UNAVAILABLE, calls)
+    assert (raised.value.reason, router.calls) == (Reason.NO_BACKEND, calls)
 
 
 async def test_what_the_router_itself_says_is_final() -> None:
