@@ -61,7 +61,7 @@ class QueueConfig(Section, frozen=True, kw_only=True):
     """How long a call waits for a place on a backend, and how much may wait for one model.
 
     `waiting_room_seconds`: how long while no backend takes calls, but one is starting or draining. `minimum_share`: what every
-    class below the first keeps of the tokens that are served, so that it does not starve.
+    class below the first keeps of the tokens that are served, and of the room to wait in, so that it does not starve.
     """
 
     wait_seconds: Seconds = 30.0

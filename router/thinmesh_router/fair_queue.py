@@ -25,11 +25,12 @@ class Full(Exception):  # noqa: N818  # a state of the queue, which its caller w
 class _Class(Generic[T]):
     """One class: a line a tenant that waits, what each was served, and what the class is owed while others go first."""
 
-    __slots__ = ("counters", "credit", "lines", "tokens")
+    __slots__ = ("calls", "counters", "credit", "lines", "tokens")
 
     def __init__(self) -> None:
         self.lines: dict[str, Line[T]] = {}
         self.counters = VirtualCounters()
+        self.calls = 0
         self.tokens = 0
         self.credit = 0.0
 
@@ -44,7 +45,8 @@ class _Class(Generic[T]):
 class FairQueue(Generic[T]):
     """The calls that wait for one model.
 
-    Every class below the first keeps `minimum_share` of the tokens that are served while it waits, so that none starves.
+    Every class below the first keeps `minimum_share` of the tokens that are served while it waits, and of the room to wait in,
+    so that none starves.
     """
 
     def __init__(self, *, max_calls: int, max_tokens: int, minimum_share: float = 0.05) -> None:
@@ -179,6 +181,7 @@ class FairQueue(Generic[T]):
         line.entries[entry] = None
         line.weight = entry.weight
         line.tokens += entry.tokens
+        of.calls += 1
         of.tokens += entry.tokens
         self.tokens += entry.tokens
         self.calls += 1
@@ -188,6 +191,7 @@ class FairQueue(Generic[T]):
         line = of.lines[entry.tenant]
         del line.entries[entry]
         line.tokens -= entry.tokens
+        of.calls -= 1
         of.tokens -= entry.tokens
         self.tokens -= entry.tokens
         self.calls -= 1
@@ -223,7 +227,7 @@ class FairQueue(Generic[T]):
 
     def _make_room(self, entry: Entry[T]) -> list[Entry[T]]:
         pushed_out: list[Entry[T]] = []
-        while self.calls and (self.calls >= self.max_calls or self.tokens + entry.tokens > self.max_tokens):
+        while self.calls and not self._fits(entry):
             victim = self._victim(entry)
             if victim is None:
                 for one in reversed(pushed_out):
@@ -233,12 +237,28 @@ class FairQueue(Generic[T]):
             pushed_out.append(victim)
         return pushed_out
 
+    def _fits(self, entry: Entry[T]) -> bool:
+        """Whether there is room that no class below keeps for itself."""
+        calls, tokens = self.calls + 1, self.tokens + entry.tokens
+        for priority, of in self._classes.items():
+            if priority > entry.priority:
+                calls += max(self._kept(self.max_calls) - of.calls, 0)
+                tokens += max(self._kept(self.max_tokens) - of.tokens, 0)
+        return calls <= self.max_calls and tokens <= self.max_tokens
+
+    def _kept(self, room: int) -> int:
+        return int(room * self.minimum_share)
+
     def _victim(self, entry: Entry[T]) -> Entry[T] | None:
-        """The newest call of the longest line of the lowest class below, else of one longer than the newcomer's own."""
+        """The newest call of the longest line of the lowest class below that has more than the room it keeps.
+
+        Else the newest of a line of the newcomer's class that is longer than its own.
+        """
         for priority in reversed(Priority):
-            lines = self._classes[priority].lines
-            if priority > entry.priority and lines:
-                return next(reversed(max(lines.values(), key=_length).entries))
+            of = self._classes[priority]
+            spare = of.calls > self._kept(self.max_calls) or of.tokens > self._kept(self.max_tokens)
+            if priority > entry.priority and spare:
+                return next(reversed(max(of.lines.values(), key=_length).entries))
         lines = self._classes[entry.priority].lines
         own = lines.get(entry.tenant)
         wanted = ((own.tokens if own is not None else 0) + entry.tokens) / entry.weight

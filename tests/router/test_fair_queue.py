@@ -124,6 +124,22 @@ def test_a_full_queue_pushes_out_the_lowest_class_first_and_never_a_higher_one()
     assert len(one) == 3
 
 
+def test_a_class_below_keeps_its_share_of_the_room() -> None:
+    one = queue(max_calls=20)
+    for _ in range(19):
+        one.push(entry(), 0)
+    with pytest.raises(Full):
+        one.push(entry(), 0)
+    one.push(entry("kept", BATCH), 0)
+    with pytest.raises(Full):
+        one.push(entry(priority=BATCH), 0)
+    pushed_out = [gone for _ in range(18) for gone in one.push(entry(priority=CRITICAL), 0)]
+    assert {gone.priority for gone in pushed_out} == {STANDARD}
+    with pytest.raises(Full):
+        one.push(entry(priority=CRITICAL), 0)
+    assert [waiting.priority for waiting in one.entries()] == [CRITICAL] * 18 + [STANDARD, BATCH]
+
+
 def test_a_flood_pushes_out_its_own_calls_and_not_the_others() -> None:
     one = queue(max_calls=4)
     for number in range(4):
