@@ -27,6 +27,10 @@ SHADOW_TOKENS = Counter("thinmesh_shadow_tokens", "Tokens that such copies used.
 BACKEND_READY = Gauge("thinmesh_backend_ready", "Whether a backend takes calls, as this router sees it.", ["backend"])
 QUOTA_STORE_REACHABLE = Gauge("thinmesh_quota_store_reachable", "Whether the store that routers share for quotas answers.")
 QUOTA_STORE_ROUNDS = Counter("thinmesh_quota_store_rounds", "Answers of that store.")
+LOOP_LAG = Gauge("thinmesh_event_loop_lag_seconds", "How late the event loop was when it was looked at last.")
+QUEUE_CALLS = Gauge("thinmesh_queue_calls", "Calls that wait at this router.", ["model"])
+QUEUE_TOKENS = Gauge("thinmesh_queue_tokens", "Their estimated tokens.", ["model"])
+RETRIES = Counter("thinmesh_retries", "Calls that this router tried once more.", ["model", "reason"])
 CONFIG_RELOADS = Counter("thinmesh_config_reloads", "Reloads of the configuration file.", ["outcome"])
 CONFIG_STALE = Gauge("thinmesh_config_stale", "Whether the configuration file is wrong and the one before it in force.")
 

@@ -18,6 +18,7 @@ from thinmesh_core.config import ConfigError
 from thinmesh_core.http import serve_http
 from thinmesh_core.inprocess import InProcessChannel, InProcessServer
 from thinmesh_core.interceptors import ErrorInterceptor
+from thinmesh_core.lag import Lag
 from thinmesh_core.server import serve_grpc
 from thinmesh_deploy.children import Children
 from thinmesh_deploy.config import Listen, Setting
@@ -32,7 +33,8 @@ ROUTER = "router"
 class Mesh:
     """What `thinmesh up` runs: built in order from the engines to the listeners, and undone in reverse."""
 
-    def __init__(self, setting: Setting, log_level: str) -> None:
+    def __init__(self, setting: Setting, log_level: str, lag: Lag) -> None:
+        self._lag = lag
         self._setting = setting
         self._reloader = Reloader(setting, self._apply)
         self._children = Children(setting.state, log_level)
@@ -78,10 +80,10 @@ class Mesh:
         """Why the mesh can't take calls now; empty when it is ready."""
         if self._router is None or self._gateway is None:
             return ["starting"]
-        return [*self._router.problems(), *self._gateway.problems()]
+        return [*self._router.problems(), *self._gateway.problems(), *self._lag.problems()]
 
     async def drain(self) -> None:
-        """Refuses new calls from now on."""
+        """Says that it is about to stop."""
         assert self._gateway is not None
         await self._gateway.drain()
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 import uvloop
 
 from thinmesh_core.config import ConfigError
+from thinmesh_core.lag import Lag
 from thinmesh_core.telemetry import configure_logging
 
 EXIT_CONFIG = 2
@@ -23,11 +24,12 @@ COLLECT_EVERY = 50_000
 
 @dataclass(frozen=True, slots=True)
 class Signals:
-    """What the process is told: to stop (SIGTERM), at once (SIGINT), to read its configuration again (SIGHUP)."""
+    """What the process is told: to stop (SIGTERM), at once (SIGINT), to read its configuration again (SIGHUP); and its lag."""
 
     stop: asyncio.Event = field(default_factory=asyncio.Event)
     hurry: asyncio.Event = field(default_factory=asyncio.Event)
     reload: asyncio.Event = field(default_factory=asyncio.Event)
+    lag: Lag = field(default_factory=Lag)
 
     def terminate(self) -> None:
         """Says to stop; for the second time, not to wait for anybody to notice."""
@@ -77,7 +79,10 @@ async def _main(main: Main, *, lifeline: bool) -> None:
     loop.add_signal_handler(signal.SIGHUP, signals.reload.set)
     if lifeline:
         await loop.connect_read_pipe(lambda: _Lifeline(signals), sys.stdin)
-    await main(signals)
+    async with asyncio.TaskGroup() as tasks:
+        following = tasks.create_task(signals.lag.follow())
+        await main(signals)
+        following.cancel()
 
 
 class _Lifeline(asyncio.Protocol):

@@ -37,7 +37,7 @@ async def gateway(setting: Setting, at: Listen, say: Say, signals: Signals) -> N
     async with (
         app,
         _following(Reloader(setting, apply), signals) as reloader,
-        _admin(app, at.admin, setting, reloader.notes),
+        _admin(app, at.admin, setting, signals, reloader.notes),
         serve_grpc(app, address.parse(at.grpc), insecure=insecure, grace=grace) as grpc_bound,
         serve_http(app.rest, address.parse(at.http), insecure=insecure, grace=grace) as http_bound,
     ):
@@ -57,7 +57,10 @@ async def router(setting: Setting, listen: str | None, admin_at: str | None, say
     async def apply(new: Setting) -> None:
         app.apply(new.router(new.backend_addresses(), at))
 
-    async with _following(Reloader(setting, apply), signals) as reloader, _admin(app, admin_at, setting, reloader.notes):
+    async with (
+        _following(Reloader(setting, apply), signals) as reloader,
+        _admin(app, admin_at, setting, signals, reloader.notes),
+    ):
         await _serve(app, "router", at, setting.config.grace_seconds, setting, say, signals)
 
 
@@ -79,7 +82,7 @@ async def adapter(
         there = ", ".join(sorted(setting.config.backends))
         raise ConfigError(f"{setting.path}: there is no backend {name!r}; there are: {there}")
     app = build(entry, Place(name, setting.sockets))
-    async with _admin(app, admin_at, setting):
+    async with _admin(app, admin_at, setting, signals):
         longest = setting.config.grace_seconds if grace is None else grace
         await _serve(app, f"adapter {name}", listen or setting.backend_address(name), longest, setting, say, signals)
 
@@ -104,9 +107,13 @@ async def _following(reloader: Reloader, signals: Signals) -> AsyncIterator[Relo
 
 
 @asynccontextmanager
-async def _admin(app: App, at: str | None, setting: Setting, notes: Lines = list) -> AsyncIterator[None]:
+async def _admin(app: App, at: str | None, setting: Setting, signals: Signals, notes: Lines = list) -> AsyncIterator[None]:
     if at is None:
         yield
         return
-    async with serve_http(admin(app.problems, notes), address.parse(at), insecure=setting.config.insecure, grace=1):
+
+    def problems() -> list[str]:
+        return [*app.problems(), *signals.lag.problems()]
+
+    async with serve_http(admin(problems, notes), address.parse(at), insecure=setting.config.insecure, grace=1):
         yield

@@ -20,7 +20,7 @@ LOOK_SECONDS = 0.1
 async def up(setting: Setting, at: Listen, console: Console, log_level: str, signals: Signals) -> None:
     """Serves until told to stop; says what is awaited while models load, then where the mesh listens and what to try."""
     key_file = _dev_key(setting)
-    mesh = Mesh(setting, log_level)
+    mesh = Mesh(setting, log_level, signals.lag)
     stop = signals.stop
     async with mesh.serving(at, signals.reload) as bound:
         console.print("starting: " + "; ".join(mesh.problems()))

@@ -11,6 +11,7 @@ from grpc.aio import AioRpcError
 from thinmesh_core.call import Metadata
 from thinmesh_core.errors import MeshError, Reason
 from thinmesh_core.status import from_rpc_error, lost
+from thinmesh_core.telemetry import RETRIES
 from thinmesh_router.backend import Backend
 from thinmesh_router.placement import Place
 from thinmesh_router.watchdog import SilentError
@@ -90,6 +91,8 @@ class Attempt:
             backend.breaker.failed(now, self._place.probe)
         elif reason is None or reason in SILENT:
             backend.breaker.abandoned(self._place.probe)
+            if reason is not Reason.BACKEND_FULL and reason is not Reason.DRAINING and not self._ticket.committed:
+                backend.latency.waited(now - self._began, now)
         else:
             backend.breaker.succeeded(now)
         if reason is Reason.BACKEND_FULL:
@@ -113,8 +116,10 @@ class Attempt:
         ticket.last = error
         if moved and not ticket.moved:
             ticket.moved = True
-            return True
-        return self._admission.queues.retry(ticket.route.model, now)
+        elif not self._admission.queues.retry(ticket.route.model, now):
+            return False
+        RETRIES.labels(ticket.route.model, error.reason.name.lower()).inc()
+        return True
 
 
 def _busy(error: MeshError) -> MeshError:

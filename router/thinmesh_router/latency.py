@@ -35,6 +35,12 @@ class Latency:
             self._seconds = seconds + (self._seconds - seconds) * min(kept, 0.9)
         self._at = now
 
+    def waited(self, seconds: float, now: float) -> None:
+        """A call left unanswered after so long: it takes at least that."""
+        known = self.at(now)
+        if known is not None and seconds > known:
+            self.observe(seconds, now)
+
 
 def usual(several: Iterable[Latency], now: float) -> float:
     """What a call is likely to take on one of several backends, in seconds: the middle one's; 0 while nothing is known.

@@ -5,10 +5,12 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Iterator
+from functools import partial
 from math import ceil
 
 from thinmesh_core.capabilities import Capability
 from thinmesh_core.errors import MeshError, Reason
+from thinmesh_core.telemetry import QUEUE_CALLS, QUEUE_TOKENS
 from thinmesh_router.backend import FULL_SECONDS
 from thinmesh_router.config import QueueConfig
 from thinmesh_router.fair_queue import FairQueue, Full
@@ -36,10 +38,14 @@ class Queues:
         self.dispatch()
         for model in self._queues.keys() - table.routes.keys():
             del self._queues[model], self._budgets[model]
+            QUEUE_CALLS.remove(model)
+            QUEUE_TOKENS.remove(model)
 
     def begin(self, model: str, now: float) -> None:
         """A caller's call to the model, of which its retries may be a share."""
-        self._budgets[model].call(now)
+        budget = self._budgets.get(model)  # none where the model has gone while its quota was asked for
+        if budget is not None:
+            budget.call(now)
 
     def retry(self, model: str, now: float) -> bool:
         """Whether a call to the model may be tried once more."""
@@ -196,7 +202,11 @@ class Queues:
         self._config = config
         for model in table.routes:
             self._budgets.setdefault(model, RetryBudget())
-            queue = self._queues.setdefault(model, FairQueue(max_calls=0, max_tokens=0))
+            queue = self._queues.get(model)
+            if queue is None:
+                queue = self._queues[model] = FairQueue(max_calls=0, max_tokens=0)
+                QUEUE_CALLS.labels(model).set_function(partial(getattr, queue, "calls"))  # asked when scraped
+                QUEUE_TOKENS.labels(model).set_function(partial(getattr, queue, "tokens"))
             queue.max_calls, queue.max_tokens = config.max_waiting, config.max_waiting_tokens
             queue.minimum_share = config.minimum_share
 

@@ -55,3 +55,14 @@ def test_what_is_usual_is_not_what_one_slow_backend_does() -> None:
     assert usual([], 0) == 0
     assert usual([Latency()], 0) == 0
     assert usual([observed((0.1, 0)), Latency(), observed((9.0, 0)), observed((0.2, 0))], 0) == 0.2
+
+
+def test_a_call_that_left_unanswered_raises_it_and_never_lowers_it() -> None:
+    latency = Latency()
+    latency.waited(5.0, 0.0)
+    assert latency.at(0.0) is None
+    latency.observe(0.1, 0.0)
+    latency.waited(0.05, 0.0)
+    assert latency.at(0.0) == 0.1
+    latency.waited(5.0, 0.0)
+    assert latency.at(0.0) == 5.0

@@ -138,6 +138,8 @@ class Reservation:
         reason = Reason.SPEND_EXCEEDED if subject.measure is Measure.SPEND else Reason.QUOTA_EXCEEDED
         if isinf(wait):
             text = f"The call needs {amount}, and the limit of {subject} is {meter.limit}: make it smaller, or ask for more."
+            if subject.measure in {Measure.TOKENS, Measure.DAY}:  # to try again is of no use
+                reason = Reason.REQUEST_TOO_LARGE
             return MeshError(reason, text, quota=str(subject), headers=self.headers)
         again = f"try again in {wait:.0f} s" if wait >= 1 else "try again in a moment"
         text = f"The limit of {subject}, {meter.limit}, is used up; {again}."

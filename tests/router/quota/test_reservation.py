@@ -46,9 +46,13 @@ async def test_who_has_no_quota_is_not_counted() -> None:
 
 async def test_a_call_takes_from_all_of_its_quotas_or_from_none() -> None:
     of = quotas(QuotaConfig(requests_per_minute=9, tokens_per_minute=100, tokens_per_day=50, concurrent_calls=9))
-    error = await refused(of, Cost(30, 30))
+    await reserve(of, Cost(10, 10))
+    error = await refused(of, Cost(20, 20))
     assert (error.reason, error.quota) == (Reason.QUOTA_EXCEEDED, "tokens per day of tenant t")
-    assert set(used(of).values()) == {0}
+    assert error.retry_after
+    before = used(of)
+    assert (await refused(of, Cost(30, 30))).reason is Reason.REQUEST_TOO_LARGE  # it will never fit
+    assert used(of) == before
 
 
 @pytest.mark.parametrize(
@@ -56,7 +60,7 @@ async def test_a_call_takes_from_all_of_its_quotas_or_from_none() -> None:
     [
         (QuotaConfig(requests_per_minute=0), Cost(1, 1), Reason.QUOTA_EXCEEDED, "requests per minute of tenant t"),
         (QuotaConfig(concurrent_calls=0), Cost(1, 1), Reason.QUOTA_EXCEEDED, "concurrent calls of tenant t"),
-        (QuotaConfig(tokens_per_minute=5), Cost(3, 3), Reason.QUOTA_EXCEEDED, "tokens per minute of tenant t"),
+        (QuotaConfig(tokens_per_minute=5), Cost(3, 3), Reason.REQUEST_TOO_LARGE, "tokens per minute of tenant t"),
         (QuotaConfig(input_tokens=5), Cost(6, 0), Reason.REQUEST_TOO_LARGE, "input tokens per call of tenant t is 5"),
         (QuotaConfig(spend_per_month=0.00001), Cost(3, 1), Reason.SPEND_EXCEEDED, "spend per month of tenant t"),
     ],
