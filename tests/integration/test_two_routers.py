@@ -28,18 +28,9 @@ async def test_one_engines_limit_holds_over_two_routers_and_no_call_is_lost(stat
         file.write_text(CONFIG.replace("URL", engine.base_url).replace("STATE", str(state)))
         quiet = (*flags(file, state), "--log-level", "warning")
         await stack.enter_async_context(command("adapter", "fake", *quiet))
-        admins = []
         for name in ("one", "two"):
-            router = (
-                "router",
-                *quiet,
-                "--listen",
-                f"unix:{state}/run/{name}.sock",
-                "--admin",
-                f"unix:{state}/run/{name}.admin",
-            )
+            router = ("router", *quiet, "--listen", f"unix:{state}/run/{name}.sock")
             await said(await stack.enter_async_context(command(*router)), "router: gRPC")
-            admins.append(f"{state}/run/{name}.admin")
         ports = ("--http", "127.0.0.1:0", "--grpc", "127.0.0.1:0", "--admin", "127.0.0.1:0")
         found = await said(
             await stack.enter_async_context(command("gateway", *quiet, *ports)), r"REST (http://\S+)/v1, gRPC ([^\s,]+)"
