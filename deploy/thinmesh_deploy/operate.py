@@ -48,6 +48,8 @@ def status(config: Config = None, state: State = STATE) -> None:
 
     for router, answer in _each(config, state, ask):
         output.print(tables.backends(router, answer.backends))
+        for line in tables.troubles(answer.backends):
+            output.print(f"  {line}", markup=False, style="yellow")
 
 
 def queue(config: Config = None, state: State = STATE) -> None:

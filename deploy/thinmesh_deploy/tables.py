@@ -56,29 +56,36 @@ def amount(measure: Measure, given: float) -> int:
 
 def backends(router: str, found: Iterable[pb.Backend]) -> Table:
     """One line a backend. `priority` is what its engine is told; where that is nothing, only the queue keeps to it."""
-    table = _table(router, "backend", "state", "health", "running", "queued", "cache", "latency", "priority", "models")
+    table = _table(router, "backend", "state", "health", "running", "queued", "cache", "latency", "priority")
     for one in found:
         status = one.status
         state = Text(_word(adapter_pb.State.Name(status.state)), _STATES.get(status.state, ""))
-        if status.state != adapter_pb.STATE_READY and status.message:
-            state.append(f"\n{status.message}", "dim")
         health = Text(_word(pb.Health.Name(one.health)), _HEALTHS.get(one.health, ""))
-        if one.HasField("retry_seconds"):
-            health.append(f"\n{one.failures} failures, again in {one.retry_seconds:.0f} s", "dim")
         told = status.priority == adapter_pb.PRIORITY_MAPPING_LOWER_FIRST
-        running = f"{one.running}/{one.limit}"
         table.add_row(
             one.name,
             state,
             health,
-            running if one.limit >= status.max_concurrency else f"{running}\nat best {status.max_concurrency}",
+            f"{one.running}/{one.limit}",
             str(status.queued) if status.HasField("queued") else "-",
             f"{status.kv_cache_use:.0%}" if status.HasField("kv_cache_use") else "-",
             _seconds(one.latency_seconds) if one.HasField("latency_seconds") else "-",
             "1 is first" if told else Text("queue only", "dim"),
-            ", ".join(model.name for model in status.models),
         )
     return table
+
+
+def troubles(found: Iterable[pb.Backend]) -> list[str]:
+    """A line for each backend that has a reason to get fewer calls or none."""
+    lines = []
+    for one in found:
+        if one.status.state != adapter_pb.STATE_READY and one.status.message:
+            lines.append(f"{one.name}: {one.status.message}")
+        if one.HasField("retry_seconds"):
+            lines.append(f"{one.name}: {one.failures} failures in a row, one call tries it in {one.retry_seconds:.0f} s")
+        if one.limit < one.status.max_concurrency:
+            lines.append(f"{one.name}: gets {one.limit} calls at once of {one.status.max_concurrency}, for it refused some")
+    return lines
 
 
 def queues(router: str, found: Iterable[pb.Queue]) -> Table:
@@ -114,7 +121,7 @@ def _table(router: str, *columns: str) -> Table:
     table = Table(title=f"router {router}", title_justify="left", title_style="dim", header_style="bold", box=None)
     right = {"running", "calls", "tokens", "used", "limit", "queued", "cache", "latency", "waits", "a new call"}
     for column in columns:
-        table.add_column(column, justify="right" if column in right else "left", no_wrap=column != "models")
+        table.add_column(column, justify="right" if column in right else "left", no_wrap=True)
     return table
 
 
