@@ -28,9 +28,9 @@ CLIENT_OPTIONS: Options = (
     ("grpc.service_config", '{"loadBalancingConfig": [{"round_robin": {}}]}'),
     # A replaced backend gets connections of its own, not those of the one before it.
     ("grpc.use_local_subchannel_pool", 1),
-    ("grpc.min_reconnect_backoff_ms", 100),
+    # A part that was restarted is used within a second, however long it was away; one that is far has 2 s to shake hands.
+    ("grpc.min_reconnect_backoff_ms", 2_000),
     ("grpc.initial_reconnect_backoff_ms", 100),
-    # A part that was restarted is used within a second, however long it was away.
     ("grpc.max_reconnect_backoff_ms", 500),
 )
 
