@@ -36,6 +36,7 @@ class Reason(Enum):
     QUOTA_UNAVAILABLE = pb.ERROR_REASON_QUOTA_UNAVAILABLE
     IDEMPOTENCY_CONFLICT = pb.ERROR_REASON_IDEMPOTENCY_CONFLICT
     IDEMPOTENCY_UNAVAILABLE = pb.ERROR_REASON_IDEMPOTENCY_UNAVAILABLE
+    PERMISSION_DENIED = pb.ERROR_REASON_PERMISSION_DENIED
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +78,7 @@ TABLE: dict[Reason, Row] = {
     Reason.QUOTA_UNAVAILABLE: Row(StatusCode.UNAVAILABLE, 503, _SERVER, "quota_unavailable", retryable=True),
     Reason.IDEMPOTENCY_CONFLICT: Row(StatusCode.ALREADY_EXISTS, 409, _REQUEST, "idempotency_conflict"),
     Reason.IDEMPOTENCY_UNAVAILABLE: Row(StatusCode.UNAVAILABLE, 503, _SERVER, "idempotency_unavailable", retryable=True),
+    Reason.PERMISSION_DENIED: Row(StatusCode.PERMISSION_DENIED, 403, "permission_error", "permission_denied"),
 }
 
 # What a status that came without our details means: it is gRPC's own, or a foreign adapter's.
@@ -84,6 +86,7 @@ BY_CODE: dict[StatusCode, Reason] = {
     StatusCode.INVALID_ARGUMENT: Reason.INVALID_REQUEST,
     StatusCode.OUT_OF_RANGE: Reason.INVALID_REQUEST,
     StatusCode.UNAUTHENTICATED: Reason.INVALID_KEY,
+    StatusCode.PERMISSION_DENIED: Reason.PERMISSION_DENIED,
     StatusCode.NOT_FOUND: Reason.MODEL_NOT_FOUND,
     StatusCode.UNIMPLEMENTED: Reason.CAPABILITY_MISSING,
     StatusCode.RESOURCE_EXHAUSTED: Reason.BACKEND_FULL,

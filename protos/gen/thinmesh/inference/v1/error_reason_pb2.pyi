@@ -72,6 +72,8 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """The idempotency key was used before, with another request."""
     ERROR_REASON_IDEMPOTENCY_UNAVAILABLE: _ErrorReason.ValueType  # 24
     """The store of idempotency keys can't be reached; the call has not been made."""
+    ERROR_REASON_PERMISSION_DENIED: _ErrorReason.ValueType  # 25
+    """The caller is known, and may not do this."""
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """Why a call failed. Sent as `google.rpc.ErrorInfo.reason` without the prefix, in the domain `thinmesh`;
@@ -128,4 +130,6 @@ ERROR_REASON_IDEMPOTENCY_CONFLICT: ErrorReason.ValueType  # 23
 """The idempotency key was used before, with another request."""
 ERROR_REASON_IDEMPOTENCY_UNAVAILABLE: ErrorReason.ValueType  # 24
 """The store of idempotency keys can't be reached; the call has not been made."""
+ERROR_REASON_PERMISSION_DENIED: ErrorReason.ValueType  # 25
+"""The caller is known, and may not do this."""
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015
