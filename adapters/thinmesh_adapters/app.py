@@ -6,7 +6,7 @@ import asyncio
 import logging
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import AbstractContextManager, AsyncExitStack, aclosing
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import Any, Self, TypeVar
 
 import grpc
@@ -25,6 +25,7 @@ from thinmesh_core.app import App
 from thinmesh_core.call import Call, from_metadata
 from thinmesh_core.capabilities import Request
 from thinmesh_core.errors import MeshError, Reason
+from thinmesh_core.peers import ROUTER
 
 log = logging.getLogger(__name__)
 
@@ -37,6 +38,9 @@ STATUS_SECONDS = 1.0
 
 STATUS_TIMEOUT_SECONDS = 3.0
 """How long the engine may take to say it."""
+
+
+ROUTERS = frozenset({ROUTER})
 
 
 class Seats:
@@ -59,10 +63,12 @@ class Seats:
 class AdapterApp(App, inference_grpc.InferenceServiceServicer, adapter_grpc.AdapterServiceServicer):
     """One adapter, served. Refuses what is not declared, what is too much, and everything while draining."""
 
-    services = (
-        "thinmesh.inference.v1.InferenceService",
-        "thinmesh.adapter.v1.AdapterService",
-        "inference.GRPCInferenceService",
+    services = MappingProxyType(
+        {
+            "thinmesh.inference.v1.InferenceService": ROUTERS,
+            "thinmesh.adapter.v1.AdapterService": ROUTERS,
+            "inference.GRPCInferenceService": ROUTERS,
+        }
     )
 
     def __init__(self, kind: str, adapter: Adapter[Any], max_concurrency: int | None) -> None:

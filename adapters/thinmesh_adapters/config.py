@@ -10,9 +10,13 @@ from thinmesh_core.config import Section
 
 
 class AdapterConfig(Section, frozen=True, kw_only=True):
-    """Which adapter, and its options; the options' type belongs to the adapter."""
+    """Which adapter, and its options; the options' type belongs to the adapter.
+
+    `insecure`: its engine may be reached in the clear beyond this machine.
+    """
 
     adapter: str
     options: dict[str, Any] = field(default_factory=dict)
+    insecure: bool = False
     max_concurrency: int | None = None
     """Calls at once; unset: what the engine says."""

@@ -8,14 +8,16 @@ from contextlib import aclosing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar, Generic, Self, TypeVar
+from urllib.parse import urlsplit
 
 from thinmesh.inference.v1 import inference_service_pb2 as pb
 from tritonclient.grpc import service_pb2 as tensor_pb
 
 from thinmesh_adapters.fold import fold
+from thinmesh_core.address import Address, parse
 from thinmesh_core.call import Call
 from thinmesh_core.capabilities import Capability, choices
-from thinmesh_core.config import Section
+from thinmesh_core.config import ConfigError, Section
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,10 +45,20 @@ class EngineStatus:
 
 @dataclass(frozen=True, slots=True)
 class Place:
-    """Where an adapter runs: its backend's name, and a folder of its own for sockets and files."""
+    """Where an adapter runs: its backend's name, a folder of its own for sockets and files, and how far its engine may be."""
 
     name: str
     folder: Path
+    insecure: bool = False
+
+    def engine(self, address: str) -> str:
+        """An engine's address or URL; ConfigError where prompts would leave this machine in the clear, unasked."""
+        if not (self.insecure or _private(address)):
+            raise ConfigError(
+                f"backends.{self.name}: {address} is neither on this machine nor TLS: use https://, or set `insecure: true` "
+                "for this backend if the network itself is private"
+            )
+        return address
 
 
 O = TypeVar("O", bound=Section)  # noqa: E741  # the adapter's options
@@ -123,3 +135,10 @@ class Adapter(ABC, Generic[O]):
     async def model_statistics(self, model: str, version: str) -> tensor_pb.ModelStatisticsResponse:
         """What the engine counted for a model."""
         raise NotImplementedError(f"{type(self).__name__} declares no tensors")
+
+
+def _private(address: str) -> bool:
+    if "://" not in address:
+        return parse(address).local
+    url = urlsplit(address)
+    return url.scheme == "https" or Address(url.hostname, 0, None).local

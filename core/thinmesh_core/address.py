@@ -78,12 +78,3 @@ def target(texts: Sequence[str]) -> str:
             "or give one name that stands for all of them"
         )
     return f"{schemes.pop()}:" + ",".join(str(one).removeprefix("unix:") for one in found)
-
-
-def check_listen(address: Address, *, insecure: bool) -> None:
-    """Refuses to listen in the clear where strangers can reach it, unless the configuration says so."""
-    if not address.local and not insecure:
-        raise ConfigError(
-            f"refusing to listen on {address} without TLS: use 127.0.0.1 or a unix socket behind nginx, "
-            "or set `insecure: true` in thinmesh.yaml if the network itself is private"
-        )

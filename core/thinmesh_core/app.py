@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import Self
 
 import grpc
+
+from thinmesh_core.peers import Services
 
 
 class App(ABC):
     """A built part: enter it to start its background work, leave it to stop."""
 
-    services: tuple[str, ...] = ()
-    """Full names of the gRPC services it registers, for health and reflection."""
+    services: Services = MappingProxyType({})
+    """The gRPC services it registers, and which peers may call each."""
 
     draining = False
     """Whether it is about to stop, which is among its problems: its callers are to go elsewhere."""

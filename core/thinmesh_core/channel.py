@@ -4,12 +4,15 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from typing import Protocol, TypeVar
+from typing import TYPE_CHECKING, Protocol, TypeVar
 
 import grpc
 
 from thinmesh_core import address
 from thinmesh_core.wire import CLIENT_OPTIONS, ENGINE_OPTIONS
+
+if TYPE_CHECKING:
+    from thinmesh_core.tls import Certificates
 
 Channels = Callable[[str], grpc.aio.Channel]
 """Gives the channel to an address."""
@@ -32,6 +35,16 @@ def dial(target: str) -> grpc.aio.Channel:
     Several addresses, separated by commas, serve calls in turn, and one that can't be reached is passed over.
     """
     return grpc.aio.insecure_channel(address.target(target.split(",")), options=CLIENT_OPTIONS)
+
+
+def dial_tls(role: str, certificates: Certificates, target: str) -> grpc.aio.Channel:
+    """The same; where the addresses are not this machine's own over mutual TLS, with a peer that has the role."""
+    several = target.split(",")
+    if all(address.parse(one).local for one in several):
+        return dial(target)
+    from thinmesh_core.renewal import RenewedChannel, named  # noqa: PLC0415  # it needs the extra `tls`
+
+    return RenewedChannel(address.target(several), certificates, (*CLIENT_OPTIONS, *named(role)))
 
 
 def dial_engine(target: str) -> grpc.aio.Channel:

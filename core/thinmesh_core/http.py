@@ -11,8 +11,9 @@ from typing import Any
 
 import uvicorn
 
-from thinmesh_core.address import Address, check_listen
+from thinmesh_core.address import Address
 from thinmesh_core.config import ConfigError
+from thinmesh_core.exposure import LOCAL, Exposure
 
 # ASGI's own types: what a scope or a message holds depends on its "type".
 Message = MutableMapping[str, Any]
@@ -25,9 +26,9 @@ BACKLOG = 2048
 
 
 @asynccontextmanager
-async def serve_http(app: Asgi, address: Address, *, insecure: bool, grace: float) -> AsyncIterator[Address]:
+async def serve_http(app: Asgi, address: Address, *, grace: float, exposure: Exposure = LOCAL) -> AsyncIterator[Address]:
     """Serves until left; gives the address bound (port 0 is a free one). Running requests get `grace` seconds."""
-    check_listen(address, insecure=insecure)
+    exposure.check(address)
     listener = _listen(address)
     config = uvicorn.Config(
         app,
@@ -39,6 +40,8 @@ async def serve_http(app: Asgi, address: Address, *, insecure: bool, grace: floa
         backlog=BACKLOG,
         timeout_graceful_shutdown=max(1, round(grace)),
     )
+    config.load()
+    config.ssl = exposure.context(address)
     server = _Server(config)
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(server.serve([listener]))

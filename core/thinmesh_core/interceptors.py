@@ -13,21 +13,25 @@ import grpc
 from grpc.aio import AbortError, AioRpcError, ServicerContext
 
 from thinmesh_core.errors import MeshError, Reason, internal
+from thinmesh_core.peers import Services, check
 from thinmesh_core.status import from_rpc_error, to_trailer
 
 log = logging.getLogger(__name__)
 
 Context = ServicerContext[Any, Any]
 
+NO_SERVICES: Services = {}
+
 
 class ErrorInterceptor(grpc.aio.ServerInterceptor):
     """Turns MeshError into google.rpc.Status, and every other exception into INTERNAL without its text.
 
     A handler that raises CancelledError although nobody cancelled it would leave a network caller waiting for its
-    deadline; it counts as a fault like any other.
+    deadline; it counts as a fault like any other. Peers over TLS need one of the roles that `services` has for theirs.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, services: Services = NO_SERVICES) -> None:
+        self._services = services
         self._wrapped: dict[str, tuple[Any, Any]] = {}
 
     async def intercept_service(
@@ -39,29 +43,34 @@ class ErrorInterceptor(grpc.aio.ServerInterceptor):
             return None
         known = self._wrapped.get(handler_call_details.method)
         if known is None or known[0] is not handler:
-            known = self._wrapped[handler_call_details.method] = (handler, self._wrap(handler))
+            known = self._wrapped[handler_call_details.method] = (handler, self._wrap(handler, handler_call_details.method))
         return known[1]
 
-    def _wrap(self, handler: Any) -> Any:
+    def _wrap(self, handler: Any, method: str) -> Any:
         """Unary or generator; other kinds (health's Watch, reflection) answer for themselves."""
+        allowed = self._services.get(method.split("/")[1])
         if handler.unary_unary is not None:
             return grpc.unary_unary_rpc_method_handler(
-                _unary(handler.unary_unary), handler.request_deserializer, handler.response_serializer
+                _unary(handler.unary_unary, allowed), handler.request_deserializer, handler.response_serializer
             )
         if inspect.isasyncgenfunction(handler.unary_stream):
             return grpc.unary_stream_rpc_method_handler(
-                _stream(handler.unary_stream), handler.request_deserializer, handler.response_serializer
+                _stream(handler.unary_stream, allowed), handler.request_deserializer, handler.response_serializer
             )
         if inspect.isasyncgenfunction(handler.stream_stream):
             return grpc.stream_stream_rpc_method_handler(
-                _stream(handler.stream_stream), handler.request_deserializer, handler.response_serializer
+                _stream(handler.stream_stream, allowed), handler.request_deserializer, handler.response_serializer
             )
         return handler
 
 
-def _unary(handler: Callable[[Any, Context], Awaitable[Any]]) -> Callable[[Any, Context], Awaitable[Any]]:
+def _unary(
+    handler: Callable[[Any, Context], Awaitable[Any]], allowed: frozenset[str] | None
+) -> Callable[[Any, Context], Awaitable[Any]]:
     async def answer(request: Any, context: Context) -> Any:
         try:
+            if allowed is not None:
+                check(context, allowed)
             return await handler(request, context)
         except BaseException as error:  # noqa: BLE001  # cancellation too must leave as a status
             await _abort(error, context)
@@ -69,9 +78,13 @@ def _unary(handler: Callable[[Any, Context], Awaitable[Any]]) -> Callable[[Any, 
     return answer
 
 
-def _stream(handler: Callable[[Any, Context], Any]) -> Callable[[Any, Context], AsyncIterator[Any]]:
+def _stream(
+    handler: Callable[[Any, Context], Any], allowed: frozenset[str] | None
+) -> Callable[[Any, Context], AsyncIterator[Any]]:
     async def answer(request: Any, context: Context) -> AsyncIterator[Any]:
         try:
+            if allowed is not None:
+                check(context, allowed)
             async with aclosing(handler(request, context)) as events:
                 async for event in events:
                     yield event

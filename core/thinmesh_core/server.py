@@ -10,9 +10,10 @@ import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
-from thinmesh_core.address import Address, check_listen
+from thinmesh_core.address import Address
 from thinmesh_core.app import App
 from thinmesh_core.config import ConfigError
+from thinmesh_core.exposure import LOCAL, Exposure
 from thinmesh_core.interceptors import ErrorInterceptor
 from thinmesh_core.wire import SERVER_OPTIONS
 
@@ -23,15 +24,15 @@ _STATUS = health_pb2.HealthCheckResponse
 
 
 @asynccontextmanager
-async def serve_grpc(app: App, address: Address, *, insecure: bool, grace: float) -> AsyncIterator[Address]:
+async def serve_grpc(app: App, address: Address, *, grace: float, exposure: Exposure = LOCAL) -> AsyncIterator[Address]:
     """Serves an entered app until left; gives the address bound (port 0 is a free one). Running calls get `grace` seconds."""
-    check_listen(address, insecure=insecure)
-    server = grpc.aio.server(interceptors=[ErrorInterceptor()], options=SERVER_OPTIONS)
+    exposure.check(address)
+    server = grpc.aio.server(interceptors=[ErrorInterceptor(app.services)], options=SERVER_OPTIONS)
     app.register(server)
     servicer = health.aio.HealthServicer()
     health_pb2_grpc.add_HealthServicer_to_server(servicer, server)
     reflection.enable_server_reflection((*app.services, health.SERVICE_NAME, reflection.SERVICE_NAME), server)
-    bound = _bind(server, address)
+    bound = _bind(server, address, exposure.credentials(address))
     await server.start()
     async with asyncio.TaskGroup() as tasks:
         following = tasks.create_task(_follow(servicer, app))
@@ -43,11 +44,14 @@ async def serve_grpc(app: App, address: Address, *, insecure: bool, grace: float
             await server.stop(grace)
 
 
-def _bind(server: grpc.aio.Server, address: Address) -> Address:
+def _bind(server: grpc.aio.Server, address: Address, credentials: grpc.ServerCredentials | None) -> Address:
     if address.path is not None:
         address.path.unlink(missing_ok=True)
     try:
-        port = server.add_insecure_port(str(address))
+        if credentials is None:
+            port = server.add_insecure_port(str(address))
+        else:
+            port = server.add_secure_port(str(address), credentials)
     except RuntimeError as error:
         raise ConfigError(f"can't listen on {address}: it is in use or not ours; choose another address") from error
     return Address(address.host, port, None) if address.path is None else address

@@ -27,6 +27,7 @@ SHADOW_TOKENS = Counter("thinmesh_shadow_tokens", "Tokens that such copies used.
 BACKEND_READY = Gauge("thinmesh_backend_ready", "Whether a backend takes calls, as this router sees it.", ["backend"])
 QUOTA_STORE_REACHABLE = Gauge("thinmesh_quota_store_reachable", "Whether the store that routers share for quotas answers.")
 QUOTA_STORE_ROUNDS = Counter("thinmesh_quota_store_rounds", "Answers of that store.")
+CERTIFICATE_EXPIRES = Gauge("thinmesh_certificate_expires_unix_seconds", "When this process's own certificate ends.")
 LOOP_LAG = Gauge("thinmesh_event_loop_lag_seconds", "How late the event loop was when it was looked at last.")
 QUEUE_CALLS = Gauge("thinmesh_queue_calls", "Calls that wait at this router.", ["model"])
 QUEUE_TOKENS = Gauge("thinmesh_queue_tokens", "Their estimated tokens.", ["model"])

@@ -10,6 +10,7 @@ from pathlib import Path
 from thinmesh_adapters.config import AdapterConfig
 from thinmesh_core import address
 from thinmesh_core.config import ConfigError, Section, load
+from thinmesh_core.exposure import TlsConfig
 from thinmesh_core.tenants import TenantConfig
 from thinmesh_gateway.config import GatewayConfig
 from thinmesh_gateway.idempotency.config import IdempotencyConfig
@@ -57,6 +58,7 @@ class MeshConfig(Section, frozen=True, kw_only=True):
     call_seconds: float = 600.0
     grace_seconds: float = 30.0
     drain_seconds: float = 0.0
+    tls: TlsConfig | None = None
     insecure: bool = False
 
 

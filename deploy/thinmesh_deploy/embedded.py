@@ -13,12 +13,14 @@ import thinmesh_gateway.app
 import thinmesh_router.app
 from thinmesh_core import address
 from thinmesh_core.admin import admin
-from thinmesh_core.channel import dial
+from thinmesh_core.channel import Channels, dial
 from thinmesh_core.config import ConfigError
+from thinmesh_core.exposure import exposed
 from thinmesh_core.http import serve_http
 from thinmesh_core.inprocess import InProcessChannel, InProcessServer
 from thinmesh_core.interceptors import ErrorInterceptor
 from thinmesh_core.lag import Lag
+from thinmesh_core.peers import ADAPTER, GATEWAY
 from thinmesh_core.server import serve_grpc
 from thinmesh_deploy.children import Children
 from thinmesh_deploy.config import Listen, Setting
@@ -37,6 +39,7 @@ class Mesh:
         self._lag = lag
         self._setting = setting
         self._reloader = Reloader(setting, self._apply)
+        self._dial: Channels = dial
         self._children = Children(setting.state, log_level)
         self._hosting: Hosting | None = None
         self._router: RouterApp | None = None
@@ -47,8 +50,10 @@ class Mesh:
     async def serving(self, at: Listen, reload: asyncio.Event) -> AsyncIterator[Listen]:
         """Runs the mesh until left; gives the addresses bound. Ports are open before models are loaded: see `problems`."""
         setting, config = self._setting, self._setting.config
-        insecure, grace = config.insecure, config.grace_seconds
+        grace = config.grace_seconds
         async with AsyncExitStack() as stack:
+            exposure = await stack.enter_async_context(exposed(config.tls, GATEWAY, insecure=config.insecure))
+            self._dial = exposure.channels(ADAPTER)
             tasks = await stack.enter_async_context(asyncio.TaskGroup())
             self._hosting = Hosting(tasks, self._children)
             stack.callback(self._hosting.end_all)
@@ -61,18 +66,18 @@ class Mesh:
             stack.push_async_callback(self._router_server.stop, 0)
             # for operators: `thinmesh status` and its like
             operators = address.parse(setting.router_addresses[0])
-            await stack.enter_async_context(serve_grpc(router, operators, insecure=insecure, grace=0))
+            await stack.enter_async_context(serve_grpc(router, operators, grace=0, exposure=exposure))
             gateway = self._gateway = thinmesh_gateway.app.build(setting.gateway(ROUTER), self._channel)
             await stack.enter_async_context(gateway)
             stack.callback(tasks.create_task(self._reloader.follow(reload)).cancel)
             admin_at = await stack.enter_async_context(
-                serve_http(admin(self.problems, self._reloader.notes), address.parse(at.admin), insecure=insecure, grace=1)
+                serve_http(admin(self.problems, self._reloader.notes), address.parse(at.admin), grace=1, exposure=exposure)
             )
             grpc_at = await stack.enter_async_context(
-                serve_grpc(gateway, address.parse(at.grpc), insecure=insecure, grace=grace)
+                serve_grpc(gateway, address.parse(at.grpc), grace=grace, exposure=exposure)
             )
             http_at = await stack.enter_async_context(
-                serve_http(gateway.rest, address.parse(at.http), insecure=insecure, grace=grace)
+                serve_http(gateway.rest, address.parse(at.http), grace=grace, exposure=exposure)
             )
             yield Listen(http=str(http_at), grpc=str(grpc_at), admin=str(admin_at))
 
@@ -113,4 +118,4 @@ class Mesh:
             return InProcessChannel(self._router_server)
         assert self._hosting is not None
         server = self._hosting.servers.get(target)
-        return dial(target) if server is None else InProcessChannel(server)
+        return self._dial(target) if server is None else InProcessChannel(server)

@@ -49,7 +49,9 @@ class Hosting:
         wanted = {name: entry for name, entry in setting.config.backends.items() if entry.address is None}
         new = {name: entry for name, entry in wanted.items() if name not in self._hosted or self._hosted[name].entry != entry}
         here = {
-            name: build(entry, Place(name, setting.sockets)) for name, entry in new.items() if not find(entry.adapter).isolated
+            name: build(entry, Place(name, setting.sockets, entry.insecure))
+            for name, entry in new.items()
+            if not find(entry.adapter).isolated
         }
         gone = [name for name in self._hosted if name not in wanted or name in new]
         ended = [self._hosted.pop(name) for name in gone]

@@ -17,7 +17,8 @@ from thinmesh.router.v1 import backend_service_pb2_grpc as backend_grpc
 from thinmesh.router.v1 import quota_service_pb2 as quota_pb
 from thinmesh.router.v1 import quota_service_pb2_grpc as quota_grpc
 
-from thinmesh_core.channel import dial
+from thinmesh_core.exposure import exposed
+from thinmesh_core.peers import OPERATOR, ROUTER
 from thinmesh_core.status import from_rpc_error
 from thinmesh_deploy import tables
 from thinmesh_deploy.options import STATE, Config, State, fail, say, setting_of
@@ -160,14 +161,16 @@ def set_quota(
 
 def _each(config: Path | None, state: Path, ask: Ask[A]) -> list[tuple[str, A]]:
     """Every router's answer; ends the command where one can't be reached or refuses."""
-    addresses = setting_of(config, state).router_addresses
-
-    async def one(address: str) -> A:
-        async with dial(address) as channel:
-            return await ask(channel)
+    setting = setting_of(config, state)
+    addresses = setting.router_addresses
 
     async def every() -> list[A]:
-        return [await one(address) for address in addresses]
+        answers = []
+        async with exposed(setting.config.tls, OPERATOR, insecure=setting.config.insecure) as exposure:
+            for address in addresses:
+                async with exposure.channels(ROUTER)(address) as channel:
+                    answers.append(await ask(channel))
+        return answers
 
     try:
         answers = asyncio.run(every())

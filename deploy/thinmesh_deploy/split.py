@@ -9,11 +9,11 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
-from thinmesh_core import address
+from thinmesh_core import address, peers
 from thinmesh_core.admin import Lines, admin
 from thinmesh_core.app import App
-from thinmesh_core.channel import dial
 from thinmesh_core.config import ConfigError
+from thinmesh_core.exposure import Exposure, exposed
 from thinmesh_core.http import serve_http
 from thinmesh_core.server import serve_grpc
 from thinmesh_deploy.config import Listen, Setting
@@ -28,21 +28,22 @@ async def gateway(setting: Setting, at: Listen, say: Say, signals: Signals) -> N
     """The gateway, in front of routers that are dialled."""
     from thinmesh_gateway.app import build
 
-    insecure, grace = setting.config.insecure, setting.config.grace_seconds
-    app = build(setting.gateway(",".join(setting.router_addresses)), dial)
+    config, grace = setting.config, setting.config.grace_seconds
+    async with exposed(config.tls, peers.GATEWAY, insecure=config.insecure) as exposure:
+        app = build(setting.gateway(",".join(setting.router_addresses)), exposure.channels(peers.ROUTER))
 
-    async def apply(new: Setting) -> None:
-        app.apply(new.gateway(",".join(new.router_addresses)))
+        async def apply(new: Setting) -> None:
+            app.apply(new.gateway(",".join(new.router_addresses)))
 
-    async with (
-        app,
-        _following(Reloader(setting, apply), signals) as reloader,
-        _admin(app, at.admin, setting, signals, reloader.notes),
-        serve_grpc(app, address.parse(at.grpc), insecure=insecure, grace=grace) as grpc_bound,
-        serve_http(app.rest, address.parse(at.http), insecure=insecure, grace=grace) as http_bound,
-    ):
-        say(f"gateway: REST http://{http_bound}/v1, gRPC {grpc_bound}, router {', '.join(setting.router_addresses)}")
-        await signals.drained(app.drain, setting.config.drain_seconds)
+        async with (
+            app,
+            _following(Reloader(setting, apply), signals) as reloader,
+            _admin(app, at.admin, exposure, signals, reloader.notes),
+            serve_grpc(app, address.parse(at.grpc), grace=grace, exposure=exposure) as grpc_bound,
+            serve_http(app.rest, address.parse(at.http), grace=grace, exposure=exposure) as http_bound,
+        ):
+            say(f"gateway: REST http://{http_bound}/v1, gRPC {grpc_bound}, router {', '.join(setting.router_addresses)}")
+            await signals.drained(app.drain, config.drain_seconds)
 
 
 async def router(setting: Setting, listen: str | None, admin_at: str | None, say: Say, signals: Signals) -> None:
@@ -52,16 +53,17 @@ async def router(setting: Setting, listen: str | None, admin_at: str | None, say
     at, *others = (listen,) if listen is not None else setting.router_addresses
     if others:
         raise ConfigError(f"{setting.path}: listen.router has several addresses; say with --listen which is this router's")
-    app = build(setting.router(setting.backend_addresses(), at), dial)
+    async with exposed(setting.config.tls, peers.ROUTER, insecure=setting.config.insecure) as exposure:
+        app = build(setting.router(setting.backend_addresses(), at), exposure.channels(peers.ADAPTER))
 
-    async def apply(new: Setting) -> None:
-        app.apply(new.router(new.backend_addresses(), at))
+        async def apply(new: Setting) -> None:
+            app.apply(new.router(new.backend_addresses(), at))
 
-    async with (
-        _following(Reloader(setting, apply), signals) as reloader,
-        _admin(app, admin_at, setting, signals, reloader.notes),
-    ):
-        await _serve(app, "router", at, setting.config.grace_seconds, setting, say, signals)
+        async with (
+            _following(Reloader(setting, apply), signals) as reloader,
+            _admin(app, admin_at, exposure, signals, reloader.notes),
+        ):
+            await _serve(app, "router", at, setting.config.grace_seconds, exposure, setting, say, signals)
 
 
 async def adapter(
@@ -81,17 +83,20 @@ async def adapter(
     if entry is None:
         there = ", ".join(sorted(setting.config.backends))
         raise ConfigError(f"{setting.path}: there is no backend {name!r}; there are: {there}")
-    app = build(entry, Place(name, setting.sockets))
-    async with _admin(app, admin_at, setting, signals):
-        longest = setting.config.grace_seconds if grace is None else grace
-        await _serve(app, f"adapter {name}", listen or setting.backend_address(name), longest, setting, say, signals)
-
-
-async def _serve(app: App, what: str, at: str, grace: float, setting: Setting, say: Say, signals: Signals) -> None:
+    app = build(entry, Place(name, setting.sockets, entry.insecure))
     async with (
-        app,
-        serve_grpc(app, address.parse(at), insecure=setting.config.insecure, grace=grace) as bound,
+        exposed(setting.config.tls, peers.ADAPTER, insecure=setting.config.insecure) as exposure,
+        _admin(app, admin_at, exposure, signals),
     ):
+        longest = setting.config.grace_seconds if grace is None else grace
+        at = listen or setting.backend_address(name)
+        await _serve(app, f"adapter {name}", at, longest, exposure, setting, say, signals)
+
+
+async def _serve(
+    app: App, what: str, at: str, grace: float, exposure: Exposure, setting: Setting, say: Say, signals: Signals
+) -> None:
+    async with app, serve_grpc(app, address.parse(at), grace=grace, exposure=exposure) as bound:
         say(f"{what}: gRPC {bound}")
         await signals.drained(app.drain, setting.config.drain_seconds)
 
@@ -107,7 +112,7 @@ async def _following(reloader: Reloader, signals: Signals) -> AsyncIterator[Relo
 
 
 @asynccontextmanager
-async def _admin(app: App, at: str | None, setting: Setting, signals: Signals, notes: Lines = list) -> AsyncIterator[None]:
+async def _admin(app: App, at: str | None, exposure: Exposure, signals: Signals, notes: Lines = list) -> AsyncIterator[None]:
     if at is None:
         yield
         return
@@ -115,5 +120,5 @@ async def _admin(app: App, at: str | None, setting: Setting, signals: Signals, n
     def problems() -> list[str]:
         return [*app.problems(), *signals.lag.problems()]
 
-    async with serve_http(admin(problems, notes), address.parse(at), insecure=setting.config.insecure, grace=1):
+    async with serve_http(admin(problems, notes), address.parse(at), grace=1, exposure=exposure):
         yield

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from contextlib import AsyncExitStack
+from types import MappingProxyType
 from typing import Self
 
 import grpc
@@ -14,6 +15,7 @@ from tritonclient.grpc import service_pb2_grpc as tensor_grpc
 from thinmesh_core.app import App
 from thinmesh_core.channel import Channels
 from thinmesh_core.http import Asgi
+from thinmesh_core.peers import EDGE, OPERATOR, WORKER
 from thinmesh_gateway.auth import Authenticator
 from thinmesh_gateway.config import GatewayConfig
 from thinmesh_gateway.idempotency.build import build as build_store
@@ -26,11 +28,19 @@ from thinmesh_gateway.rest import rest
 from thinmesh_gateway.service import GatewayService
 from thinmesh_gateway.tensors import Tensors
 
+FRONTS = frozenset({EDGE, WORKER, OPERATOR})
+
 
 class GatewayApp(App):
     """Admits strangers. `rest` is what is served over HTTP; `register` adds what is over gRPC."""
 
-    services = ("thinmesh.inference.v1.InferenceService", "thinmesh.model.v1.ModelService", "inference.GRPCInferenceService")
+    services = MappingProxyType(
+        {
+            "thinmesh.inference.v1.InferenceService": FRONTS,
+            "thinmesh.model.v1.ModelService": FRONTS,
+            "inference.GRPCInferenceService": FRONTS,
+        }
+    )
 
     def __init__(self, config: GatewayConfig, channels: Channels) -> None:
         self._authenticator = Authenticator(KeyStore(config.state), config.tenants)

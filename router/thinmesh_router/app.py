@@ -5,6 +5,7 @@ from __future__ import annotations
 import time
 from contextlib import AsyncExitStack
 from random import Random
+from types import MappingProxyType
 from typing import Self
 
 import grpc
@@ -16,6 +17,7 @@ from tritonclient.grpc import service_pb2_grpc as tensor_grpc
 
 from thinmesh_core.app import App
 from thinmesh_core.channel import Channels
+from thinmesh_core.peers import GATEWAY, OPERATOR, ROUTER
 from thinmesh_router.admission import Admission
 from thinmesh_router.backends import Backends
 from thinmesh_router.config import RouterConfig
@@ -29,16 +31,21 @@ from thinmesh_router.routes import RouteTable
 from thinmesh_router.service import InferenceService
 from thinmesh_router.tensors import TensorService
 
+CALLERS = frozenset({GATEWAY, ROUTER})
+OPERATORS = frozenset({OPERATOR})
+
 
 class RouterApp(App):
     """Decides who goes when and where."""
 
-    services = (
-        "thinmesh.inference.v1.InferenceService",
-        "thinmesh.model.v1.ModelService",
-        "thinmesh.router.v1.BackendService",
-        "thinmesh.router.v1.QuotaService",
-        "inference.GRPCInferenceService",
+    services = MappingProxyType(
+        {
+            "thinmesh.inference.v1.InferenceService": CALLERS,
+            "thinmesh.model.v1.ModelService": CALLERS,
+            "thinmesh.router.v1.BackendService": OPERATORS,
+            "thinmesh.router.v1.QuotaService": OPERATORS,
+            "inference.GRPCInferenceService": CALLERS,
+        }
     )
 
     def __init__(self, config: RouterConfig, channels: Channels) -> None:

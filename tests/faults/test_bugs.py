@@ -59,7 +59,7 @@ async def test_fault_11_a_bug_is_told_at_once(state: Path, record_property: Reco
     prompts = cycle([*whole, *early, *late])
     async with (
         app,
-        serve_grpc(app, Address(None, 0, socket), insecure=False, grace=0),
+        serve_grpc(app, Address(None, 0, socket), grace=0),
         mesh(CONFIG.replace("ADDRESS", str(socket)), state, "up") as running,
         session(running) as client,
     ):

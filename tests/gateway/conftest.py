@@ -116,8 +116,8 @@ async def serve(router: ScriptedRouter, state: Path) -> AsyncIterator[Serve]:
                 GatewayConfig(tenants=TENANTS, router="router", state=state, **config), lambda _: InProcessChannel(server)
             )
             await stack.enter_async_context(app)
-            http = await stack.enter_async_context(serve_http(app.rest, parse("127.0.0.1:0"), insecure=False, grace=1))
-            grpc = await stack.enter_async_context(serve_grpc(app, parse("127.0.0.1:0"), insecure=False, grace=1))
+            http = await stack.enter_async_context(serve_http(app.rest, parse("127.0.0.1:0"), grace=1))
+            grpc = await stack.enter_async_context(serve_grpc(app, parse("127.0.0.1:0"), grace=1))
             return Gateway(app, str(http), str(grpc), keys)
 
         yield start

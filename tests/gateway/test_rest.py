@@ -98,7 +98,7 @@ async def client(tmp_path: Path) -> AsyncIterator[Client]:
     application = rest(
         known, Inference(channel, 10), Tensors(channel, 10), Once(MemoryStore(Answers(60, 1 << 20), time.monotonic), 10), bool
     )
-    async with app, serve_http(application, parse("127.0.0.1:0"), insecure=False, grace=1) as at:
+    async with app, serve_http(application, parse("127.0.0.1:0"), grace=1) as at:
         while app.problems():
             await asyncio.sleep(0)
         async with aiohttp.ClientSession(f"http://{at}", headers=headers) as session:

@@ -97,15 +97,17 @@ async def test_a_client_gone_before_a_whole_answer_stops_the_engine(
 
 @pytest.mark.parametrize("surface", ["rest", "grpc"])
 async def test_llama_cpp_stops_when_its_client_goes(state: Path, mode: Mode, surface: Surface) -> None:
-    """The engine's own process is watched: an engine at work uses two cores, one at rest nearly none."""
+    """The engine's own process is watched: at rest it uses a small part of what it used at work, on a busy machine too."""
     async with mesh(SMOLLM2, state, mode) as running:
         engine = running.processes["smollm2"].pid if mode == "split" else only_child(running.processes["up"].pid)
         async with streaming(running, "smollm2", surface):
-            pass
+            began = cpu_seconds(engine)
+            await asyncio.sleep(1)
+            at_work = cpu_seconds(engine) - began
         await asyncio.sleep(SECONDS)
         before = cpu_seconds(engine)
         await asyncio.sleep(1)
-        assert cpu_seconds(engine) - before < 0.25
+        assert cpu_seconds(engine) - before < at_work / 3
 
 
 async def _whole(running: Running, surface: Surface) -> None:

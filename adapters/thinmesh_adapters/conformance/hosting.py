@@ -30,12 +30,12 @@ async def hosted(config: AdapterConfig, engine: EngineSwitches | None = None) ->
     """The adapter of a backend's entry, on a socket and beside it without a wire; ready when it is given."""
     async with AsyncExitStack() as stack:
         folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="tm-", dir="/tmp")))
-        app = await stack.enter_async_context(build(config, Place(config.adapter, folder)))
+        app = await stack.enter_async_context(build(config, Place(config.adapter, folder, config.insecure)))
         beside = InProcessServer(config.adapter, [ErrorInterceptor()])
         app.register(beside)
         stack.push_async_callback(beside.stop, 0)
         socket = address.parse(f"unix:{folder / 'a.sock'}")
-        await stack.enter_async_context(serve_grpc(app, socket, insecure=False, grace=0))
+        await stack.enter_async_context(serve_grpc(app, socket, grace=0))
         channel = await stack.enter_async_context(dial(str(socket)))
         await until_ready(channel)
         yield replace(

@@ -89,7 +89,7 @@ class OpenAIAdapter(Adapter[Options]):
             if not key:
                 raise ConfigError(f"backends.{place.name}: the environment variable {options.key_env} is not set")
         self._client = EngineClient(
-            options.base_url, key=key, idle_seconds=options.idle_seconds, answer_seconds=options.answer_seconds
+            place.engine(options.base_url), key=key, idle_seconds=options.idle_seconds, answer_seconds=options.answer_seconds
         )
         self._can = frozenset(_capability(one) for one in options.capabilities)
 

@@ -38,7 +38,7 @@ class TritonAdapter(Adapter[Options]):
 
     def __init__(self, options: Options, place: Place) -> None:
         super().__init__(options, place)
-        self._engine = Engine(options.address)
+        self._engine = Engine(place.engine(options.address))
         self._queue = Queue()
         self._text = {name: Text(model) for name, model in options.text.items()}
         self._embed = {name: Embedding(model) for name, model in options.embed.items()}

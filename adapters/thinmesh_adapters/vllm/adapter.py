@@ -38,7 +38,7 @@ class VllmAdapter(Adapter[Options]):
 
     def __init__(self, options: Options, place: Place) -> None:
         super().__init__(options, place)
-        self._engine = Engine(options.address)
+        self._engine = Engine(place.engine(options.address))
         self._served = Learning(partial(learn, self._engine, Speech(options)))
 
     async def __aenter__(self) -> Self:

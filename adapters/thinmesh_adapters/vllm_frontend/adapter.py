@@ -84,7 +84,7 @@ class VllmFrontendAdapter(Adapter[FrontendOptions]):
 
     def __init__(self, options: FrontendOptions, place: Place) -> None:
         super().__init__(options, place)
-        self._engine = Engine(options.address)
+        self._engine = Engine(place.engine(options.address))
         self._served = Learning(partial(_learn, self._engine, Speech(options)))
 
     async def __aenter__(self) -> Self:

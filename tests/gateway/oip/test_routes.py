@@ -77,7 +77,7 @@ async def session(tmp_path: Path) -> AsyncIterator[aiohttp.ClientSession]:
         known, Inference(channel, 10), Tensors(channel, 10), Once(MemoryStore(Answers(60, 1 << 20), time.monotonic), 10), bool
     )
     async with (
-        serve_http(application, parse("127.0.0.1:0"), insecure=False, grace=1) as at,
+        serve_http(application, parse("127.0.0.1:0"), grace=1) as at,
         aiohttp.ClientSession(f"http://{at}", headers=headers) as session,
     ):
         yield session
