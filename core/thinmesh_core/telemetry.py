@@ -6,6 +6,7 @@ import logging
 import time
 from functools import cache
 from types import TracebackType
+from typing import TextIO
 
 from prometheus_client import REGISTRY, Counter, Gauge, Histogram, generate_latest
 
@@ -33,6 +34,7 @@ QUEUE_CALLS = Gauge("thinmesh_queue_calls", "Calls that wait at this router.", [
 QUEUE_TOKENS = Gauge("thinmesh_queue_tokens", "Their estimated tokens.", ["model"])
 RETRIES = Counter("thinmesh_retries", "Calls that this router tried once more.", ["model", "reason"])
 CONFIG_RELOADS = Counter("thinmesh_config_reloads", "Reloads of the configuration file.", ["outcome"])
+LOG_LINES_DROPPED = Counter("thinmesh_log_lines_dropped", "Lines that could not be written to standard error.")
 CONFIG_STALE = Gauge("thinmesh_config_stale", "Whether the configuration file is wrong and the one before it in force.")
 
 # Looking a child up costs twice what counting does, and their labels are few.
@@ -42,9 +44,18 @@ _call_seconds = cache(CALL_SECONDS.labels)
 access = logging.getLogger("thinmesh.access")
 
 
+class _Lines(logging.StreamHandler[TextIO]):
+    """Counts what it can't write: there is no other place to tell of a full disk."""
+
+    def handleError(self, record: logging.LogRecord) -> None:
+        """Drops the line."""
+        LOG_LINES_DROPPED.inc()
+
+
 def configure_logging(level: str) -> None:
     """Sends everything to standard error, one line a record."""
-    logging.basicConfig(level=level.upper(), format="%(asctime)s %(levelname)-7s %(name)s: %(message)s", force=True)
+    text = "%(asctime)s %(levelname)-7s %(name)s: %(message)s"
+    logging.basicConfig(level=level.upper(), format=text, handlers=[_Lines()], force=True)
     logging.getLogger("uvicorn").setLevel(logging.WARNING)  # its starts and stops are ours to tell
 
 
