@@ -24,6 +24,7 @@ class Lag:
 
     def __init__(self) -> None:
         self._trouble: list[str] = []
+        self._worst = 0.0
         self._until = 0.0
 
     def problems(self) -> list[str]:
@@ -37,10 +38,11 @@ class Lag:
             due = loop.time() + LOOK_SECONDS
             await asyncio.sleep(LOOK_SECONDS)
             now = loop.time()
-            LOOP_LAG.set(max(now - due, 0.0))
-            if now - due > ALARM_SECONDS:
-                self._trouble = [f"the event loop was blocked for {now - due:.1f} s"]
-                self._until = now + REMEMBER_SECONDS
+            lag = max(now - due, 0.0)
+            if lag > ALARM_SECONDS:
+                self._trouble = [f"the event loop was blocked for {lag:.1f} s"]
+                self._worst, self._until = lag, now + REMEMBER_SECONDS
                 log.error("%s", self._trouble[0])
             elif now >= self._until:
-                self._trouble = []
+                self._trouble, self._worst = [], 0.0
+            LOOP_LAG.set(max(lag, self._worst))
