@@ -99,6 +99,27 @@ async def test_fault_51_weights_are_kept(state: Path, record_property: Record) -
 
 
 @pytest.mark.faults
+async def test_fault_51_a_tenant_over_its_quota_does_not_slow_others(state: Path, record_property: Record) -> None:
+    """Beside two tenants a third sends 10 times what its quota allows -> the two's p99 grows by at most 10 %."""
+    seats, seconds = 20, 20.0
+    quiet = [Load("light", 2, 10, 0, seconds), Load("double", 2, 10, 0, seconds)]
+    quota = "  noisy: {quota: {requests_per_minute: 120}}\nbackends:"
+    config = CONFIG.replace("SEATS", str(seats)).replace("backends:", quota, 1)
+    async with crowd(config, state, ["light", "double", "noisy"]) as tenants:
+        before = await tenants.load(Random(54), quiet)
+        after = await tenants.load(Random(54), [*quiet, Load("noisy", 2, 40, 0, seconds)])
+    usual = percentile([one.seconds for one in before], 99)
+    others = percentile([one.seconds for one in after if one.outcome.tenant != "noisy"], 99)
+    noisy = [one.outcome.error for one in after if one.outcome.tenant == "noisy"]
+    record_property("p99 of the others", f"{others * 1000:.0f} ms, alone {usual * 1000:.0f} ms")
+    record_property("refused of the third's", f"{sum(error is not None for error in noisy)} of {len(noisy)}")
+    assert {one.outcome.error for one in (*before, *after) if one.outcome.tenant != "noisy"} == {None}
+    assert {error.reason for error in noisy if error is not None} == {Reason.QUOTA_EXCEEDED}
+    assert sum(error is None for error in noisy) == 120
+    assert others <= 1.1 * usual
+
+
+@pytest.mark.faults
 async def test_fault_52_batch_calls_do_not_starve(state: Path, record_property: Record) -> None:
     """Standard calls of twice the capacity, and batch calls of 3 % of it, for 40 s -> none of these waits for more than 5 s."""
     seats, seconds = 20, 40.0
