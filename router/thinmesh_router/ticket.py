@@ -97,6 +97,7 @@ class Ticket:
 
     async def attempt(self) -> Attempt:
         """The next try, on a backend that has not had the call; waits for its place."""
+        self._place = None
         try:
             self._place = await self._admission.queues.place(self)
         except MeshError as error:
@@ -105,10 +106,15 @@ class Ticket:
 
     def another(self) -> Attempt | None:
         """A second try beside the running one, where a place is free at once and the retry budget has it."""
-        assert self._place is not None
-        self.entry.item.wanted.tried.add(self._place.backend.name)
+        if self._place is None:  # the first one waits
+            return None
+        tried, first = self.entry.item.wanted.tried, self._place.backend.name
+        tried.add(first)
         place = self._admission.queues.spare(self)
-        return None if place is None else Attempt(self._admission, self, place)
+        if place is None:
+            tried.discard(first)
+            return None
+        return Attempt(self._admission, self, place)
 
     async def tell(self, context: Context) -> None:
         """Tells the caller beside its answer what is left of its quotas, and how it waited if it asked."""

@@ -79,3 +79,26 @@ async def test_a_caller_who_leaves_ends_both(route: Route) -> None:
     await slow.ended.wait()
     await quick.ended.wait()
     assert slow.running == quick.running == 0
+
+
+async def test_a_call_that_waits_for_its_first_place_longer_than_that_is_not_hedged(route: Route) -> None:
+    only = ScriptedAdapter(limit=1)
+    only.hold = asyncio.Event()
+    routed = await route({"only": only}, {"m": ModelConfig(backends=("only",), hedge_seconds=0.02)})
+    first = asyncio.ensure_future(routed.stub.Embed(EMBED, timeout=SECONDS))
+    await only.began.wait()
+    waiting = asyncio.ensure_future(routed.stub.Embed(EMBED, timeout=SECONDS))
+    await asyncio.sleep(0.05)  # longer than `hedge_seconds`
+    only.hold.set()
+    assert [(await one).usage.prompt_tokens for one in (first, waiting)] == [3, 3]
+    assert len(only.requests) == 2
+
+
+async def test_a_call_that_was_sent_back_to_the_queue_may_still_go_to_its_backend(route: Route) -> None:
+    only = ScriptedAdapter()
+    only.error = MeshError(Reason.BACKEND_FULL, "another router's calls are here")
+    routed = await route({"only": only}, {"m": ModelConfig(backends=("only",), hedge_seconds=0.02)})
+    asking = asyncio.ensure_future(routed.stub.Embed(EMBED, timeout=SECONDS))
+    await only.ended.wait()
+    only.error = None
+    assert (await asking).usage.prompt_tokens == 3  # it has waited longer than `hedge_seconds`
