@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import Awaitable, Callable
 from typing import Any, Self
@@ -19,6 +20,8 @@ from thinmesh_router.backend import Backend
 from thinmesh_router.placement import Place, Placement
 from thinmesh_router.queues import Queues
 from thinmesh_router.routes import Route
+
+log = logging.getLogger(__name__)
 
 _METHODS: dict[type[Request], Callable[[Backend], Callable[..., Awaitable[Any]]]] = {
     pb.GenerateRequest: lambda backend: backend.inference.Generate,
@@ -67,6 +70,9 @@ class Shadows:
             code = error.code().name
         except MeshError as error:
             code = error.row.grpc.name
+        except Exception:  # a copy's failure must not end the others, nor the router
+            log.exception("a copy for %s failed", backend)
+            code = "UNKNOWN"
         else:
             if isinstance(answer, pb.GenerateResponse | pb.EmbedResponse | pb.RerankResponse):
                 SHADOW_TOKENS.labels(model, backend).inc(answer.usage.prompt_tokens + answer.usage.completion_tokens)

@@ -6,6 +6,8 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 
+import pytest
+from grpc.aio import UsageError
 from prometheus_client import REGISTRY
 from thinmesh.inference.v1 import inference_service_pb2 as pb
 
@@ -54,3 +56,20 @@ async def test_a_shadow_that_fails_or_hangs_is_nobodys_trouble(route: Route) -> 
         await asyncio.sleep(0)
     await asyncio.sleep(0.01)
     assert counted("thinmesh_shadow_calls_total", code="INTERNAL") - before == 2
+
+
+async def test_a_copy_that_breaks_ends_neither_the_router_nor_its_place(
+    route: Route, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    routed = await route({"a": ScriptedAdapter(), "new": ScriptedAdapter()}, MODELS)
+    new = routed.app._backends["new"]
+
+    def closed(*_: Any, **__: Any) -> Any:
+        raise UsageError("Channel is closed.")  # what gRPC says where a reload dropped the backend in this very turn
+
+    monkeypatch.setattr(new.inference, "Generate", closed)
+    for _ in range(2):
+        assert (await routed.stub.Generate(GENERATE, timeout=SECONDS)).choices[0].text == "a"
+        await asyncio.sleep(0.01)
+    assert new.limit.running == 0
+    assert "a copy for new failed" in caplog.text
