@@ -11,7 +11,7 @@ from typing import Literal
 
 import msgspec
 
-from thinmesh_router.quota.meters import Meter, Moment
+from thinmesh_router.quota.meters import MINUTE, Meter, Moment
 
 SHORT_SECONDS = 1.0
 LONG_SECONDS = 10.0
@@ -79,7 +79,7 @@ class Leased(Meter):
             alone = self.alone.take(amount, at)
             if alone is not None:
                 stamp = -1 - alone
-                self._owe(amount)
+                self._owe(amount, int(at.mono))
         return stamp
 
     def give(self, amount: int, stamp: int) -> None:
@@ -89,12 +89,12 @@ class Leased(Meter):
             self._give(amount, stamp)
         elif self.alone is not None:
             self.alone.give(amount, -1 - stamp)
-            self._owe(-amount)
+            self._owe(-amount, -1 - stamp)
 
     def book(self, amount: int, at: Moment) -> int:
         """Told to the store with the next words."""
         self._active.add(self)
-        self._owe(amount)
+        self._owe(amount, int(at.mono))
         return 0
 
     def used(self, at: Moment) -> int:
@@ -148,7 +148,7 @@ class Leased(Meter):
     def _give(self, amount: int, stamp: int) -> None: ...
 
     @abstractmethod
-    def _owe(self, amount: int) -> None: ...
+    def _owe(self, amount: int, second: int) -> None: ...
 
     @abstractmethod
     def _add(self, answer: Answer, sent: float) -> None: ...
@@ -170,21 +170,24 @@ class LeasedMinute(Leased):
         super().__init__("minute", limit, alone, active)
         self._lots: list[_Lot] = []
         self._back: dict[int, int] = {}
-        self._debt = 0
+        self._debts: dict[int, int] = {}
+        """What was granted without asking and not told yet, by the second: what is a minute old is nobody's business."""
+        self._told: dict[int, int] = {}
 
     def speaks(self, at: Moment) -> bool:
         """While calls wait, or something is to be given back or booked."""
         self._expire(at)
-        if not self._lots:
+        speaks = bool(self._need or self._back or self._debts)
+        if not (self._lots or speaks):
             self._active.discard(self)
-        return bool(self._need or self._back or self._debt > 0)
+        return speaks
 
     def ask(self, at: Moment) -> Ask:
         """Wants twice as much beside the need as was used since the last lot: lots grow until calls seldom ask."""
         back, self._back = list(self._back.items()), {}
-        debt, self._debt = max(self._debt, 0), 0
+        self._told = self._debts.copy()
         want, self._recent = (2 * self._recent, 0) if self._need else (0, self._recent)
-        return Ask(self.kind, self.limit, self._need, self._most, want, back, debt)
+        return Ask(self.kind, self.limit, self._need, self._most, want, back, sum(self._told.values()))
 
     def spare(self, at: Moment) -> int:
         """In lots that may still be used."""
@@ -208,10 +211,13 @@ class LeasedMinute(Leased):
                 return
         self._back[stamp] = self._back.get(stamp, 0) + amount
 
-    def _owe(self, amount: int) -> None:
-        self._debt += amount
+    def _owe(self, amount: int, second: int) -> None:
+        """Never less than nothing: what is given back of a debt that was told stays booked."""
+        self._debts[second] = max(self._debts.get(second, 0) + amount, 0)
 
     def _add(self, answer: Answer, sent: float) -> None:
+        for second, amount in self._told.items():
+            self._owe(-amount, second)
         if answer.given:
             self._active.add(self)
             self._lots.append(_Lot(answer.stamp, answer.given, sent + answer.seconds))
@@ -221,6 +227,8 @@ class LeasedMinute(Leased):
             if at.mono >= lot.until and lot.left:
                 self._back[lot.stamp] = self._back.get(lot.stamp, 0) + lot.left
         self._lots = [lot for lot in self._lots if at.mono < lot.until]
+        oldest = int(at.mono) - MINUTE
+        self._debts = {second: amount for second, amount in self._debts.items() if amount and second >= oldest}
 
 
 class LeasedTotal(Leased):
@@ -276,7 +284,7 @@ class LeasedTotal(Leased):
             self._used -= amount
             self._held += amount
 
-    def _owe(self, amount: int) -> None:
+    def _owe(self, amount: int, second: int) -> None:
         self._used += amount
 
     def _add(self, answer: Answer, sent: float) -> None:

@@ -1,0 +1,51 @@
+"""What a router tells the store of what it granted without it."""
+
+from __future__ import annotations
+
+from thinmesh_router.quota.leases import Answer, LeasedMinute
+from thinmesh_router.quota.meters import MINUTE, Moment, SlidingMinute
+
+ANSWER = Answer(given=0, stamp=0, seconds=1, used=0, wait=0, empty=0)
+
+
+def at(seconds: float) -> Moment:
+    return Moment(seconds, seconds)
+
+
+def cut_off(limit: int) -> LeasedMinute:
+    active: set[LeasedMinute] = set()
+    leased = LeasedMinute(limit, SlidingMinute(limit), active)  # type: ignore[arg-type]  # a set of leases of any kind
+    leased.cut_off = True
+    return leased
+
+
+def test_a_minutes_debt_is_told_until_the_store_has_heard_it_and_then_no_more() -> None:
+    leased = cut_off(100)
+    assert leased.take(30, at(1000)) is not None
+    for now in (1000, 1001, 1002):  # the store does not answer
+        assert leased.speaks(at(now))
+        assert leased.ask(at(now)).debt == 30
+        leased.unanswered()
+    assert leased.speaks(at(1003))
+    assert leased.ask(at(1003)).debt == 30
+    leased.book(5, at(1003))  # while it is asked
+    leased.answered(ANSWER, 1003)
+    assert leased.ask(at(1003)).debt == 5
+    leased.answered(ANSWER, 1003)
+    assert not leased.speaks(at(1003))
+
+
+def test_of_a_long_time_without_the_store_only_the_last_minute_is_told() -> None:
+    leased = cut_off(100)
+    for now in range(1000, 1600):
+        leased.take(1, at(now))
+        leased.speaks(at(now))
+    assert leased.ask(at(1600)).debt <= MINUTE + 1
+
+
+def test_what_is_given_back_of_a_debt_is_not_told() -> None:
+    leased = cut_off(100)
+    stamp = leased.take(30, at(1000))
+    assert stamp is not None
+    leased.give(20, stamp)
+    assert leased.ask(at(1000)).debt == 10
