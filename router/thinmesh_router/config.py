@@ -92,12 +92,13 @@ class WhenUnreachable(Section, frozen=True, kw_only=True):
 class QuotaStoreConfig(Section, frozen=True, kw_only=True):
     """Where quotas are counted: in `memory`, or for several routers in a Redis or Valkey (redis://HOST:PORT/DB, unix:///PATH).
 
-    `replicas` is how many routers share it. What a router held that died is free again after `lease_seconds`.
+    `replicas` is how many routers share it. What a router held that died, or does not reach it, is free for others
+    after `lease_seconds`.
     """
 
     store: str = "memory"
     replicas: Annotated[int, Meta(ge=1)] = 1
-    lease_seconds: Seconds = 5.0
+    lease_seconds: Annotated[float, Meta(ge=0.5)] = 5.0
     when_unreachable: WhenUnreachable = WhenUnreachable()
 
 

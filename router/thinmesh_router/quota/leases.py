@@ -232,18 +232,24 @@ class LeasedMinute(Leased):
 
 
 class LeasedTotal(Leased):
-    """A calendar window's total, or the calls that run: what this process has used and holds of it, in all."""
+    """A calendar window's total, or the calls that run: what this process has used and holds of it, in all.
 
-    def __init__(self, kind: Kind, limit: int, alone: Meter | None, active: set[Leased]) -> None:
+    What it holds is its own for `seconds` after the store has heard of it; then others may have it.
+    """
+
+    def __init__(self, kind: Kind, limit: int, alone: Meter | None, active: set[Leased], seconds: float) -> None:
         super().__init__(kind, limit, alone, active)
+        self._seconds = seconds
         self._window = 0
-        self._until = 0.0
+        self._until = self._lapses = 0.0
         self._used = self._held = 0
         self._told = (0, 0)
         self._trimmed = 0.0
 
     def speaks(self, at: Moment) -> bool:
         """While calls wait or run, something is held, or the store does not know what was used."""
+        if at.mono >= self._lapses:
+            self._held = 0
         if not self._need and at.mono - self._trimmed >= (SHORT_SECONDS if self._scarce else LONG_SECONDS):
             self._held = min(self._held, self._recent)  # lets go of what was not needed lately
             self._recent, self._trimmed = 0, at.mono
@@ -260,8 +266,8 @@ class LeasedTotal(Leased):
         return Ask(self.kind, self.limit, self._need, self._most, want, [], 0, self._window, max(self._used, 0), self._held)
 
     def spare(self, at: Moment) -> int:
-        """While its window lasts."""
-        return self._held if at.mono < self._until else 0
+        """While its window and the lease last."""
+        return self._held if at.mono < min(self._until, self._lapses) else 0
 
     def unanswered(self) -> None:
         """Tells all again: saying it twice changes nothing."""
@@ -269,7 +275,7 @@ class LeasedTotal(Leased):
         self._told = (-1, -1)
 
     def fits(self, amount: int, at: Moment) -> bool:
-        """Within the window."""
+        """Within the window and the lease."""
         return self.spare(at) >= amount
 
     def _take(self, amount: int, at: Moment) -> int | None:
@@ -290,5 +296,5 @@ class LeasedTotal(Leased):
     def _add(self, answer: Answer, sent: float) -> None:
         if answer.stamp != self._window:
             self._window, self._used, self._held = answer.stamp, 0, 0
-        self._until = sent + answer.seconds
+        self._until, self._lapses = sent + answer.seconds, sent + self._seconds
         self._held += answer.given

@@ -90,7 +90,10 @@ class SharedCounts:
             alone = None
         else:
             alone = made(subject.measure, limit // self._config.replicas if policy == "share" else UNLIMITED)
-        leased = LeasedMinute(limit, alone, self._active) if kind == "minute" else LeasedTotal(kind, limit, alone, self._active)
+        own = self._config.lease_seconds - DECIDE_SECONDS  # what is said last may be heard so late
+        leased = (
+            LeasedMinute(limit, alone, self._active) if kind == "minute" else LeasedTotal(kind, limit, alone, self._active, own)
+        )
         leased.cut_off = not self._reachable
         self._all.append(leased)
         self._keys[leased] = PREFIX + subject.name

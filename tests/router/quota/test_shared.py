@@ -163,3 +163,19 @@ async def test_allow_lets_all_pass(store: SharedStore) -> None:
         await store.process.wait()
         for _ in range(5):
             assert await reserve(one, 1)
+
+
+@pytest.mark.parametrize("quota", [QuotaConfig(tokens_per_day=1000), QuotaConfig(spend_per_month=1000)], ids=["day", "month"])
+async def test_who_was_taken_for_dead_grants_nothing_of_what_it_held(store: SharedStore, quota: QuotaConfig) -> None:
+    async with routers(store, 2, quota, lease_seconds=0.8) as (one, frozen):
+        held = await reserve(frozen, 100)
+        assert held is not None
+        held.settle(0, 0)  # it keeps that for the next calls
+        silence(frozen)
+        granted = 0
+        async with asyncio.timeout(5):
+            while granted < 1000:
+                granted += 100 if await reserve(one, 100) is not None else 0
+                await asyncio.sleep(0.02)
+        (meter,) = frozen.meters.values()
+        assert meter.take(meter.limit // 10, frozen.now()) is None
