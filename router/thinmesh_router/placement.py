@@ -90,8 +90,8 @@ class Placement:
         shadow = route.shadow
         if shadow is None or self._random.random() >= shadow.share:
             return None
-        backend, model = self._backends[shadow.backend], shadow.model or route.model
-        if not (backend.ready and backend.can(model, needs) and backend.has_room(now)):
+        backend, model = self._backends.get(shadow.backend), shadow.model or route.model  # none: a reload took it away
+        if backend is None or not (backend.ready and backend.can(model, needs) and backend.has_room(now)):
             return None
         backend.limit.acquire()
         return Place(backend, model)

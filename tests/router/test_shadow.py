@@ -13,7 +13,8 @@ from thinmesh.inference.v1 import inference_service_pb2 as pb
 
 from fakes.adapter import EVENTS, ScriptedAdapter
 from thinmesh_core.errors import MeshError, Reason
-from thinmesh_router.config import ModelConfig, ShadowConfig
+from thinmesh_core.tenants import QuotaConfig, TenantConfig
+from thinmesh_router.config import ModelConfig, RouterConfig, ShadowConfig
 
 Route = Callable[..., Awaitable[Any]]
 MODELS = {"m": ModelConfig(backends=("a",), shadow=ShadowConfig(backend="new", share=1.0))}
@@ -73,3 +74,21 @@ async def test_a_copy_that_breaks_ends_neither_the_router_nor_its_place(
         await asyncio.sleep(0.01)
     assert new.limit.running == 0
     assert "a copy for new failed" in caplog.text
+
+
+async def test_a_reload_that_takes_the_shadow_away_while_quotas_are_asked_for_fails_no_call(
+    route: Route, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    tenants = {"": TenantConfig(quota=QuotaConfig(concurrent_calls=1))}
+    routed = await route({"a": ScriptedAdapter(), "new": ScriptedAdapter()}, MODELS, tenants=tenants)
+    quotas = routed.app._admission._quotas
+    reserve = quotas.reserve
+
+    async def reserve_meanwhile(*args: Any, **options: Any) -> Any:
+        models = {"m": ModelConfig(backends=("a",))}
+        routed.app.apply(RouterConfig(models=models, backends={"a": "a"}, tenants=tenants))
+        return await reserve(*args, **options)
+
+    monkeypatch.setattr(quotas, "reserve", reserve_meanwhile)
+    for _ in range(2):  # and nothing of the first stays taken
+        assert (await routed.stub.Generate(GENERATE, timeout=SECONDS)).choices[0].text == "a"
