@@ -20,6 +20,9 @@ from thinmesh_router.retry_budget import RetryBudget
 from thinmesh_router.routes import RouteTable
 from thinmesh_router.ticket import Ticket, Waiting
 
+TIMER_SECONDS = 0.001
+"""So much too early may a timer of a busy uvloop go off, which counts whole milliseconds."""
+
 
 class Queues:
     """Gives every place that falls free to whoever is next for it."""
@@ -98,7 +101,7 @@ class Queues:
 
     def look_again(self) -> None:
         """A backend takes no calls for a moment: serves the queues once that is over."""
-        asyncio.get_running_loop().call_later(FULL_SECONDS, self.dispatch)
+        asyncio.get_running_loop().call_later(FULL_SECONDS + TIMER_SECONDS, self.dispatch)
 
     def charge(self, entry: Entry[Waiting], tokens: int) -> None:
         """A call made so many tokens more: its tenant waits so much longer beside others."""

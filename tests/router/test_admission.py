@@ -263,3 +263,16 @@ async def test_a_limit_that_shrinks_under_running_calls_admits_nobody_until_ther
     tickets[1].close()
     (await waiting).close()
     assert hall.running == 0
+
+
+async def test_a_full_backend_is_looked_at_again_when_it_takes_calls_though_timers_are_a_millisecond_early(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    hall = Hall({"a": 1})
+    loop, now = asyncio.get_running_loop(), 1000.0
+    looks: list[float] = []
+    monkeypatch.setattr(loop, "call_later", lambda seconds, _: looks.append(seconds))
+    hall.backends["a"].full(now)
+    hall.admission.queues.look_again()
+    monkeypatch.undo()
+    assert hall.backends["a"].has_room(now + looks[0] - 0.001)
