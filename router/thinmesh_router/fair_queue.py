@@ -86,10 +86,14 @@ class FairQueue(Generic[T]):
     def take(self, entry: Entry[T], now: float) -> None:
         """The call is served."""
         self._earn(entry)
-        self._classes[entry.priority].lines[entry.tenant].rate.served(entry.tokens, now)
+        line = self._classes[entry.priority].lines[entry.tenant]
+        line.rate.served(entry.tokens, now)
         self._drop(entry)
         self.rate.served(entry.tokens, now)
-        if not self.calls:
+        line.rate.waits(now)  # where it had stalled
+        if self.calls:
+            self.rate.waits(now)
+        else:
             self.rate.rests()
         self._served(entry)
 
@@ -115,6 +119,13 @@ class FairQueue(Generic[T]):
         if not self.calls:
             self.rate.rests()
         return True
+
+    def stalls(self) -> None:
+        """Nobody serves for now: that says nothing of how fast the engines are."""
+        self.rate.rests()
+        for of in self._classes.values():
+            for line in of.lines.values():
+                line.rate.rests()
 
     def charge(self, entry: Entry[T], tokens: int) -> None:
         """A call that was served made so many tokens more."""

@@ -120,11 +120,11 @@ class Queues:
             served = False
             for model, queue in tuple(self._busy.items()):
                 del self._busy[model]
-                served |= bool(queue.calls) and self._serve(queue)
+                served |= bool(queue.calls) and self._serve(model, queue)
                 if queue.calls:
                     self._busy[model] = queue  # behind the others
 
-    def _serve(self, queue: FairQueue[Waiting]) -> bool:
+    def _serve(self, model: str, queue: FairQueue[Waiting]) -> bool:
         """Gives one call its place or its refusal; false where nobody can have one. A call waits for none with other needs."""
         now = time.monotonic()
         denied: set[tuple[frozenset[Capability], frozenset[str]]] = set()
@@ -147,6 +147,8 @@ class Queues:
                 granted.set_result(place)
                 return True
             denied.add(needs)
+        if denied and not self._placement.takes_calls(model):
+            queue.stalls()
         return False
 
     async def _wait(self, queue: FairQueue[Waiting], ticket: Ticket, now: float) -> Place:

@@ -12,21 +12,25 @@ KNOWN_AFTER = 3.0
 
 
 class ServiceRate:
-    """Tokens a second, smoothed over the time in which there was a queue: an idle one says nothing of the engines."""
+    """Tokens a second, smoothed over the time in which there was a queue: an idle one says nothing of the engines.
 
-    __slots__ = ("_count", "_seconds", "_since", "_tokens")
+    What was served before a pause counts less by its length, so that after a long one nothing is known.
+    """
+
+    __slots__ = ("_at", "_count", "_seconds", "_since", "_tokens")
 
     def __init__(self) -> None:
-        self._tokens = self._seconds = self._count = 0.0
+        self._tokens = self._seconds = self._count = self._at = 0.0
         self._since: float | None = None
 
     def waits(self, now: float) -> None:
         """Something waits from now on."""
         if self._since is None:
-            self._since = now
+            self._fade(now - self._at)
+            self._since = self._at = now
 
     def rests(self) -> None:
-        """Nothing waits any more."""
+        """Nothing waits any more, or nobody serves."""
         self._since = None
 
     def served(self, tokens: float, now: float) -> None:
@@ -34,11 +38,11 @@ class ServiceRate:
         if self._since is None:
             return
         passed = max(now - self._since, 0.0)
-        kept = exp(-passed / TAU_SECONDS)
-        self._tokens = self._tokens * kept + tokens
-        self._seconds = self._seconds * kept + passed
-        self._count = self._count * kept + 1
-        self._since = now
+        self._fade(passed)
+        self._tokens += tokens
+        self._seconds += passed
+        self._count += 1
+        self._since = self._at = now
 
     @property
     def tokens_per_second(self) -> float | None:
@@ -46,3 +50,9 @@ class ServiceRate:
         if self._count < KNOWN_AFTER or self._seconds <= 0:
             return None
         return self._tokens / self._seconds
+
+    def _fade(self, seconds: float) -> None:
+        kept = exp(-max(seconds, 0.0) / TAU_SECONDS)
+        self._tokens *= kept
+        self._seconds *= kept
+        self._count *= kept

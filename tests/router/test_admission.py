@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from random import Random
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -276,3 +277,23 @@ async def test_a_full_backend_is_looked_at_again_when_it_takes_calls_though_time
     hall.admission.queues.look_again()
     monkeypatch.undo()
     assert hall.backends["a"].has_room(now + looks[0] - 0.001)
+
+
+async def test_the_time_in_the_waiting_room_is_none_that_engines_took(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = 1000.0
+    monkeypatch.setattr("thinmesh_router.queues.time", SimpleNamespace(monotonic=lambda: clock))
+    hall = Hall({"a": 4}, max_waiting=100)
+    hall.set("a", adapter_pb.STATE_STARTING, 4)
+    waiting = [asyncio.create_task(hall.admit()) for _ in range(100)]
+    await turns()
+    clock += 20  # it starts
+    hall.set("a", adapter_pb.STATE_READY, 4)
+    ((_, queue),) = hall.admission.queues.items()
+    for served in waiting[:50]:  # forty a second
+        await turns()
+        clock += 0.025
+        (await served).close()
+    assert queue.rate.tokens_per_second == pytest.approx(40 * next(queue.entries()).tokens, rel=0.1)
+    for served in waiting:
+        served.cancel()
+    await asyncio.gather(*waiting, return_exceptions=True)

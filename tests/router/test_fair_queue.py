@@ -228,3 +228,17 @@ def test_positions_and_lines_are_told() -> None:
         (CRITICAL, "u", 1, 10, 7),
         (STANDARD, "t", 3, 30, 7),
     ]
+
+
+def test_a_rate_of_long_ago_says_nothing_of_now() -> None:
+    one = queue()
+    for _ in range(10):
+        one.push(entry(), 0)
+    for second in range(2, 22, 2):
+        serve(one, float(second))
+    assert one.rate.tokens_per_second == pytest.approx(5)
+    one.push(entry(tokens=1000), 21)
+    assert one.wait(STANDARD, "t", 1) == pytest.approx(200)  # a pause of seconds changes nothing
+    serve(one, 22)
+    one.push(entry(tokens=1000), 3600)
+    assert one.wait(STANDARD, "t", 1) is None
