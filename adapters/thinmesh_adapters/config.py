@@ -7,6 +7,7 @@ from typing import Any
 from msgspec import field
 
 from thinmesh_core.config import Section
+from thinmesh_core.ranges import Concurrency
 
 
 class AdapterConfig(Section, frozen=True, kw_only=True):
@@ -18,5 +19,5 @@ class AdapterConfig(Section, frozen=True, kw_only=True):
     adapter: str
     options: dict[str, Any] = field(default_factory=dict)
     insecure: bool = False
-    max_concurrency: int | None = None
+    max_concurrency: Concurrency | None = None
     """Calls at once; unset: what the engine says."""

@@ -21,6 +21,7 @@ from thinmesh_core.call import Call
 from thinmesh_core.capabilities import choices
 from thinmesh_core.config import Section
 from thinmesh_core.errors import MeshError, Reason
+from thinmesh_core.ranges import Concurrency
 
 _TOKEN = re.compile(r"\s*\S+|\s+$")
 _DIMENSIONS = 8
@@ -42,7 +43,7 @@ class Options(Section, frozen=True, kw_only=True):
     model: str = "echo"
     delay_ms: float = 0
     context_length: int = 1 << 20
-    max_concurrency: int = 1024
+    max_concurrency: Concurrency = 1024
 
 
 class EchoAdapter(Adapter[Options]):

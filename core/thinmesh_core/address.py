@@ -43,6 +43,11 @@ class Address:
         except ValueError:
             return "dns"
 
+    def free(self) -> None:
+        """Removes the socket that an ended process left there; nothing else that has the path's name."""
+        if self.path is not None and self.path.is_socket():
+            self.path.unlink(missing_ok=True)
+
     def __str__(self) -> str:
         """The form that grpc and people read."""
         if self.path is not None:
@@ -53,7 +58,7 @@ class Address:
 
 def parse(text: str) -> Address:
     """The address of `host:port`, `[v6]:port` or `unix:/path`; ConfigError with the fix otherwise."""
-    if text.startswith("unix:"):
+    if text.startswith("unix:") and text != "unix:":
         path = Path(text.removeprefix("unix:")).absolute()
         if len(bytes(path)) > MAX_UNIX_PATH_BYTES:
             raise ConfigError(

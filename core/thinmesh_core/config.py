@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import msgspec
 import yaml
@@ -43,4 +44,44 @@ def convert(data: object, kind: type[S], *, source: str) -> S:
     try:
         return msgspec.convert(data, kind)
     except msgspec.ValidationError as error:
-        raise ConfigError(f"{source}: {error}") from error
+        raise ConfigError(f"{source}: {_named(str(error), data, kind)}") from error
+
+
+def _named(told: str, data: Any, kind: type[S]) -> str:
+    """The error with the names of the entries that its path leads through, where msgspec says `[...]` of a mapping.
+
+    Which entry it is shows when the others are left out: the error stays the same.
+    """
+    before, _, path = told.rpartition("`$")
+    *segments, rest = path.split("[...]")
+    where: list[str] = []
+    named = ""
+    for segment in segments:
+        where += segment.split(".")[1:]
+        entry = next((name for name in _at(data, where) if _error(_alone(data, where, name), kind) == told), None)
+        if entry is None:
+            return told
+        where.append(entry)
+        named += f"{segment}.{entry}"
+    return f"{before}`${named}{rest}" if segments else told
+
+
+def _at(data: Any, where: Sequence[str]) -> Any:
+    for key in where:
+        data = data[key]
+    return data
+
+
+def _alone(data: Any, where: Sequence[str], name: str) -> Any:
+    """The data with one entry alone in the mapping at `where`."""
+    if not where:
+        return {name: data[name]}
+    return data | {where[0]: _alone(data[where[0]], where[1:], name)}
+
+
+def _error(data: Any, kind: type[S]) -> str | None:
+    try:
+        msgspec.convert(data, kind)
+    except msgspec.ValidationError as error:
+        return str(error)
+    return None

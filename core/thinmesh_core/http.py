@@ -61,7 +61,7 @@ class _Server(uvicorn.Server):
 def _listen(address: Address) -> socket.socket:
     try:
         if address.path is not None:
-            address.path.unlink(missing_ok=True)
+            address.free()
             listener = socket.socket(socket.AF_UNIX)
             listener.bind(str(address.path))
             listener.listen(BACKLOG)

@@ -45,8 +45,7 @@ async def serve_grpc(app: App, address: Address, *, grace: float, exposure: Expo
 
 
 def _bind(server: grpc.aio.Server, address: Address, credentials: grpc.ServerCredentials | None) -> Address:
-    if address.path is not None:
-        address.path.unlink(missing_ok=True)
+    address.free()
     try:
         if credentials is None:
             port = server.add_insecure_port(str(address))

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Literal
 
-from msgspec import Meta, field
+from msgspec import field
 
 from thinmesh_core.config import Section
-
-Count = Annotated[int, Meta(ge=0)]
+from thinmesh_core.ranges import Count, Money, Weight
 
 
 class QuotaConfig(Section, frozen=True, kw_only=True):
@@ -19,7 +18,7 @@ class QuotaConfig(Section, frozen=True, kw_only=True):
     tokens_per_day: Count | None = None
     concurrent_calls: Count | None = None
     input_tokens: Count | None = None
-    spend_per_month: Annotated[float, Meta(ge=0)] | None = None
+    spend_per_month: Money | None = None
 
 
 class TenantConfig(Section, frozen=True, kw_only=True):
@@ -30,7 +29,7 @@ class TenantConfig(Section, frozen=True, kw_only=True):
 
     description: str = ""
     priority: Literal["critical", "standard", "batch"] = "standard"
-    weight: Annotated[float, Meta(gt=0)] = 1.0
+    weight: Weight = 1.0
     quota: QuotaConfig = QuotaConfig()
     models: dict[str, QuotaConfig] = field(default_factory=dict)
     keys: QuotaConfig = QuotaConfig()

@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
+from typing import Annotated
+
+from msgspec import Meta
 
 from thinmesh_adapters.config import AdapterConfig
 from thinmesh_core import address
 from thinmesh_core.config import ConfigError, Section, load
 from thinmesh_core.exposure import TlsConfig
+from thinmesh_core.ranges import Pause, Seconds
 from thinmesh_core.tenants import TenantConfig
 from thinmesh_gateway.config import GatewayConfig
 from thinmesh_gateway.idempotency.config import IdempotencyConfig
@@ -37,7 +42,7 @@ class Listen(Section, frozen=True, kw_only=True):
     http: str = "127.0.0.1:8080"
     grpc: str = "127.0.0.1:8081"
     admin: str = "127.0.0.1:9464"
-    router: str | tuple[str, ...] | None = None
+    router: str | Annotated[tuple[str, ...], Meta(min_length=1)] | None = None
 
 
 class MeshConfig(Section, frozen=True, kw_only=True):
@@ -49,15 +54,15 @@ class MeshConfig(Section, frozen=True, kw_only=True):
 
     tenants: dict[str, TenantConfig]
     backends: dict[str, BackendEntry]
-    models: dict[str, ModelConfig]
+    models: Annotated[dict[str, ModelConfig], Meta(min_length=1)]
     listen: Listen = Listen()
     quotas: QuotaStoreConfig = QuotaStoreConfig()
     queue: QueueConfig = QueueConfig()
     watchdog: WatchdogConfig = WatchdogConfig()
     idempotency: IdempotencyConfig = IdempotencyConfig()
-    call_seconds: float = 600.0
-    grace_seconds: float = 30.0
-    drain_seconds: float = 0.0
+    call_seconds: Seconds = 600.0
+    grace_seconds: Pause = 30.0
+    drain_seconds: Pause = 0.0
     tls: TlsConfig | None = None
     insecure: bool = False
 
@@ -136,9 +141,26 @@ def read(path: Path | None, state: Path) -> Setting:
 
 def _check(setting: Setting, backends: Mapping[str, BackendEntry]) -> None:
     try:
-        RouteTable(setting.config.models, backends)
+        table = RouteTable(setting.config.models, backends)
+        for name, tenant in setting.config.tenants.items():
+            for model in tenant.models:
+                table.check(model, f"tenants.{name}.models")
         for name in backends:
-            address.parse(setting.backend_address(name))
-        address.target(setting.router_addresses)
+            with _at(f"backends.{name}.address"):
+                address.parse(setting.backend_address(name))
+        for name in ("http", "grpc", "admin"):
+            with _at(f"listen.{name}"):
+                address.parse(getattr(setting.config.listen, name))
+        with _at("listen.router"):
+            address.target(setting.router_addresses)
     except ConfigError as error:
         raise ConfigError(f"{setting.path}: {error}") from error
+
+
+@contextmanager
+def _at(key: str) -> Iterator[None]:
+    """Says at which key an address is wrong."""
+    try:
+        yield
+    except ConfigError as error:
+        raise ConfigError(f"{key}: {error}") from error

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from thinmesh_core.config import Section
+from thinmesh_core.ranges import Seconds
 from thinmesh_core.tenants import TenantConfig
 from thinmesh_gateway.idempotency.config import IdempotencyConfig
 
@@ -15,5 +16,5 @@ class GatewayConfig(Section, frozen=True, kw_only=True):
     tenants: dict[str, TenantConfig]
     router: str
     state: Path
-    call_seconds: float = 600.0
+    call_seconds: Seconds = 600.0
     idempotency: IdempotencyConfig = IdempotencyConfig()

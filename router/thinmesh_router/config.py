@@ -8,25 +8,23 @@ from typing import Annotated, Literal
 from msgspec import Meta, field
 
 from thinmesh_core.config import Section
+from thinmesh_core.ranges import MOST, Count, Money, Seconds, Share, Store, Weight
 from thinmesh_core.tenants import TenantConfig
-
-Share = Annotated[float, Meta(ge=0, lt=1)]
-Seconds = Annotated[float, Meta(gt=0)]
 
 
 class Target(Section, frozen=True, kw_only=True):
     """A backend of a model. `weight` is its share beside the others; `model` the engine's name where it differs."""
 
     backend: str
-    weight: float = 1.0
+    weight: Weight = 1.0
     model: str | None = None
 
 
 class Price(Section, frozen=True, kw_only=True):
     """What a million tokens cost, in any one currency."""
 
-    input_per_million: Annotated[float, Meta(ge=0)] = 0.0
-    output_per_million: Annotated[float, Meta(ge=0)] = 0.0
+    input_per_million: Money = 0.0
+    output_per_million: Money = 0.0
 
 
 class ShadowConfig(Section, frozen=True, kw_only=True):
@@ -54,7 +52,7 @@ class ModelConfig(Section, frozen=True, kw_only=True):
     hedge_seconds: Seconds | None = None
     shadow: ShadowConfig | None = None
     price: Price | None = None
-    call_tokens: Annotated[int, Meta(ge=1)] = 1
+    call_tokens: Annotated[int, Meta(ge=1, le=MOST)] = 1
 
 
 class QueueConfig(Section, frozen=True, kw_only=True):
@@ -66,16 +64,16 @@ class QueueConfig(Section, frozen=True, kw_only=True):
 
     wait_seconds: Seconds = 30.0
     waiting_room_seconds: Seconds = 30.0
-    max_waiting: Annotated[int, Meta(ge=0)] = 1024
-    max_waiting_tokens: Annotated[int, Meta(ge=0)] = 4_000_000
+    max_waiting: Count = 1024
+    max_waiting_tokens: Count = 4_000_000
     minimum_share: Share = 0.05
 
 
 class WatchdogConfig(Section, frozen=True, kw_only=True):
     """How long a stream may be silent: until its first event, and between two."""
 
-    first_event_seconds: float = 120.0
-    idle_seconds: float = 60.0
+    first_event_seconds: Seconds = 120.0
+    idle_seconds: Seconds = 60.0
 
 
 class WhenUnreachable(Section, frozen=True, kw_only=True):
@@ -96,9 +94,9 @@ class QuotaStoreConfig(Section, frozen=True, kw_only=True):
     after `lease_seconds`.
     """
 
-    store: str = "memory"
-    replicas: Annotated[int, Meta(ge=1)] = 1
-    lease_seconds: Annotated[float, Meta(ge=0.5)] = 5.0
+    store: Store = "memory"
+    replicas: Annotated[int, Meta(ge=1, le=1000)] = 1
+    lease_seconds: Annotated[float, Meta(ge=0.5, le=3600)] = 5.0
     when_unreachable: WhenUnreachable = WhenUnreachable()
 
 
@@ -114,7 +112,7 @@ class RouterConfig(Section, frozen=True, kw_only=True):
     quotas: QuotaStoreConfig = QuotaStoreConfig()
     queue: QueueConfig = QueueConfig()
     watchdog: WatchdogConfig = WatchdogConfig()
-    call_seconds: float = 600.0
+    call_seconds: Seconds = 600.0
     name: str = ""
     ledger: Path | None = None
 

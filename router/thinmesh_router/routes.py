@@ -47,11 +47,14 @@ class RouteTable:
         self.routes = {name: _route(name, config) for name, config in sorted(models.items())}
         self._names = dict(self.routes)
         for route in self.routes.values():
-            _check(route, self.routes, known)
+            _check(route, known)
             for alias in route.aliases:
                 if alias in self._names:
                     raise ConfigError(f"models.{route.model}.aliases: {alias!r} already names {self._names[alias].model!r}")
                 self._names[alias] = route
+        for route in self.routes.values():
+            for name in route.fallback:
+                self.check(name, f"models.{route.model}.fallback")
 
     def resolve(self, name: str) -> Route:
         """The route of a model or alias; MODEL_NOT_FOUND where there is none."""
@@ -61,6 +64,14 @@ class RouteTable:
                 Reason.MODEL_NOT_FOUND, f"The model {name!r} does not exist; GET /v1/models lists those that do.", param="model"
             )
         return route
+
+    def check(self, model: str, where: str) -> None:
+        """ConfigError at the key `where` unless it is a model's own name."""
+        if model in self.routes:
+            return
+        if model in self._names:
+            raise ConfigError(f"{where}: {model!r} is an alias; write {self._names[model].model!r}")
+        raise ConfigError(f"{where}: there is no model {model!r}; there are: {', '.join(self.routes)}")
 
     def chain(self, route: Route) -> list[Route]:
         """The route, then those that stand in for it, in order."""
@@ -83,21 +94,16 @@ def _route(name: str, config: ModelConfig) -> Route:
     )
 
 
-def _check(route: Route, routes: Mapping[str, Route], backends: frozenset[str]) -> None:
+def _check(route: Route, backends: frozenset[str]) -> None:
     where = f"models.{route.model}"
     if not route.targets:
         raise ConfigError(f"{where}.backends is empty: name at least one backend")
     for target in route.targets:
         _known(target.backend, backends, f"{where}.backends")
-        if target.weight <= 0:
-            raise ConfigError(f"{where}.backends: the weight of {target.backend!r} must be above 0")
     if route.shadow is not None:
         _known(route.shadow.backend, backends, f"{where}.shadow")
-    for name in route.fallback:
-        if name not in routes:
-            raise ConfigError(f"{where}.fallback: there is no model {name!r}")
-        if name == route.model:
-            raise ConfigError(f"{where}.fallback: a model can't stand in for itself")
+    if route.model in route.fallback:
+        raise ConfigError(f"{where}.fallback: a model can't stand in for itself")
 
 
 def _known(backend: str, backends: frozenset[str], where: str) -> None:

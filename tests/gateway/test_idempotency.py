@@ -134,6 +134,7 @@ async def test_gateways_that_share_a_store_share_answers_and_refuse_without_it(
             shared.process.send_signal(signal.SIGCONT)
 
 
-async def test_an_address_that_makes_no_sense_is_told_at_the_start(serve: Serve) -> None:
+@pytest.mark.parametrize("store", ["redis://localhost:port", "redis://localhost/0?nope=1"])
+async def test_an_address_that_makes_no_sense_is_told_at_the_start(serve: Serve, store: str) -> None:
     with pytest.raises(ConfigError, match=r"idempotency\.store: write memory, redis://"):
-        await serve(idempotency=IdempotencyConfig(store="redis://localhost:port"))
+        await serve(idempotency=IdempotencyConfig(store=store))

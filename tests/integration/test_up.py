@@ -57,12 +57,12 @@ async def test_a_new_key_is_known_without_a_restart(state: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "told"),
     [
-        ("tenants: {}\nbackends: {}\nmodels: {}\nmodles: {}", "unknown field `modles`"),
+        ("tenants: {}\nbackends: {}\nmodles: {}", "unknown field `modles`"),
         (
             "tenants: {}\nbackends: {e: {adapter: echo}}\nmodels: {m: {backends: [f]}}",
             "models.m.backends: there is no backend 'f'",
         ),
-        ("tenants: {}\nbackends: {e: {adapter: echo}}\nmodels: {m: {backends: e}}", "at `$.models[...].backends`"),
+        ("tenants: {}\nbackends: {e: {adapter: echo}}\nmodels: {m: {backends: e}}", "at `$.models.m.backends`"),
         ("tenants: {}\nbackends: {e: {adapter: ecko}}\nmodels: {m: {backends: [e]}}", "there is no adapter 'ecko'"),
         ("tenants: {}\nbackends: {e: {adapter: echo, options: {dely: 1}}}\nmodels: {m: {backends: [e]}}", "backends.e.options"),
         (

@@ -36,8 +36,14 @@ def test_a_name_and_its_aliases_are_one_route() -> None:
     [
         ({"m": ModelConfig(backends=("z",))}, r"models\.m\.backends: there is no backend 'z'; there are: a, b"),
         ({"m": ModelConfig(backends=())}, r"models\.m\.backends is empty"),
-        ({"m": ModelConfig(backends=(Target(backend="a", weight=0),))}, r"models\.m\.backends: the weight of 'a'"),
-        ({"m": ModelConfig(backends=("a",), fallback=("z",))}, r"models\.m\.fallback: there is no model 'z'"),
+        ({"m": ModelConfig(backends=("a",), fallback=("z",))}, r"models\.m\.fallback: there is no model 'z'; there are: m"),
+        (
+            {
+                "m": ModelConfig(backends=("a",), aliases=("x",), fallback=("y",)),
+                "n": ModelConfig(backends=("a",), aliases=("y",)),
+            },
+            r"fallback: 'y' is an alias; write 'n'",
+        ),
         ({"m": ModelConfig(backends=("a",), fallback=("m",))}, r"can't stand in for itself"),
         ({"m": ONE, "n": ModelConfig(backends=("a",), aliases=("m",))}, r"models\.n\.aliases: 'm' already names 'm'"),
         (

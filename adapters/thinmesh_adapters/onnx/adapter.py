@@ -18,6 +18,7 @@ from thinmesh_adapters.weights import locate
 from thinmesh_core.call import Call
 from thinmesh_core.config import Section
 from thinmesh_core.errors import MeshError, Reason
+from thinmesh_core.ranges import Concurrency
 
 T = TypeVar("T")
 
@@ -31,7 +32,7 @@ class Options(Section, frozen=True, kw_only=True):
     tokenizer: str
     max_tokens: int = 512
     threads: int = 2
-    max_concurrency: int = 64
+    max_concurrency: Concurrency = 64
 
 
 class OnnxAdapter(Adapter[Options]):

@@ -21,6 +21,7 @@ from thinmesh_core.call import Call
 from thinmesh_core.capabilities import Capability, choices
 from thinmesh_core.config import ConfigError, Section
 from thinmesh_core.errors import MeshError, Reason
+from thinmesh_core.ranges import Concurrency
 
 Can: TypeAlias = Literal[
     "chat", "completion", "token_ids", "tools", "json_object", "json_schema", "regex", "grammar", "choice",
@@ -42,7 +43,7 @@ class Options(Section, frozen=True, kw_only=True):
     capabilities: tuple[Can, ...] = ("chat", "completion")
     key_env: str | None = None
     context_length: int | None = None
-    max_concurrency: int = 256
+    max_concurrency: Concurrency = 256
     priority: bool = False
     idle_seconds: float = 60.0
     answer_seconds: float = 600.0

@@ -5,6 +5,7 @@ from __future__ import annotations
 from msgspec import field
 
 from thinmesh_core.config import Section
+from thinmesh_core.ranges import Concurrency
 
 
 class TextNames(Section, frozen=True, kw_only=True):
@@ -61,5 +62,5 @@ class Options(Section, frozen=True, kw_only=True):
     address: str
     text: dict[str, TextModel] = field(default_factory=dict)
     embed: dict[str, EmbedModel] = field(default_factory=dict)
-    max_concurrency: int = 64
+    max_concurrency: Concurrency = 64
     answer_seconds: float = 600.0

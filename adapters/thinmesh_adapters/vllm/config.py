@@ -13,6 +13,7 @@ from thinmesh_adapters.weights import locate
 from thinmesh_core.call import Call
 from thinmesh_core.config import Section
 from thinmesh_core.errors import MeshError, Reason
+from thinmesh_core.ranges import Concurrency
 
 
 class Options(Section, frozen=True, kw_only=True):
@@ -29,7 +30,7 @@ class Options(Section, frozen=True, kw_only=True):
     chat_template: str | None = None
     tool_style: StyleName | None = None
     reasoning: bool | None = None
-    max_concurrency: int | None = None
+    max_concurrency: Concurrency | None = None
     answer_seconds: float = 600.0
 
     def seconds(self, call: Call) -> float:

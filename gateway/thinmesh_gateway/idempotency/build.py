@@ -24,5 +24,5 @@ def build(config: IdempotencyConfig, state: Path) -> Store:
         raise ConfigError("idempotency.store: install the extra `redis` to share answers, or leave it at `memory`") from error
     try:
         return RedisStore(config.store, Cipher(pepper(state)), config.window_seconds)
-    except ValueError as error:
+    except (ValueError, TypeError) as error:  # redis hands unknown options on to what does not take them
         raise ConfigError(f"idempotency.store: write memory, redis://HOST:PORT/DB or unix:///PATH; {error}") from error

@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated
-
-from msgspec import Meta
-
 from thinmesh_core.config import Section
+from thinmesh_core.ranges import Count, Seconds, Store
 
 
 class IdempotencyConfig(Section, frozen=True, kw_only=True):
@@ -15,6 +12,6 @@ class IdempotencyConfig(Section, frozen=True, kw_only=True):
     In memory at most `max_bytes` are kept, and the answers used longest ago go first; a Redis has its own bound.
     """
 
-    window_seconds: Annotated[float, Meta(gt=0)] = 3600.0
-    max_bytes: Annotated[int, Meta(ge=0)] = 64 * 1024 * 1024
-    store: Annotated[str, Meta(pattern="^(memory|rediss?://.+|unix://.+)$")] = "memory"
+    window_seconds: Seconds = 3600.0
+    max_bytes: Count = 64 * 1024 * 1024
+    store: Store = "memory"

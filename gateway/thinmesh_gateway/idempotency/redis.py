@@ -63,6 +63,7 @@ class RedisStore:
         pool = BlockingConnectionPool.from_url(
             url, max_connections=CONNECTIONS, timeout=None, retry=Retry(NoBackoff(), 1), decode_responses=False
         )
+        pool.connection_class(**pool.connection_kwargs)  # an option that it does not know is told now
         self._redis = Redis.from_pool(pool)
         self._cipher = cipher
         self._window = window

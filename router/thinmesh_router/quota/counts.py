@@ -47,5 +47,5 @@ def build(config: RouterConfig) -> Counts:
         raise ConfigError("quotas.store: install the extra `redis` to share quotas, or leave it at `memory`") from error
     try:
         return SharedCounts(config.quotas)
-    except ValueError as error:
+    except (ValueError, TypeError) as error:  # redis hands unknown options on to what does not take them
         raise ConfigError(f"quotas.store: write memory, redis://HOST:PORT/DB or unix:///PATH; {error}") from error

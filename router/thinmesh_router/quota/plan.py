@@ -8,11 +8,10 @@ from typing import NamedTuple
 
 from thinmesh.router.v1 import quota_service_pb2 as pb
 
+from thinmesh_core.ranges import MILLION
 from thinmesh_core.tenants import QuotaConfig, TenantConfig
 from thinmesh_router.config import Price
 from thinmesh_router.quota.meters import Calendar, Concurrent, Meter, SlidingMinute
-
-MILLION = 1_000_000
 
 
 class Measure(IntEnum):

@@ -56,6 +56,8 @@ class SharedCounts:
     def __init__(self, config: QuotaStoreConfig) -> None:
         self._config = config
         self._redis = Redis.from_url(config.store, retry=Retry(NoBackoff(), 0), single_connection_client=True)
+        pool = self._redis.connection_pool
+        pool.connection_class(**pool.connection_kwargs)  # an option that it does not know is told now
         self._lease = self._redis.register_script(_LUA)
         self._process = secrets.token_hex(8)
         self._all: list[Leased] = []

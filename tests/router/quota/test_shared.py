@@ -13,10 +13,12 @@ import pytest
 from prometheus_client import REGISTRY
 from shared_store import SharedStore, shared_store
 
+from thinmesh_core.config import ConfigError
 from thinmesh_core.cost import Cost
 from thinmesh_core.errors import MeshError, Reason
 from thinmesh_core.tenants import QuotaConfig, TenantConfig
-from thinmesh_router.config import Price, QuotaStoreConfig, WhenUnreachable
+from thinmesh_router.config import Price, QuotaStoreConfig, RouterConfig, WhenUnreachable
+from thinmesh_router.quota import counts
 from thinmesh_router.quota.quotas import Quotas
 from thinmesh_router.quota.reservation import Reservation
 from thinmesh_router.quota.shared import SharedCounts
@@ -179,3 +181,9 @@ async def test_who_was_taken_for_dead_grants_nothing_of_what_it_held(store: Shar
                 await asyncio.sleep(0.02)
         (meter,) = frozen.meters.values()
         assert meter.take(meter.limit // 10, frozen.now()) is None
+
+
+@pytest.mark.parametrize("store", ["redis://localhost:port", "redis://localhost/0?nope=1"])
+async def test_an_address_that_makes_no_sense_is_told_at_the_start(store: str) -> None:
+    with pytest.raises(ConfigError, match=r"quotas\.store: write memory, redis://"):
+        counts.build(RouterConfig(models={}, backends={}, quotas=QuotaStoreConfig(store=store)))
