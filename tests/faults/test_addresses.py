@@ -8,6 +8,7 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 from random import Random
 
+import pytest
 from launch import command, flags, mesh, said
 from load import Record, complete, percentile, play, poisson, seconds, session
 
@@ -27,6 +28,7 @@ def config(backends: dict[str, str]) -> str:
     return f"tenants: {{dev: {{}}}}\nbackends:\n{entries}models: {{echo: {{backends: [{', '.join(backends)}]}}}}\n"
 
 
+@pytest.mark.faults
 async def test_fault_31_the_list_of_backends_changes(state: Path, record_property: Record) -> None:
     """At 100 calls a second one of two backends is replaced by another, and dead addresses are added -> no call fails."""
     with socket.create_server(("127.0.0.1", 0)) as closed:

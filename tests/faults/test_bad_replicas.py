@@ -39,6 +39,7 @@ async def test_fault_13_a_slow_replica_gets_little(state: Path, record_property:
     assert p99 < 2 * usual
 
 
+@pytest.mark.faults
 async def test_fault_14_a_replica_that_always_fails_is_left_alone(state: Path, record_property: Record) -> None:
     """One of 3 replicas fails always at 60 calls a second -> after 5 calls it gets single probes, and no others fail."""
     async with replicas(3, tokens=["x"], delay=0.01) as engines, AsyncExitStack() as stack:

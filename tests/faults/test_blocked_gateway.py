@@ -10,10 +10,12 @@ from dataclasses import replace
 from pathlib import Path
 from random import Random
 
+import pytest
 from launch import ECHO, command, flags, mesh, said
 from load import Record, complete, percentile, play, poisson, seconds, session, until
 
 
+@pytest.mark.faults
 async def test_fault_12_a_blocked_gateway_is_known_and_does_not_hold_the_other(state: Path, record_property: Record) -> None:
     """One of two gateways gets no turn for 2 s (SIGSTOP, SIGCONT), at 50 calls a second through the other
     -> these do not notice (99 % within 100 ms); /readyz of the blocked one is 503 and its lag above 1 s, then it is ready again.

@@ -34,6 +34,7 @@ JUMPS = {2.0: "+3600", 4.0: "-3600", 6.0: "+0"}
 """How far the clock is from the true time, in seconds, from these moments on."""
 
 
+@pytest.mark.faults
 async def test_fault_30_the_clock_jumps_by_an_hour(
     state: Path, engine: FakeEngine, record_property: Record, monkeypatch: pytest.MonkeyPatch
 ) -> None:

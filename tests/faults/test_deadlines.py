@@ -8,6 +8,7 @@ from random import Random
 from typing import Any
 
 import grpc
+import pytest
 from grpc.aio import AioRpcError
 from launch import Running, mesh
 from load import Record, percentile, play, poisson, seconds
@@ -74,6 +75,7 @@ async def test_fault_19_calls_that_expire_in_the_queue_are_never_dispatched(
     assert max(seconds(sent)) <= 0.35
 
 
+@pytest.mark.faults
 async def test_fault_19_a_deadline_that_cannot_be_met_is_refused_at_once(
     state: Path, engine: FakeEngine, record_property: Record
 ) -> None:

@@ -14,6 +14,7 @@ from typing import Any
 
 import aiohttp
 import grpc
+import pytest
 from grpc.aio import AioRpcError
 from launch import Running, mesh, only_child
 from load import Record, complete, percentile, play, poisson, seconds, session
@@ -137,6 +138,7 @@ async def test_fault_2_streams_of_a_frozen_adapter_end(state: Path, record_prope
     assert slowest <= 3.0
 
 
+@pytest.mark.faults
 async def test_fault_1_calls_of_a_killed_adapter_go_elsewhere(state: Path, record_property: Record) -> None:
     """One of two adapters is killed under 200 unary calls a second -> none fails."""
     moments = poisson(Random(1), 200, 4)

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import aiohttp
 import grpc
+import pytest
 from grpc.aio import AioRpcError, Metadata
 from launch import ECHO, Running, mesh
 from load import Record, session
@@ -23,6 +24,7 @@ FITS = MAX_METADATA_BYTES - 1024
 SIZES = [1024, FITS, 7 * 1024 + 512, 9 * 1024, 14 * 1024, 20 * 1024, 200 * 1024]
 
 
+@pytest.mark.faults
 async def test_fault_45_metadata_has_one_answer_a_size(state: Path, record_property: Record) -> None:
     """Metadata of 1 to 200 KiB, as text and as bytes, 5 times each -> up to our cap of 6 KiB all pass, above none."""
     async with mesh(ECHO, state, "up") as running, dial(running.grpc) as channel:
@@ -46,6 +48,7 @@ async def test_fault_45_metadata_has_one_answer_a_size(state: Path, record_prope
     assert small is grpc.StatusCode.OK
 
 
+@pytest.mark.faults
 async def test_fault_45_headers_have_one_answer_a_size(state: Path, record_property: Record) -> None:
     """REST headers of 1 to 200 KiB, 5 times each -> each size has one answer: served, or refused with a 4xx."""
     async with mesh(ECHO, state, "up") as running, session(running) as client:

@@ -48,6 +48,7 @@ async def test_fault_3_a_hung_engine_costs_no_stream(state: Path, engine: FakeEn
     assert max(seconds(sent)) <= 1.5
 
 
+@pytest.mark.faults
 @pytest.mark.parametrize("stream", [False, True])
 async def test_fault_3_the_callers_time_holds(
     state: Path, engine: FakeEngine, record_property: Record, *, stream: bool
