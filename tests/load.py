@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import gc
 import math
 import time
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
@@ -48,8 +47,6 @@ def poisson(random: Random, rate: float, seconds: float) -> list[float]:
 async def play(moments: Iterable[float], call: Callable[[], Awaitable[T]]) -> list[Sent[T]]:
     """Makes a call at each of these moments, and waits for all of them; in their order."""
     loop = asyncio.get_running_loop()
-    gc.collect()
-    gc.freeze()  # looking through all of pytest takes 30 ms, which the mesh would seem to take
     began = loop.time()
 
     async def one(at: float) -> Sent[T]:
@@ -61,7 +58,6 @@ async def play(moments: Iterable[float], call: Callable[[], Awaitable[T]]) -> li
         for at in moments:
             await asyncio.sleep(began + at - loop.time())
             running.append(tasks.create_task(one(at)))
-    gc.unfreeze()
     return [task.result() for task in running]
 
 

@@ -6,10 +6,11 @@ records what it measured with `record_property`.
 
 from __future__ import annotations
 
+import gc
 import os
 import platform
 import re
-from collections.abc import AsyncIterator, Generator
+from collections.abc import AsyncIterator, Generator, Iterator
 from pathlib import Path
 
 import pytest
@@ -28,6 +29,15 @@ What was done to real processes, what must hold, and what was measured. Written 
 | fault | done to the mesh | must hold | measured | verdict | test |
 |---|---|---|---|---|---|
 """
+
+
+@pytest.fixture(autouse=True)
+def undisturbed() -> Iterator[None]:
+    """Looking through all of pytest for garbage takes 30 ms, which the mesh would seem to take."""
+    gc.collect()
+    gc.freeze()
+    yield
+    gc.unfreeze()
 
 
 @pytest.fixture
