@@ -238,6 +238,8 @@ class FairQueue(Generic[T]):
 
     def _make_room(self, entry: Entry[T]) -> list[Entry[T]]:
         pushed_out: list[Entry[T]] = []
+        if not self.max_calls:
+            raise Full
         while self.calls and not self._fits(entry):
             victim = self._victim(entry)
             if victim is None:

@@ -242,3 +242,8 @@ def test_a_rate_of_long_ago_says_nothing_of_now() -> None:
     serve(one, 22)
     one.push(entry(tokens=1000), 3600)
     assert one.wait(STANDARD, "t", 1) is None
+
+
+def test_where_nobody_may_wait_nobody_does() -> None:
+    with pytest.raises(Full):
+        queue(max_calls=0).push(entry(), 0)
