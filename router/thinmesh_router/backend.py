@@ -134,6 +134,11 @@ class Backend:
         can = self._can.get(model) if self._only is None else self._only
         return can is not None and needs <= can
 
+    def forget(self) -> None:
+        """The configuration names it no more: nothing is told of it."""
+        BACKEND_READY.remove(self.name)
+        BACKEND_RUNNING.remove(self.name)
+
     async def watch(self, changed: Callable[[], None]) -> None:
         """Follows the status for ever, calling back after each; a lost adapter is not ready until it speaks again."""
         while True:

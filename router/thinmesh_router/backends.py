@@ -59,7 +59,7 @@ class Backends(Mapping[str, Backend]):
         for name, backend in tuple(self._backends.items()):
             if addresses.get(name) != backend.address:
                 self._watches.pop(name).cancel()
-                del self._backends[name]
+                self._backends.pop(name).forget()
                 closing = self._tasks.create_task(backend.channel.close(CLOSE_SECONDS))
                 self._closing.add(closing)
                 closing.add_done_callback(self._closing.discard)

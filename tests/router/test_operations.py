@@ -8,11 +8,13 @@ from typing import Any
 
 import pytest
 from grpc.aio import AioRpcError
+from prometheus_client import REGISTRY
 from thinmesh.adapter.v1 import adapter_service_pb2 as adapter_pb
 from thinmesh.inference.v1 import inference_service_pb2 as pb
 from thinmesh.router.v1 import backend_service_pb2 as backend_pb
 
 from fakes.adapter import EVENTS, ScriptedAdapter, reason
+from thinmesh_router.config import ModelConfig, RouterConfig
 
 Route = Callable[..., Awaitable[Any]]
 REQUEST = pb.GenerateRequest(model="m", text="x")
@@ -65,3 +67,14 @@ async def test_an_unknown_backend_is_named_with_those_that_exist(route: Route) -
     with pytest.raises(AioRpcError, match="there are: a") as raised:
         await routed.backends.DrainBackend(backend_pb.DrainBackendRequest(name="z"), timeout=SECONDS)
     assert reason(raised.value) == "NOT_FOUND"
+
+
+async def test_nothing_is_measured_of_a_backend_that_a_reload_dropped(route: Route) -> None:
+    routed = await route({"stays": ScriptedAdapter(), "goes": ScriptedAdapter()})
+
+    def ready(name: str) -> float | None:
+        return REGISTRY.get_sample_value("thinmesh_backend_ready", {"backend": name})
+
+    assert (ready("stays"), ready("goes")) == (1, 1)
+    routed.app.apply(RouterConfig(models={"m": ModelConfig(backends=("stays",))}, backends={"stays": "stays"}))
+    assert (ready("stays"), ready("goes")) == (1, None)
