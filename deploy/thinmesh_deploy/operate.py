@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Annotated, TypeVar
@@ -17,6 +17,7 @@ from thinmesh.router.v1 import backend_service_pb2_grpc as backend_grpc
 from thinmesh.router.v1 import quota_service_pb2 as quota_pb
 from thinmesh.router.v1 import quota_service_pb2_grpc as quota_grpc
 
+from thinmesh_core.channel import Channels
 from thinmesh_core.exposure import exposed
 from thinmesh_core.peers import OPERATOR, ROUTER
 from thinmesh_core.status import from_rpc_error
@@ -159,23 +160,34 @@ def set_quota(
         output.print(tables.quotas(router, [answer.quota]))
 
 
-def _each(config: Path | None, state: Path, ask: Ask[A]) -> list[tuple[str, A]]:
-    """Every router's answer; ends the command where one can't be reached or refuses."""
+def _each(config: Path | None, state: Path, ask: Ask[A]) -> Iterator[tuple[str, A]]:
+    """Every router's answer; ends the command after those where another can't be reached or refuses."""
     setting = setting_of(config, state)
     addresses = setting.router_addresses
 
-    async def every() -> list[A]:
-        answers = []
-        async with exposed(setting.config.tls, OPERATOR, insecure=setting.config.insecure) as exposure:
-            for address in addresses:
-                async with exposure.channels(ROUTER)(address) as channel:
-                    answers.append(await ask(channel))
-        return answers
+    async def one(channels: Channels, address: str) -> A | grpc.aio.AioRpcError:
+        try:
+            async with channels(address) as channel:
+                return await ask(channel)
+        except grpc.aio.AioRpcError as error:
+            return error
 
-    try:
-        answers = asyncio.run(every())
-    except grpc.aio.AioRpcError as error:
-        if error.code() is grpc.StatusCode.UNAVAILABLE:
-            fail(f"no router answers at {', '.join(addresses)}: is the mesh up, and are --config and --state the ones it has?")
-        fail(from_rpc_error(error).message)
-    return list(zip(addresses, answers, strict=True))
+    async def every() -> list[A | grpc.aio.AioRpcError]:
+        async with exposed(setting.config.tls, OPERATOR, insecure=setting.config.insecure) as exposure:
+            channels = exposure.channels(ROUTER)
+            return await asyncio.gather(*(one(channels, address) for address in addresses))
+
+    failures: dict[str, None] = {}
+    for address, answer in zip(addresses, asyncio.run(every()), strict=True):
+        if isinstance(answer, grpc.aio.AioRpcError):
+            failures[_failure(address, answer)] = None  # what several say is told once
+        else:
+            yield address, answer
+    if failures:
+        fail("; ".join(failures))
+
+
+def _failure(address: str, error: grpc.aio.AioRpcError) -> str:
+    if error.code() is grpc.StatusCode.UNAVAILABLE:
+        return f"no router answers at {address}: is the mesh up, and are --config and --state the ones it has?"
+    return from_rpc_error(error).message

@@ -55,3 +55,13 @@ async def test_a_mesh_that_is_not_up_is_told(state: Path) -> None:
     (state / "thinmesh.yaml").write_text(CONFIG)
     code, said = await thinmesh(state, "status")
     assert (code, "no router answers at unix:" in said) == (2, True)
+
+
+async def test_what_the_other_routers_say_is_seen_while_one_is_gone(state: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "200")
+    gone, there = state / "gone.sock", state / "there.sock"
+    async with mesh(CONFIG + f'listen: {{router: ["unix:{there}"]}}\n', state, "up"):
+        config = state / "several.yaml"
+        config.write_text(CONFIG + f'listen: {{router: ["unix:{gone}", "unix:{there}"]}}\n')
+        code, _, err = await output("drain", "echo", *flags(config, state))
+        assert (code, f"{there}: echo gets no new calls" in err, f"no router answers at unix:{gone}" in err) == (2, True, True)
