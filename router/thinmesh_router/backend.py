@@ -175,7 +175,7 @@ class Backend:
         now = asyncio.get_running_loop().time()
         if self.status.state == pb.STATE_DRAINING:  # it went as it said it would
             self._awaited = now + STARTING_SECONDS
-            self._take(pb.Status(state=pb.STATE_STARTING, message="drained and gone"))
+            self._take(pb.Status(state=pb.STATE_STARTING, message="drained and gone", models=self.status.models))
         if self.starting and now < self._awaited:
             return  # still being looked for
         if isinstance(error, grpc.aio.AioRpcError) and error.code() is grpc.StatusCode.DEADLINE_EXCEEDED:

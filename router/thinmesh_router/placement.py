@@ -44,14 +44,14 @@ class Placement:
 
     def grant(self, wanted: Wanted, now: float) -> Place | None:
         """A place now, its slot taken, or None to wait; MeshError where there is nothing to wait for."""
-        expected = False
+        expected: list[bool] = []
         for stage in self.table.chain(self.table.resolve(wanted.model)):
             able = self._able(stage, wanted)
             if able:
                 return self._choose(able, stage, wanted.key, now)
-            expected = expected or self._expected(stage, wanted)
+            expected += self._expected(stage, wanted)
         refusal = self.refusal(wanted)
-        if expected and refusal.reason is Reason.NO_BACKEND:
+        if any(expected) or (expected and refusal.reason is Reason.NO_BACKEND):
             return None
         raise refusal
 
@@ -105,8 +105,13 @@ class Placement:
             and backend.can(target.model or stage.model, wanted.needs)
         ]
 
-    def _expected(self, stage: Route, wanted: Wanted) -> bool:
-        return any(self._backends[target.backend].expected for target in stage.targets if target.backend not in wanted.tried)
+    def _expected(self, stage: Route, wanted: Wanted) -> list[bool]:
+        """Of each backend that is worth waiting for, whether it is known to be able; of one that starts nothing is known."""
+        return [
+            backend.can(target.model or stage.model, wanted.needs)
+            for target in stage.targets
+            if target.backend not in wanted.tried and (backend := self._backends[target.backend]).expected
+        ]
 
     def _choose(self, able: list[tuple[Target, Backend]], stage: Route, key: bytes | None, now: float) -> Place | None:
         allowed = usable([backend.breaker for _, backend in able], now)

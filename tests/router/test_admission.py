@@ -297,3 +297,23 @@ async def test_the_time_in_the_waiting_room_is_none_that_engines_took(monkeypatc
     for served in waiting:
         served.cancel()
     await asyncio.gather(*waiting, return_exceptions=True)
+
+
+@pytest.mark.parametrize("state", [adapter_pb.STATE_DRAINING, adapter_pb.STATE_STARTING])
+async def test_what_only_a_backend_can_do_that_comes_back_waits_for_it(state: adapter_pb.State.ValueType) -> None:
+    hall = Hall({"a": 1, "tools": 1})
+    can = [cap.CAPABILITY_CHAT, cap.CAPABILITY_TOOLS]
+
+    def become(state: adapter_pb.State.ValueType) -> None:
+        model = adapter_pb.ServedModel(name="m", capabilities=can)
+        hall.backends["tools"].status = adapter_pb.Status(state=state, models=[model])
+        hall.backends.on_change()
+
+    become(state)
+    waiting = asyncio.create_task(hall.admit(TOOLS))
+    await turns()
+    assert not waiting.done()
+    become(adapter_pb.STATE_READY)
+    held = await waiting
+    assert held.attempt.backend.name == "tools"
+    held.close()
