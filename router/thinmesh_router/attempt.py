@@ -61,8 +61,10 @@ class Attempt:
         return max(self._ticket.deadline - time.monotonic(), 0.0)
 
     def heard(self) -> None:
-        """The backend's first word: how quick it is, and the last moment to go elsewhere."""
+        """The backend's first word: how quick it is, what a probe was to find out, and the last moment to go elsewhere."""
         now = time.monotonic()
+        if self._place.probe:  # its stream may go on for minutes, and others wait for the backend
+            self._place.backend.breaker.succeeded(now)
         self._place.backend.latency.observe(now - self._began, now)
         self._ticket.committed = True
 

@@ -21,6 +21,7 @@ from thinmesh_core.errors import MeshError, Reason
 from thinmesh_router.admission import Admission
 from thinmesh_router.attempt import Attempt
 from thinmesh_router.backends import Backends
+from thinmesh_router.breaker import Health
 from thinmesh_router.config import ModelConfig, QueueConfig, RouterConfig
 from thinmesh_router.placement import Placement
 from thinmesh_router.quota.local import LocalCounts
@@ -317,3 +318,16 @@ async def test_what_only_a_backend_can_do_that_comes_back_waits_for_it(state: ad
     held = await waiting
     assert held.attempt.backend.name == "tools"
     held.close()
+
+
+async def test_a_probe_that_is_answered_ends_the_ejection_however_long_its_stream_is() -> None:
+    hall = Hall({"a": 8})
+    breaker = hall.backends["a"].breaker
+    now = asyncio.get_running_loop().time() - 10
+    while breaker.closed:
+        breaker.failed(now, breaker.begin(now))
+    probe = await hall.admit()
+    assert breaker.health(now) is Health.PROBING
+    probe.attempt.heard()
+    assert breaker.until is None
+    probe.close()
