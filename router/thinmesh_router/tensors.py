@@ -79,13 +79,18 @@ class TensorService(tensor_grpc.GRPCInferenceServiceServicer):
     async def ModelStreamInfer(
         self, request_iterator: AsyncIterable[pb.ModelInferRequest], context: Context
     ) -> AsyncGenerator[pb.ModelStreamInferResponse, None]:
-        """The backends' answers as they come; each request goes where it finds room."""
-        async with aclosing(multiplexed(request_iterator, partial(self._answer, context))) as responses:
+        """The backends' answers as they come; each request goes where it finds room. The first to be answered is told of."""
+        told: list[tuple[str, str]] = []
+        begun = False
+        async with aclosing(multiplexed(request_iterator, partial(self._answer, context, told))) as responses:
             async for response in responses:
+                if told and not begun:
+                    await context.send_initial_metadata(tuple(told))
+                begun = True
                 yield response
 
     async def _answer(
-        self, context: Context, request: pb.ModelInferRequest
+        self, context: Context, told: list[tuple[str, str]], request: pb.ModelInferRequest
     ) -> AsyncGenerator[pb.ModelStreamInferResponse, None]:
         with await self._admit(request, context) as ticket:
             while True:
@@ -99,6 +104,8 @@ class TensorService(tensor_grpc.GRPCInferenceServiceServicer):
                         async for response in responses:
                             if not ticket.committed:
                                 attempt.heard()
+                                if not told:
+                                    told += ticket.told()
                             yield response
                     return
 

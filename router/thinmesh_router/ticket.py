@@ -10,7 +10,7 @@ import grpc
 from thinmesh.inference.v1 import inference_service_pb2 as pb
 from thinmesh.inference.v1 import usage_pb2
 
-from thinmesh_core.call import Call
+from thinmesh_core.call import Call, Metadata
 from thinmesh_core.errors import MeshError
 from thinmesh_core.rules import StreamRules
 from thinmesh_router.attempt import Attempt
@@ -118,12 +118,17 @@ class Ticket:
 
     async def tell(self, context: Context) -> None:
         """Tells the caller beside its answer what is left of its quotas, and how it waited if it asked."""
+        told = self.told()
+        if told:
+            await context.send_initial_metadata(told)
+
+    def told(self) -> Metadata:
+        """The same, to be sent by whoever has the context."""
         told = self._reservation.headers
         if self.call.explain:
             waited = f"{self.waited * 1000:.0f}"
             told += (("x-thinmesh-queue-position", str(self.position)), ("x-thinmesh-queue-wait-ms", waited))
-        if told:
-            await context.send_initial_metadata(told)
+        return told
 
     def covers(self, event: pb.GenerateEvent) -> bool:
         """Counts an event of a stream; false where the quotas have to be asked for more before it may pass."""

@@ -12,6 +12,7 @@ import pytest
 from thinmesh.inference.v1 import inference_service_pb2_grpc as inference_grpc
 from thinmesh.model.v1 import model_service_pb2_grpc as model_grpc
 from thinmesh.router.v1 import backend_service_pb2_grpc as backend_grpc
+from tritonclient.grpc import service_pb2_grpc as tensor_grpc
 
 from fakes.adapter import ScriptedAdapter
 from thinmesh_core.inprocess import InProcessChannel, InProcessServer
@@ -28,6 +29,7 @@ class Routed:
     stub: Any
     models: Any
     backends: Any
+    tensors: Any
 
 
 Route = Callable[..., Awaitable[Routed]]
@@ -57,6 +59,7 @@ async def route() -> AsyncIterator[Route]:
                 inference_grpc.InferenceServiceStub(channel),
                 model_grpc.ModelServiceStub(channel),
                 backend_grpc.BackendServiceStub(channel),
+                tensor_grpc.GRPCInferenceServiceStub(channel),
             )
 
         yield serve
