@@ -54,7 +54,7 @@ class Quotas:
     def update(self, tenants: Mapping[str, TenantConfig], prices: Mapping[str, Price]) -> None:
         """Puts other quotas in force; what is used stays counted."""
         self.tenants, self._prices = tenants, prices
-        self._plans.clear()
+        self._renew()
 
     async def reserve(self, tenant: str, key: str, model: str, cost: Cost, *, streaming: bool) -> Reservation:
         """Takes what a call needs: its input, and a first slice of a stream's output or all of a whole answer's.
@@ -73,7 +73,7 @@ class Quotas:
     def set(self, subject: Subject, limit: int, seconds: float) -> None:
         """Another limit until it expires."""
         self._overrides[subject] = Override(limit, time.monotonic() + seconds)
-        self._plans.clear()
+        self._renew()
 
     def listed(self, tenant: str | None = None) -> Iterator[Listed]:
         """Each quota in force: the tenant's own first, then by model, then by key."""
@@ -124,4 +124,18 @@ class Quotas:
         for subject in gone:
             del self._overrides[subject]
         if gone:
-            self._plans.clear()
+            self._renew()
+
+    def _renew(self) -> None:
+        """Other limits are in force: for calls to come, and for the further slices of streams that run."""
+        self._plans.clear()
+        for subject, meter in self.meters.items():
+            limit = self._limit(subject)
+            if limit is not None:
+                meter.limit = limit
+
+    def _limit(self, subject: Subject) -> int | None:
+        override, config = self._overrides.get(subject), self.tenants.get(subject.tenant)
+        if override is not None:
+            return override.limit
+        return None if config is None else dict(limits(subject.tenant, config, subject.model, subject.key)).get(subject)

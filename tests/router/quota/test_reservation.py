@@ -147,3 +147,15 @@ async def test_an_operators_limit_holds_for_its_time() -> None:
     of.set(subject, 3, -1.0)
     assert next(of.listed()).limit == 1
     await refused(of, Cost(1, 1))
+
+
+@pytest.mark.parametrize("by", ["operator", "file"])
+async def test_a_lower_limit_holds_for_streams_that_run(by: str) -> None:
+    of = quotas(QuotaConfig(tokens_per_minute=1000))
+    held = await reserve(of, Cost(10, 1000), streaming=True)
+    assert not held.spend(SLICE + 1)
+    if by == "operator":
+        of.set(next(of.listed()).subject, SLICE, 60.0)
+    else:
+        of.update({"t": TenantConfig(quota=QuotaConfig(tokens_per_minute=SLICE))}, PRICES)
+    assert not await held.extend()
