@@ -25,10 +25,21 @@ async def answered(ticket: Ticket, ask: Ask[A]) -> A:
 
 
 async def hedged(ticket: Ticket, ask: Ask[A], seconds: float) -> A:
-    """The same; a backend that takes longer than `seconds` is raced by a second, and whoever is late is cancelled."""
-    first = asyncio.create_task(answered(ticket, ask))
+    """The same; a backend that takes longer than `seconds` is raced by a second, and whoever is late is cancelled.
+
+    What the call waits for its place is not the backend's time.
+    """
+    begun: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+
+    async def noted(attempt: Attempt) -> A:
+        if not begun.done():
+            begun.set_result(None)
+        return await ask(attempt)
+
+    first = asyncio.create_task(answered(ticket, noted))
     running: set[asyncio.Task[A] | asyncio.Task[A | None]] = {first}
     try:
+        await asyncio.wait((first, begun), return_when=asyncio.FIRST_COMPLETED)
         await asyncio.wait(running, timeout=seconds)
         second = None if first.done() else ticket.another()
         if second is not None:

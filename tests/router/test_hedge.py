@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from grpc.aio import AioRpcError
 from thinmesh.inference.v1 import inference_service_pb2 as pb
+from thinmesh.router.v1 import backend_service_pb2 as backend_pb
 
 from fakes.adapter import ScriptedAdapter, reason
 from thinmesh_core.errors import MeshError, Reason
@@ -102,3 +103,16 @@ async def test_a_call_that_was_sent_back_to_the_queue_may_still_go_to_its_backen
     await only.ended.wait()
     only.error = None
     assert (await asking).usage.prompt_tokens == 3  # it has waited longer than `hedge_seconds`
+
+
+async def test_a_wait_for_a_place_is_not_the_backends_time(route: Route) -> None:
+    adapters = {"one": ScriptedAdapter(), "other": ScriptedAdapter()}
+    routed = await route(adapters, {"m": ModelConfig(backends=tuple(adapters), hedge_seconds=0.02)})
+    for name in adapters:
+        await routed.backends.DrainBackend(backend_pb.DrainBackendRequest(name=name), timeout=SECONDS)
+    asking = asyncio.ensure_future(routed.stub.Embed(EMBED, timeout=SECONDS))
+    await asyncio.sleep(0.05)  # longer than `hedge_seconds`
+    assert not asking.done()
+    await routed.backends.UndrainBackend(backend_pb.UndrainBackendRequest(name="one"), timeout=SECONDS)
+    assert (await asking).usage.prompt_tokens == 3
+    assert not adapters["other"].requests
