@@ -114,12 +114,21 @@ class Leased(Meter):
     def answered(self, answer: Answer, sent: float) -> None:
         """The store gave a lot; `sent` is when it was asked, in monotonic seconds."""
         self._answer, self._answered = answer, sent
-        self._need = self._most = 0
         self._add(answer, sent)
 
     def unanswered(self) -> None:
         """The store did not answer: whoever waits has to do without."""
+
+    @property
+    def dry(self) -> bool:
+        """Whether the store had no more when it answered last, or can't be asked."""
+        return self.cut_off or self._answer.used >= self.limit
+
+    def _asked(self) -> tuple[int, int, int]:
+        """What calls wait for, the largest of them, and what is wanted beside it; whoever comes later asks anew."""
+        need, most = self._need, self._most
         self._need = self._most = 0
+        return need, most, 2 * self._recent if need else 0
 
     @property
     def _scarce(self) -> bool:
@@ -186,8 +195,10 @@ class LeasedMinute(Leased):
         """Wants twice as much beside the need as was used since the last lot: lots grow until calls seldom ask."""
         back, self._back = list(self._back.items()), {}
         self._told = self._debts.copy()
-        want, self._recent = (2 * self._recent, 0) if self._need else (0, self._recent)
-        return Ask(self.kind, self.limit, self._need, self._most, want, back, sum(self._told.values()))
+        need, most, want = self._asked()
+        if need:
+            self._recent = 0
+        return Ask(self.kind, self.limit, need, most, want, back, sum(self._told.values()))
 
     def spare(self, at: Moment) -> int:
         """In lots that may still be used."""
@@ -261,9 +272,9 @@ class LeasedTotal(Leased):
 
     def ask(self, at: Moment) -> Ask:
         """Wants twice as much beside the need as was used lately."""
-        want = 2 * self._recent if self._need else 0
+        need, most, want = self._asked()
         self._told = (self._used, self._held)
-        return Ask(self.kind, self.limit, self._need, self._most, want, [], 0, self._window, max(self._used, 0), self._held)
+        return Ask(self.kind, self.limit, need, most, want, [], 0, self._window, max(self._used, 0), self._held)
 
     def spare(self, at: Moment) -> int:
         """While its window and the lease last."""

@@ -25,6 +25,11 @@ class Meter(Protocol):
 
     limit: int
 
+    @property
+    def dry(self) -> bool:
+        """Whether what does not fit now can't be had elsewhere."""
+        ...
+
     def take(self, amount: int, at: Moment) -> int | None:
         """Grants the amount; gives the stamp to give it back with, or None where it does not fit."""
         ...
@@ -54,6 +59,8 @@ class SlidingMinute:
     """Any 60 seconds, to the second: what was granted in the running second and the 60 before it."""
 
     __slots__ = ("_by_second", "_newest", "_total", "limit")
+
+    dry = True
 
     def __init__(self, limit: int) -> None:
         self.limit = limit
@@ -123,6 +130,8 @@ class Calendar:
     """A calendar day or month in UTC; the stamp is the window's number."""
 
     __slots__ = ("_granted", "_monthly", "_until", "_window", "limit")
+
+    dry = True
 
     def __init__(self, limit: int, *, monthly: bool) -> None:
         self.limit = limit
@@ -195,6 +204,8 @@ class Concurrent:
     """Calls that run or wait now."""
 
     __slots__ = ("_running", "limit")
+
+    dry = True
 
     def __init__(self, limit: int) -> None:
         self.limit = limit

@@ -19,6 +19,9 @@ from thinmesh_router.quota.plan import Measure, Metered, Plan
 SLICE = 64
 """Output tokens that a stream reserves at a time."""
 
+REFILLS = 8
+"""How often what a call is short of is fetched, while there is some: what it had of one quota others may take meanwhile."""
+
 Clock = Callable[[], Moment]
 
 
@@ -95,8 +98,14 @@ class Reservation:
     async def _take(self, calls: int, tokens: int, spend: int) -> Metered | None:
         """All or nothing; gives what refused."""
         refused = self._try(calls, tokens, spend)
-        if refused is not None and self._refill is not None and await self._refill(self._plan, calls, tokens, spend):
+        if refused is None or self._refill is None:
+            return refused
+        for _ in range(REFILLS):
+            if not await self._refill(self._plan, calls, tokens, spend):
+                break
             refused = self._try(calls, tokens, spend)
+            if refused is None or refused.meter.dry:
+                break
         return refused
 
     def _try(self, calls: int, tokens: int, spend: int) -> Metered | None:

@@ -7,6 +7,7 @@ import signal
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
+from random import Random
 from typing import Any
 
 import pytest
@@ -18,7 +19,7 @@ from thinmesh_core.cost import Cost
 from thinmesh_core.errors import MeshError, Reason
 from thinmesh_core.tenants import QuotaConfig, TenantConfig
 from thinmesh_router.config import Price, QuotaStoreConfig, RouterConfig, WhenUnreachable
-from thinmesh_router.quota import counts
+from thinmesh_router.quota import counts, shared
 from thinmesh_router.quota.quotas import Quotas
 from thinmesh_router.quota.reservation import Reservation
 from thinmesh_router.quota.shared import SharedCounts
@@ -37,8 +38,8 @@ async def routers(store: SharedStore, count: int, quota: QuotaConfig, **settings
     """So many routers' quotas of the tenant `t`, on one store."""
     config = QuotaStoreConfig(store=store.url, replicas=count, **settings)
     async with AsyncExitStack() as stack:
-        shared = [await stack.enter_async_context(SharedCounts(config)) for _ in range(count)]
-        yield [Quotas({"t": TenantConfig(quota=quota)}, PRICES, one) for one in shared]
+        several = [await stack.enter_async_context(SharedCounts(config)) for _ in range(count)]
+        yield [Quotas({"t": TenantConfig(quota=quota)}, PRICES, one) for one in several]
 
 
 async def reserve(quotas: Quotas, tokens: int) -> Reservation | None:
@@ -52,10 +53,10 @@ async def reserve(quotas: Quotas, tokens: int) -> Reservation | None:
 
 def silence(quotas: Quotas) -> None:
     """As if its process was killed: the store hears nothing more of it."""
-    shared = quotas._counts
-    assert isinstance(shared, SharedCounts)
-    shared._rounds.cancel()
-    shared._active.clear()
+    counted = quotas._counts
+    assert isinstance(counted, SharedCounts)
+    counted._rounds.cancel()
+    counted._active.clear()
 
 
 def rounds() -> float:
@@ -106,6 +107,27 @@ async def test_calls_at_once_are_counted_over_routers_and_those_of_a_dead_one_ar
         for reservation in (again, *more):
             assert reservation is not None
             reservation.settle(1, 0)
+
+
+async def test_nobody_is_refused_while_there_is_enough_for_all(store: SharedStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shared, "DECIDE_SECONDS", 5.0)  # a busy machine is no store that is gone
+    quota = QuotaConfig(requests_per_minute=10**5, tokens_per_minute=10**7, tokens_per_day=10**8, concurrent_calls=400)
+    refused = 0
+
+    async def caller(quotas: Quotas, random: Random) -> None:
+        nonlocal refused
+        for _ in range(15):
+            await asyncio.sleep(random.random() / 100)
+            held = await reserve(quotas, random.randrange(1, 300))
+            refused += held is None
+            await asyncio.sleep(random.random() / 100)
+            if held is not None:
+                held.settle(1, 0)
+
+    async with routers(store, 2, quota, lease_seconds=60) as both, asyncio.TaskGroup() as tasks:
+        for number in range(120):
+            tasks.create_task(caller(both[number % 2], Random(number)))
+    assert refused == 0
 
 
 async def test_what_is_settled_comes_back_to_all(store: SharedStore) -> None:
