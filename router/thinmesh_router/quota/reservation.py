@@ -64,7 +64,11 @@ class Reservation:
         """Takes another slice, a small one near a limit; false, and `note` says why, where the quotas have none."""
         short = max(self._spent - self.covered, 1)
         more = max(SLICE, short)
-        refused = await self._take(0, more, self._plan.cost(0, more))
+        try:
+            refused = await self._take(0, more, self._plan.cost(0, more))
+        except MeshError as unknown:  # nobody can tell what is left: no reason to lose what was made so far
+            self.note = f"ended early: {unknown.message}"
+            return False
         while refused is not None and more > short:
             more = max(more // 2, short)
             refused = self._try(0, more, self._plan.cost(0, more))

@@ -159,3 +159,15 @@ async def test_a_lower_limit_holds_for_streams_that_run(by: str) -> None:
     else:
         of.update({"t": TenantConfig(quota=QuotaConfig(tokens_per_minute=SLICE))}, PRICES)
     assert not await held.extend()
+
+
+async def test_a_stream_ends_in_order_where_nobody_can_tell_whether_there_is_more(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def unreachable(*_: object) -> bool:
+        raise MeshError(Reason.QUOTA_UNAVAILABLE, "What is left can't be told now.")
+
+    monkeypatch.setattr(LocalCounts, "refill", staticmethod(unreachable))
+    held = await reserve(quotas(QuotaConfig(tokens_per_day=SLICE + 10)), Cost(10, 1000), streaming=True)
+    assert not held.spend(SLICE + 1)
+    assert not await held.extend()
+    assert held.note == "ended early: What is left can't be told now."
+    held.settle(10, SLICE)
