@@ -18,6 +18,7 @@ from thinmesh.router.v1 import quota_service_pb2 as quota_pb
 from thinmesh.router.v1 import quota_service_pb2_grpc as quota_grpc
 
 from thinmesh_core.channel import Channels
+from thinmesh_core.config import ConfigError
 from thinmesh_core.exposure import exposed
 from thinmesh_core.peers import OPERATOR, ROUTER
 from thinmesh_core.status import from_rpc_error
@@ -26,6 +27,9 @@ from thinmesh_deploy.options import STATE, Config, State, fail, say, setting_of
 
 SECONDS = 5.0
 """What a router may take to answer an operator."""
+
+MOST_HOURS = 31 * 24
+"""How long a limit may hold, as QuotaService has it."""
 
 A = TypeVar("A")
 Ask = Callable[[grpc.aio.Channel], Awaitable[A]]
@@ -124,7 +128,10 @@ def list_quotas(tenant: Tenant = None, config: Config = None, state: State = STA
         return await stub.GetQuota(quota_pb.GetQuotaRequest(tenant=tenant), timeout=SECONDS)
 
     for router, answer in _each(config, state, ask):
-        output.print(tables.quotas(router, answer.quotas))
+        if answer.quotas:
+            output.print(tables.quotas(router, answer.quotas))
+        else:
+            output.print(f"router {router}: no quotas; tenants.NAME.quota in thinmesh.yaml sets them", soft_wrap=True)
 
 
 @quota_app.command("set")
@@ -134,7 +141,9 @@ def set_quota(
     limit: Annotated[float, typer.Argument(help="The most there may be; money in the price table's currency.", min=0)],
     model: Annotated[str | None, typer.Option("--model", help="Only with this model.")] = None,
     key: Annotated[str | None, typer.Option("--key", help="Only by this key, by its id.")] = None,
-    hours: Annotated[float, typer.Option("--hours", help="How long it holds; then thinmesh.yaml does again.")] = 1.0,
+    hours: Annotated[
+        float, typer.Option("--hours", help="How long it holds; then thinmesh.yaml does again.", min=0, max=MOST_HOURS)
+    ] = 1.0,
     config: Config = None,
     state: State = STATE,
 ) -> None:
@@ -146,11 +155,13 @@ def set_quota(
 
     thinmesh quota set search-team spend-per-month 500 --hours 48
     """
+    try:
+        most = tables.amount(measure, limit)
+    except ConfigError as error:
+        fail(str(error))
+    quota = quota_pb.Quota(tenant=tenant, model=model, key=key, measure=tables.number(measure), limit=most)
     lasts = Duration()
     lasts.FromTimedelta(timedelta(hours=hours))
-    quota = quota_pb.Quota(
-        tenant=tenant, model=model, key=key, measure=tables.number(measure), limit=tables.amount(measure, limit)
-    )
 
     async def ask(channel: grpc.aio.Channel) -> quota_pb.SetQuotaResponse:
         request = quota_pb.SetQuotaRequest(quota=quota, lasts=lasts)
@@ -190,4 +201,6 @@ def _each(config: Path | None, state: Path, ask: Ask[A]) -> Iterator[tuple[str, 
 def _failure(address: str, error: grpc.aio.AioRpcError) -> str:
     if error.code() is grpc.StatusCode.UNAVAILABLE:
         return f"no router answers at {address}: is the mesh up, and are --config and --state the ones it has?"
+    if error.code() is grpc.StatusCode.DEADLINE_EXCEEDED:
+        return f"the router at {address} did not answer within {SECONDS:g} s: it is overloaded or frozen"
     return from_rpc_error(error).message

@@ -11,7 +11,8 @@ from thinmesh.adapter.v1 import adapter_service_pb2 as adapter_pb
 from thinmesh.router.v1 import backend_service_pb2 as pb
 from thinmesh.router.v1 import quota_service_pb2 as quota_pb
 
-MILLION = 1_000_000
+from thinmesh_core.config import ConfigError
+from thinmesh_core.ranges import MILLION, MOST
 
 _STATES = {
     adapter_pb.STATE_READY: "green",
@@ -50,8 +51,13 @@ def number(measure: Measure) -> quota_pb.Measure.ValueType:
 
 
 def amount(measure: Measure, given: float) -> int:
-    """A limit as the proto has it: money in millionths."""
-    return round(given * MILLION) if measure is Measure.SPEND else round(given)
+    """A limit as the proto has it: money in millionths. ConfigError where it is no whole number, or too large to be counted."""
+    units = given * MILLION if measure is Measure.SPEND else given
+    if units > MOST:
+        raise ConfigError(f"a limit is at most {_quantity(_MEASURES[measure], MOST)}")
+    if measure is not Measure.SPEND and given != round(given):
+        raise ConfigError(f"{measure.value} is a whole number, not {given:g}")
+    return round(units)
 
 
 def backends(router: str, found: Iterable[pb.Backend]) -> Table:

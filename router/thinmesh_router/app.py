@@ -56,7 +56,7 @@ class RouterApp(App):
         self._counts = counts.build(config)
         quotas = Quotas(config.tenants, config.prices, self._counts)
         self._admission = Admission(self._placement, quotas, config)
-        self._quotas = QuotaService(quotas)
+        self._quotas = QuotaService(quotas, self._placement)
         self._backends.on_change = self._admission.queues.dispatch
         self._inference = InferenceService(self._admission)
         self._tensors = TensorService(self._admission)

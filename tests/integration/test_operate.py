@@ -47,6 +47,19 @@ async def test_operators_see_and_drain_backends_and_set_quotas(
             in (await thinmesh(state, "quota", "set", "search", "tokens-per-minute", "5000", "--hours", "2.1"))[1]
         )
         assert "5,000" in (await thinmesh(state, "quota", "list"))[1]
+        for rubbish, why in (
+            ("tokens-per-minute inf", "at most 1,000,000,000,000,000"),
+            ("tokens-per-day 1e30", "at most 1,000,000,000,000,000"),
+            ("spend-per-month inf", "at most 1000000000.00"),
+            ("requests-per-minute 0.4", "a whole number, not 0.4"),
+            ("tokens-per-minute nan", "limit"),
+            ("tokens-per-minute 5 --hours nan", "--hours"),
+            ("tokens-per-minute 5 --hours 1e300", "--hours"),
+            ("tokens-per-minute 5 --model nope", "'nope' does not exist"),
+        ):
+            code, said = await thinmesh(state, "quota", "set", "search", *rubbish.split())
+            assert (code, why in said, "Traceback" in said) == (2, True, False), said
+        assert "no quotas" in (await thinmesh(state, "quota", "list", "--tenant", "dev"))[1]
         code, said = await thinmesh(state, "quota", "list", "--tenant", "nobody")
         assert (code, "no tenant 'nobody'" in said) == (2, True)
 

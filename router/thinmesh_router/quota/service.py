@@ -11,6 +11,8 @@ from thinmesh.router.v1 import quota_service_pb2 as pb
 from thinmesh.router.v1 import quota_service_pb2_grpc as quota_grpc
 
 from thinmesh_core.errors import MeshError, Reason, invalid
+from thinmesh_core.ranges import MOST
+from thinmesh_router.placement import Placement
 from thinmesh_router.quota.plan import Measure, Subject
 from thinmesh_router.quota.quotas import Listed, Quotas
 
@@ -23,8 +25,9 @@ LONGEST_SECONDS = 31 * 24 * HOUR
 class QuotaService(quota_grpc.QuotaServiceServicer):
     """For operators alone: it is served where only they can reach it."""
 
-    def __init__(self, quotas: Quotas) -> None:
+    def __init__(self, quotas: Quotas, placement: Placement) -> None:
         self._quotas = quotas
+        self._placement = placement
 
     async def ListQuotas(self, request: pb.ListQuotasRequest, context: Context) -> pb.ListQuotasResponse:
         """Every quota in force."""
@@ -43,10 +46,12 @@ class QuotaService(quota_grpc.QuotaServiceServicer):
             raise invalid("quota.measure", "Say what the quota counts.")
         if quota.HasField("model") and quota.HasField("key"):
             raise invalid("quota.key", "A quota is for one model or for one key, not for both.")
-        seconds = request.lasts.ToTimedelta().total_seconds() if request.HasField("lasts") else HOUR
+        if quota.limit > MOST:
+            raise invalid("quota.limit", f"A limit is at most {MOST}.")
+        seconds = request.lasts.seconds + request.lasts.nanos / 1e9 if request.HasField("lasts") else HOUR
         if not 0 < seconds <= LONGEST_SECONDS:
             raise invalid("lasts", "A limit holds for more than nothing and at most 31 days.")
-        model = quota.model if quota.HasField("model") else None
+        model = self._placement.table.resolve(quota.model).model if quota.HasField("model") else None
         key = quota.key if quota.HasField("key") else None
         subject = Subject(quota.tenant, model, key, Measure(quota.measure))
         self._quotas.set(subject, quota.limit, seconds)

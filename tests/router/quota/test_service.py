@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from random import Random
 from typing import Any
 
 import pytest
@@ -16,9 +17,13 @@ from thinmesh_core.inprocess import InProcessChannel, InProcessServer
 from thinmesh_core.interceptors import ErrorInterceptor
 from thinmesh_core.status import from_rpc_error
 from thinmesh_core.tenants import QuotaConfig, TenantConfig
+from thinmesh_router.backends import Backends
+from thinmesh_router.config import ModelConfig
+from thinmesh_router.placement import Placement
 from thinmesh_router.quota.local import LocalCounts
 from thinmesh_router.quota.quotas import Quotas
 from thinmesh_router.quota.service import QuotaService
+from thinmesh_router.routes import RouteTable
 
 TENANTS = {
     "b": TenantConfig(quota=QuotaConfig(requests_per_minute=5, input_tokens=9)),
@@ -32,7 +37,9 @@ Set = Callable[..., Awaitable[pb.SetQuotaResponse]]
 @pytest.fixture
 async def stub() -> Any:
     server = InProcessServer("router", [ErrorInterceptor()])
-    quota_grpc.add_QuotaServiceServicer_to_server(QuotaService(Quotas(TENANTS, {}, LocalCounts())), server)
+    table = RouteTable({"m": ModelConfig(backends=("b",), aliases=("alias",))}, ["b"])
+    placement = Placement(table, Backends({}, lambda _: InProcessChannel(server), Random(0)), Random(0))
+    quota_grpc.add_QuotaServiceServicer_to_server(QuotaService(Quotas(TENANTS, {}, LocalCounts()), placement), server)
     return quota_grpc.QuotaServiceStub(InProcessChannel(server))
 
 
@@ -54,6 +61,11 @@ async def test_a_limit_is_set_for_an_hour_unless_it_is_said(stub: Any) -> None:
     assert (told.limit, told.expires_in.ToSeconds() in {59, 60}) == (7, True)
 
 
+async def test_a_limit_for_an_alias_is_its_models(stub: Any) -> None:
+    quota = pb.Quota(tenant="a", model="alias", measure=pb.MEASURE_TOKENS_PER_DAY, limit=7)
+    assert (await stub.SetQuota(pb.SetQuotaRequest(quota=quota), timeout=SECONDS)).quota.model == "m"
+
+
 @pytest.mark.parametrize(
     ("request_", "why", "param"),
     [
@@ -65,6 +77,9 @@ async def test_a_limit_is_set_for_an_hour_unless_it_is_said(stub: Any) -> None:
             "INVALID_REQUEST",
             "quota.key",
         ),
+        (pb.SetQuotaRequest(quota=pb.Quota(tenant="a", measure=1, model="nope")), "MODEL_NOT_FOUND", "model"),  # type: ignore[arg-type]
+        (pb.SetQuotaRequest(quota=pb.Quota(tenant="a", measure=1, limit=2**64 - 1)), "INVALID_REQUEST", "quota.limit"),  # type: ignore[arg-type]
+        (pb.SetQuotaRequest(quota=TOKENS, lasts=Duration(seconds=2**62)), "INVALID_REQUEST", "lasts"),
         (pb.SetQuotaRequest(quota=TOKENS, lasts=Duration(seconds=0)), "INVALID_REQUEST", "lasts"),
         (pb.SetQuotaRequest(quota=TOKENS, lasts=Duration(seconds=32 * 86400)), "INVALID_REQUEST", "lasts"),
     ],
