@@ -14,6 +14,9 @@ from thinmesh_core.capabilities import Request
 BYTES_PER_TOKEN = 4
 """English has about four bytes a token in any tokenizer, Korean three; the engine's own count settles it."""
 
+LONGEST_TOKEN = 32
+"""A piece of an answer with more characters is several tokens that its engine put together."""
+
 TOKENS_PER_MESSAGE = 4
 """What a chat template puts around one."""
 
@@ -51,6 +54,15 @@ def cost(request: Request) -> Cost:
             return Cost(len(request.documents) * _of_text(request.query) + sum(map(_of_text, request.documents)), 0)
         case _:
             return Cost(0, 0)
+
+
+def made(event: pb.GenerateEvent) -> int:
+    """The tokens of an event: one a piece, or about what a long piece has."""
+    tokens = 0
+    for delta in event.deltas:
+        length = len(delta.text) + len(delta.reasoning)
+        tokens += 1 if length <= LONGEST_TOKEN else length // BYTES_PER_TOKEN
+    return tokens
 
 
 def prefix_key(request: Request) -> bytes | None:

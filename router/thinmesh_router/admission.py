@@ -58,11 +58,11 @@ class Admission:
         if seconds < LEAST_SECONDS:
             raise expired()
         estimate = Cost(route.call_tokens, 0) if isinstance(request, tensor_pb.ModelInferRequest) else cost(request)
+        wanted = Wanted(route.model, required(request), set(), _key(route, request, call))
+        weight = self.config.tenants.get(call.tenant, NOBODY).weight
         reservation: Reservation = UNLIMITED
         if call.hops == 0:  # the first router has taken the quota of what passes several
             reservation = await self._quotas.reserve(call.tenant, call.principal, route.model, estimate, streaming=streaming)
-        wanted = Wanted(route.model, required(request), set(), _key(route, request, call))
-        weight = self.config.tenants.get(call.tenant, NOBODY).weight
         deadline = now + seconds
         entry = Entry(Waiting(wanted), call.priority, call.tenant, weight, estimate.input, estimate.total, now, deadline)
         self.queues.begin(route.model, now)

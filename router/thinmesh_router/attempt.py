@@ -26,20 +26,24 @@ FAULTS = frozenset({Reason.ENGINE_UNAVAILABLE, Reason.ENGINE_ERROR, Reason.ENGIN
 ELSEWHERE = frozenset({Reason.ENGINE_UNAVAILABLE, Reason.OVERLOADED, Reason.NO_BACKEND})
 """What another backend may do better, within the retry budget."""
 
-SILENT = frozenset({Reason.CANCELLED, Reason.DEADLINE_EXCEEDED, Reason.BACKEND_FULL, Reason.DRAINING})
+NOT_BEGUN = frozenset({Reason.BACKEND_FULL, Reason.DRAINING})
+"""What a backend says of a call that it has not begun."""
+
+SILENT = NOT_BEGUN | {Reason.CANCELLED, Reason.DEADLINE_EXCEEDED}
 """What says nothing of whether the backend works."""
 
 
 class Attempt:
     """Entered for one try: leaving it with an error that another backend may cure swallows the error, every other goes on."""
 
-    __slots__ = ("_admission", "_began", "_place", "_ticket")
+    __slots__ = ("_admission", "_began", "_heard", "_place", "_ticket")
 
     def __init__(self, admission: Admission, ticket: Ticket, place: Place) -> None:
         self._admission = admission
         self._ticket = ticket
         self._place = place
         self._began = time.monotonic()
+        self._heard = False
 
     def __enter__(self) -> Self:
         """The slot is taken already."""
@@ -64,9 +68,9 @@ class Attempt:
         """The backend's first word: how quick it is, what a probe was to find out, and the last moment to go elsewhere."""
         now = time.monotonic()
         if self._place.probe:  # its stream may go on for minutes, and others wait for the backend
-            self._place.backend.breaker.succeeded(now)
+            self._place.backend.breaker.succeeded(now, self._began)
         self._place.backend.latency.observe(now - self._began, now)
-        self._ticket.committed = True
+        self._heard = self._ticket.committed = True
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> bool:
         """Frees the slot; true where the call may be tried again. MeshError is what leaves of the wire's errors."""
@@ -87,16 +91,16 @@ class Attempt:
         backend = self._place.backend
         reason = error.reason if isinstance(error, MeshError) else None
         if error is None:
-            backend.breaker.succeeded(now)
+            backend.breaker.succeeded(now, self._began)
             backend.limit.succeeded()
-        elif reason in FAULTS or (isinstance(error, Exception) and reason is None):
+        elif reason in FAULTS:
             backend.breaker.failed(now, self._place.probe)
-        elif reason is None or reason in SILENT:
+        elif reason is None or reason in SILENT:  # cancelled, late, not begun, or a fault of this router's own
             backend.breaker.abandoned(self._place.probe)
-            if reason is not Reason.BACKEND_FULL and reason is not Reason.DRAINING and not self._ticket.committed:
+            if not self._heard and reason not in NOT_BEGUN:
                 backend.latency.waited(now - self._began, now)
         else:
-            backend.breaker.succeeded(now)
+            backend.breaker.succeeded(now, self._began)
         if reason is Reason.BACKEND_FULL:
             backend.full(now)
             self._admission.queues.look_again()
@@ -110,8 +114,8 @@ class Attempt:
         ticket = self._ticket
         if ticket.committed or now >= ticket.deadline:
             return False
-        if error.reason in {Reason.BACKEND_FULL, Reason.DRAINING}:
-            return True  # the call was not begun there: it goes back to the head of the queue, and that is no retry
+        if error.reason in NOT_BEGUN:
+            return True  # it goes back to the head of the queue, and that is no retry
         if error.reason not in ELSEWHERE:
             return False
         ticket.entry.item.wanted.tried.add(self._place.backend.name)

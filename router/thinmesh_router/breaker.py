@@ -100,9 +100,11 @@ class Breaker:
         self.probe = self._probes
         return self.probe
 
-    def succeeded(self, now: float) -> None:
-        """A call was answered, if only with a refusal of its request."""
+    def succeeded(self, now: float, began: float) -> None:
+        """A call that began then was answered, if only with a refusal of its request."""
         self._rate.observe(failed=False)
+        if self.until is not None and began < self._since:
+            return  # it was under way when others were enough
         self.failures = 0
         if self.until is not None:
             self.until, self.probe = None, 0

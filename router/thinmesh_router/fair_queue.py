@@ -6,7 +6,8 @@ one tenant fills the queue with its own calls and is then its own victim.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Container, Hashable, Iterator
 from math import inf
 from typing import Generic, TypeVar
 
@@ -55,6 +56,8 @@ class FairQueue(Generic[T]):
         self.minimum_share = minimum_share
         self.calls = 0
         self.tokens = 0
+        self.kinds: Counter[Hashable] = Counter()
+        """How many calls of each kind wait."""
         self.rate = ServiceRate()
         self._classes: dict[Priority, _Class[T]] = {priority: _Class() for priority in Priority}
 
@@ -82,6 +85,14 @@ class FairQueue(Generic[T]):
                 for head in of.heads(now):
                     if head not in early:
                         yield head
+
+    def behind(self, now: float, denied: Container[Hashable]) -> Iterator[Entry[T]]:
+        """Whom to serve where no head can be: in the same order, the calls behind them of kinds that are not denied."""
+        for of in self._classes.values():
+            for head in of.heads(now) if of.lines else ():
+                for entry in of.lines[head.tenant].entries:
+                    if entry.kind not in denied and entry.deadline > now:
+                        yield entry
 
     def take(self, entry: Entry[T], now: float) -> None:
         """The call is served."""
@@ -194,6 +205,7 @@ class FairQueue(Generic[T]):
         line.tokens += entry.tokens
         of.calls += 1
         of.tokens += entry.tokens
+        self.kinds[entry.kind] += 1
         self.tokens += entry.tokens
         self.calls += 1
 
@@ -204,6 +216,9 @@ class FairQueue(Generic[T]):
         line.tokens -= entry.tokens
         of.calls -= 1
         of.tokens -= entry.tokens
+        self.kinds[entry.kind] -= 1
+        if not self.kinds[entry.kind]:
+            del self.kinds[entry.kind]
         self.tokens -= entry.tokens
         self.calls -= 1
         if not line.entries:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import OrderedDict
+from collections.abc import Hashable
 from typing import Generic, NamedTuple, TypeVar
 
 from thinmesh_core.priority import Priority
@@ -14,10 +15,10 @@ T = TypeVar("T")
 class Entry(Generic[T]):
     """One call in a queue: `input_tokens` are charged when it is served, `tokens` is the estimate of all it will take.
 
-    `deadline` is when it may not be served any more, in the clock's seconds.
+    `deadline` is when it may not be served any more, in the clock's seconds. Where one of a `kind` can't be served, none can.
     """
 
-    __slots__ = ("arrived", "deadline", "input_tokens", "item", "priority", "tenant", "tokens", "weight")
+    __slots__ = ("arrived", "deadline", "input_tokens", "item", "kind", "priority", "tenant", "tokens", "weight")
 
     def __init__(
         self,
@@ -31,6 +32,7 @@ class Entry(Generic[T]):
         deadline: float,
     ) -> None:
         self.item = item
+        self.kind: Hashable = None
         self.priority = priority
         self.tenant = tenant
         self.weight = weight

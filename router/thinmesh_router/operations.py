@@ -31,6 +31,10 @@ class BackendService(backend_grpc.BackendServiceServicer):
         """All backends by name."""
         return pb.ListBackendsResponse(backends=[_seen(one) for _, one in sorted(self._backends.items())])
 
+    async def GetBackend(self, request: pb.GetBackendRequest, context: Context) -> pb.GetBackendResponse:
+        """One of them."""
+        return pb.GetBackendResponse(backend=_seen(self._named(request.name)))
+
     async def DrainBackend(self, request: pb.DrainBackendRequest, context: Context) -> pb.DrainBackendResponse:
         """No new calls for it from this router."""
         return pb.DrainBackendResponse(backend=_seen(self._switch(request.name, drained=True)))
@@ -45,12 +49,16 @@ class BackendService(backend_grpc.BackendServiceServicer):
         return pb.ListQueuesResponse(queues=[_queue(model, queue, now) for model, queue in self._queues.items()])
 
     def _switch(self, name: str, *, drained: bool) -> Backend:
+        backend = self._named(name)
+        backend.drained = drained
+        self._queues.dispatch()
+        return backend
+
+    def _named(self, name: str) -> Backend:
         backend = self._backends.get(name)
         if backend is None:
             known = ", ".join(sorted(self._backends))
             raise MeshError(Reason.NOT_FOUND, f"There is no backend {name!r}; there are: {known}.", param="name")
-        backend.drained = drained
-        self._queues.dispatch()
         return backend
 
 

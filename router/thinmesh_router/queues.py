@@ -4,11 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Hashable, Iterator
 from functools import partial
 from math import ceil
 
-from thinmesh_core.capabilities import Capability
 from thinmesh_core.errors import MeshError, Reason
 from thinmesh_core.telemetry import QUEUE_CALLS, QUEUE_TOKENS
 from thinmesh_router.backend import FULL_SECONDS
@@ -31,7 +30,7 @@ class Queues:
         self._placement = placement
         self._queues: dict[str, FairQueue[Waiting]] = {}
         self._budgets: dict[str, RetryBudget] = {}
-        self._busy: dict[str, FairQueue[Waiting]] = {}
+        self._busy: dict[FairQueue[Waiting], str] = {}
         self._configure(placement.table, config)
 
     def update(self, table: RouteTable, config: QueueConfig) -> None:
@@ -118,20 +117,19 @@ class Queues:
         served = True
         while served:
             served = False
-            for model, queue in tuple(self._busy.items()):
-                del self._busy[model]
+            for queue, model in tuple(self._busy.items()):
+                del self._busy[queue]
                 served |= bool(queue.calls) and self._serve(model, queue)
                 if queue.calls:
-                    self._busy[model] = queue  # behind the others
+                    self._busy[queue] = model  # behind the others
 
     def _serve(self, model: str, queue: FairQueue[Waiting]) -> bool:
         """Gives one call its place or its refusal; false where nobody can have one. A call waits for none with other needs."""
         now = time.monotonic()
-        denied: set[tuple[frozenset[Capability], frozenset[str]]] = set()
-        for entry in queue.heads(now):
+        denied: set[Hashable] = set()
+        for entry in self._candidates(queue, now, denied):
             wanted, granted = entry.item.wanted, entry.item.granted
-            needs = (wanted.needs, frozenset(wanted.tried))
-            if needs in denied:
+            if entry.kind in denied:
                 continue
             if granted is None or granted.done():  # it left in this very turn
                 queue.remove(entry)
@@ -146,25 +144,34 @@ class Queues:
                 queue.take(entry, now)
                 granted.set_result(place)
                 return True
-            denied.add(needs)
+            denied.add(entry.kind)
         if denied and not self._placement.takes_calls(model):
             queue.stalls()
         return False
+
+    @staticmethod
+    def _candidates(queue: FairQueue[Waiting], now: float, denied: Collection[Hashable]) -> Iterator[Entry[Waiting]]:
+        yield from queue.heads(now)
+        if len(queue.kinds) > len(denied):  # somebody behind needs less
+            yield from queue.behind(now, denied)
 
     async def _wait(self, queue: FairQueue[Waiting], ticket: Ticket, now: float) -> Place:
         entry, config = ticket.entry, self._config
         granted: asyncio.Future[Place] = asyncio.get_running_loop().create_future()
         entry.item.granted = granted
-        room = self._placement.takes_calls(entry.item.wanted.model)
+        wanted = entry.item.wanted
+        entry.kind = (wanted.needs, frozenset(wanted.tried))
+        room = self._placement.takes_calls(wanted.model)
         patience = config.wait_seconds if room else config.waiting_room_seconds
-        leaves = ticket.deadline - self._placement.usual(entry.item.wanted, now)  # a later place would be in vain
+        leaves = ticket.deadline - self._placement.usual(wanted, now)  # a later place would be in vain
         entry.deadline = min(now + patience - ticket.waited, leaves)
         if ticket.begun:
             queue.put_back(entry, now)
         else:
-            self._join(queue, entry, now, estimated=room)
-            ticket.position = queue.position(entry) if ticket.call.explain else 0
-        self._busy.setdefault(entry.item.wanted.model, queue)
+            ticket.estimate = self._join(queue, entry, now, estimated=room)
+            if ticket.call.explain:
+                ticket.position = queue.position(entry)
+        self._busy.setdefault(queue, wanted.model)
         self.dispatch()
         try:
             async with asyncio.timeout(entry.deadline - now):
@@ -180,8 +187,11 @@ class Queues:
         finally:
             ticket.waited += time.monotonic() - now
 
-    def _join(self, queue: FairQueue[Waiting], entry: Entry[Waiting], now: float, *, estimated: bool) -> None:
-        """The end of the call's line; OVERLOADED where there is no room, or its turn would come too late."""
+    def _join(self, queue: FairQueue[Waiting], entry: Entry[Waiting], now: float, *, estimated: bool) -> float:
+        """The end of the call's line, and how long the call will wait there, 0 where nobody can tell.
+
+        OVERLOADED where there is no room, or its turn would come too late.
+        """
         wait = queue.wait(entry.priority, entry.tenant, entry.weight) if estimated else None
         if wait is not None and wait > entry.deadline - now:
             raise _overloaded(f"about {max(ceil(wait), 1)} s of work are before this call", retry_after=wait)
@@ -193,6 +203,7 @@ class Queues:
             waiting = victim.item.granted
             if waiting is not None and not waiting.done():
                 waiting.set_exception(_overloaded("the queue is full of more urgent calls", retry_after=1))
+        return wait or 0.0
 
     def _late(self, ticket: Ticket, seconds: float) -> MeshError:
         """What the end of a wait says."""

@@ -11,6 +11,7 @@ from thinmesh.inference.v1 import inference_service_pb2 as pb
 from thinmesh.inference.v1 import usage_pb2
 
 from thinmesh_core.call import Call, Metadata
+from thinmesh_core.cost import made
 from thinmesh_core.errors import MeshError
 from thinmesh_core.rules import StreamRules
 from thinmesh_router.attempt import Attempt
@@ -44,7 +45,7 @@ class Ticket:
 
     __slots__ = (
         "_admission", "_charged", "_look_at", "_output", "_place", "_reservation", "_usage", "begun", "call", "committed",
-        "deadline", "entry", "last", "moved", "position", "route", "waited",
+        "deadline", "entry", "estimate", "last", "moved", "position", "route", "waited",
     )  # fmt: skip
 
     def __init__(
@@ -69,6 +70,8 @@ class Ticket:
         self.moved = False
         """Whether a backend died under it already."""
         self.position = 0
+        self.estimate = 0.0
+        """How long it was expected to wait when it came, in seconds."""
         self.waited = 0.0
         self._admission = admission
         self._reservation = reservation
@@ -126,13 +129,16 @@ class Ticket:
         """The same, to be sent by whoever has the context."""
         told = self._reservation.headers
         if self.call.explain:
-            waited = f"{self.waited * 1000:.0f}"
-            told += (("x-thinmesh-queue-position", str(self.position)), ("x-thinmesh-queue-wait-ms", waited))
+            told += (
+                ("x-thinmesh-queue-position", str(self.position)),
+                ("x-thinmesh-queue-estimate-ms", f"{self.estimate * 1000:.0f}"),
+                ("x-thinmesh-queue-wait-ms", f"{self.waited * 1000:.0f}"),
+            )
         return told
 
     def covers(self, event: pb.GenerateEvent) -> bool:
         """Counts an event of a stream; false where the quotas have to be asked for more before it may pass."""
-        self._output += len(event.deltas)
+        self._output += made(event)
         if event.HasField("usage"):
             self._usage = event.usage
         if self._output < self._look_at:
@@ -146,7 +152,7 @@ class Ticket:
 
     def cut(self, event: pb.GenerateEvent, rules: StreamRules) -> pb.GenerateEvent:
         """How a stream ends that the quotas have no more for, in place of the event that they did not cover."""
-        self._output -= len(event.deltas)
+        self._output -= made(event)
         self._usage = usage_pb2.Usage(prompt_tokens=self._reservation.input, completion_tokens=self._output)
         ended = sorted({*rules.unfinished, *(finish.index for finish in event.finishes)})
         finishes = [pb.Finish(index=one, reason=pb.FINISH_REASON_LENGTH, note=self._reservation.note) for one in ended]

@@ -331,3 +331,22 @@ async def test_a_probe_that_is_answered_ends_the_ejection_however_long_its_strea
     probe.attempt.heard()
     assert breaker.until is None
     probe.close()
+
+
+async def test_a_call_of_one_tenant_does_not_wait_for_one_before_it_that_needs_another_backend() -> None:
+    hall = Hall({"a": 1, "b": 1})
+    on_a, on_b = await hall.admit(), await hall.admit()
+    if on_a.attempt.backend.name != "a":
+        on_a, on_b = on_b, on_a
+    picky = await hall.admission.admit(TEXT, CALL, 600, streaming=True)
+    picky.entry.item.wanted.tried.add("a")
+    first = asyncio.create_task(picky.attempt())
+    second = asyncio.create_task(hall.admit())
+    await turns()
+    on_a.close()
+    (await second).close()
+    assert not first.done()
+    on_b.close()
+    with picky, await first:
+        pass
+    assert hall.running == 0

@@ -47,7 +47,7 @@ def eject(one: Breaker, now: float) -> float:
 def test_five_failures_in_a_row_eject_and_a_success_between_them_does_not() -> None:
     one = breaker()
     fail(one, FAILURES - 1, 0)
-    one.succeeded(0)
+    one.succeeded(0, 0)
     fail(one, FAILURES - 1, 0)
     assert one.closed
     fail(one, 1, 0)
@@ -99,10 +99,10 @@ def test_a_long_peace_is_forgiveness_and_a_short_one_is_not() -> None:
     one = breaker()
     now = eject(one, 0)
     now += eject(one, now)
-    one.succeeded(now)
+    one.succeeded(now, now)
     assert eject(one, now + FORGIVEN_SECONDS - 1) > 2 * FIRST_SECONDS
     now += FORGIVEN_SECONDS + 10
-    one.succeeded(now)
+    one.succeeded(now, now)
     assert eject(one, now + FORGIVEN_SECONDS) <= FIRST_SECONDS * JITTER
 
 
@@ -111,7 +111,7 @@ def test_who_is_back_begins_with_a_small_share_and_ends_with_all_of_it() -> None
     assert one.share(0) == 1
     now = eject(one, 0)
     one.begin(now)
-    one.succeeded(now)
+    one.succeeded(now, now)
     assert one.share(now) == pytest.approx(SLOW_START_SHARE)
     assert one.health(now) is Health.RECOVERING
     shares = [one.share(now + SLOW_START_SECONDS * step / 10) for step in range(11)]
@@ -144,7 +144,7 @@ def test_where_all_are_ejected_the_one_due_soonest_is_used() -> None:
     several[2].until = 0.1
     assert usable(several, 0) == [2]
     assert usable(several, 0.1) == [2]  # now as its probe
-    several[0].succeeded(0)
+    several[0].succeeded(0, 0)
     assert usable(several, 0.1) == [2, 0]
 
 
@@ -180,7 +180,7 @@ class BreakerMachine(RuleBasedStateMachine):
         one = self.breakers[index]
         before = one.until
         if ended == "answered":
-            one.succeeded(self.now)
+            one.succeeded(self.now, self.now)
             assert one.closed
         elif ended == "abandoned":
             one.abandoned(probe)
@@ -233,3 +233,13 @@ class BreakerMachine(RuleBasedStateMachine):
 
 TestBreaker = BreakerMachine.TestCase
 TestBreaker.settings = settings(max_examples=100, stateful_step_count=50, deadline=None)
+
+
+def test_an_answer_to_a_call_from_before_the_ejection_does_not_end_it() -> None:
+    one = Breaker(Random(1), FailureRate())
+    for _ in range(FAILURES):
+        one.failed(10.0, 0)
+    one.succeeded(11.0, began=5.0)
+    assert not one.closed
+    one.succeeded(12.0, began=11.0)
+    assert one.closed

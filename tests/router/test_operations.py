@@ -64,9 +64,15 @@ async def test_a_drained_backend_ends_its_calls_and_gets_none_until_it_is_undrai
 
 async def test_an_unknown_backend_is_named_with_those_that_exist(route: Route) -> None:
     routed = await route({"a": ScriptedAdapter()})
-    with pytest.raises(AioRpcError, match="there are: a") as raised:
-        await routed.backends.DrainBackend(backend_pb.DrainBackendRequest(name="z"), timeout=SECONDS)
-    assert reason(raised.value) == "NOT_FOUND"
+    for call in (
+        routed.backends.DrainBackend(backend_pb.DrainBackendRequest(name="z"), timeout=SECONDS),
+        routed.backends.GetBackend(backend_pb.GetBackendRequest(name="z"), timeout=SECONDS),
+    ):
+        with pytest.raises(AioRpcError, match="there are: a") as raised:
+            await call
+        assert reason(raised.value) == "NOT_FOUND"
+    found = await routed.backends.GetBackend(backend_pb.GetBackendRequest(name="a"), timeout=SECONDS)
+    assert found.backend.name == "a"
 
 
 async def test_nothing_is_measured_of_a_backend_that_a_reload_dropped(route: Route) -> None:

@@ -124,6 +124,16 @@ async def test_whoever_asks_is_told_how_it_waited(route: Route) -> None:
     assert await first == EVENTS[0]
     headers = dict(await call.initial_metadata())
     assert headers["x-thinmesh-queue-position"] == "1"
+    assert headers["x-thinmesh-queue-estimate-ms"] == "0"  # nothing was served yet to tell by
     assert int(headers["x-thinmesh-queue-wait-ms"]) >= 5
     assert [event async for event in call] == EVENTS[1:]
     assert await running == await before == EVENTS
+
+
+async def test_pieces_of_several_tokens_are_counted_as_such(route: Route) -> None:
+    adapter = ScriptedAdapter()
+    adapter.events = [pb.GenerateEvent(deltas=[pb.Delta(text="a word or two more, " * 20)]) for _ in range(50)]
+    routed = await route({"a": adapter}, tenants=limited(tokens_per_minute=300))
+    got = await events(routed.stub)
+    assert len(got) < 5
+    assert got[-1].finishes[0].reason == pb.FINISH_REASON_LENGTH

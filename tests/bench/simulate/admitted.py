@@ -105,7 +105,7 @@ class Admitted:
         run.left = True
         now, call = self._clock.now, self._call
         self._made(run, call.output - call.made)
-        self._backend.breaker.succeeded(now)
+        self._backend.breaker.succeeded(now, call.began or 0.0)
         self._backend.limit.succeeded()
         call.end(Outcome.ANSWERED, now)
         self._release()

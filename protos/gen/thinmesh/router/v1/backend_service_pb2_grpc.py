@@ -40,6 +40,11 @@ class BackendServiceStub:
                 request_serializer=thinmesh_dot_router_dot_v1_dot_backend__service__pb2.ListBackendsRequest.SerializeToString,
                 response_deserializer=thinmesh_dot_router_dot_v1_dot_backend__service__pb2.ListBackendsResponse.FromString,
                 _registered_method=True)
+        self.GetBackend = channel.unary_unary(
+                '/thinmesh.router.v1.BackendService/GetBackend',
+                request_serializer=thinmesh_dot_router_dot_v1_dot_backend__service__pb2.GetBackendRequest.SerializeToString,
+                response_deserializer=thinmesh_dot_router_dot_v1_dot_backend__service__pb2.GetBackendResponse.FromString,
+                _registered_method=True)
         self.DrainBackend = channel.unary_unary(
                 '/thinmesh.router.v1.BackendService/DrainBackend',
                 request_serializer=thinmesh_dot_router_dot_v1_dot_backend__service__pb2.DrainBackendRequest.SerializeToString,
@@ -63,6 +68,13 @@ class BackendServiceServicer:
 
     def ListBackends(self, request, context):
         """Lists the backends as this router sees them.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def GetBackend(self, request, context):
+        """Gives one backend; NOT_FOUND where there is none.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')
@@ -96,6 +108,11 @@ def add_BackendServiceServicer_to_server(servicer, server):
                     servicer.ListBackends,
                     request_deserializer=thinmesh_dot_router_dot_v1_dot_backend__service__pb2.ListBackendsRequest.FromString,
                     response_serializer=thinmesh_dot_router_dot_v1_dot_backend__service__pb2.ListBackendsResponse.SerializeToString,
+            ),
+            'GetBackend': grpc.unary_unary_rpc_method_handler(
+                    servicer.GetBackend,
+                    request_deserializer=thinmesh_dot_router_dot_v1_dot_backend__service__pb2.GetBackendRequest.FromString,
+                    response_serializer=thinmesh_dot_router_dot_v1_dot_backend__service__pb2.GetBackendResponse.SerializeToString,
             ),
             'DrainBackend': grpc.unary_unary_rpc_method_handler(
                     servicer.DrainBackend,
@@ -141,6 +158,33 @@ class BackendService:
             '/thinmesh.router.v1.BackendService/ListBackends',
             thinmesh_dot_router_dot_v1_dot_backend__service__pb2.ListBackendsRequest.SerializeToString,
             thinmesh_dot_router_dot_v1_dot_backend__service__pb2.ListBackendsResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def GetBackend(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/thinmesh.router.v1.BackendService/GetBackend',
+            thinmesh_dot_router_dot_v1_dot_backend__service__pb2.GetBackendRequest.SerializeToString,
+            thinmesh_dot_router_dot_v1_dot_backend__service__pb2.GetBackendResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -35,6 +35,8 @@ class BackendServiceStub:
     def __new__(cls, channel: _aio.Channel) -> BackendServiceAsyncStub: ...
     ListBackends: _grpc.UnaryUnaryMultiCallable[_backend_service_pb2.ListBackendsRequest, _backend_service_pb2.ListBackendsResponse]
     """Lists the backends as this router sees them."""
+    GetBackend: _grpc.UnaryUnaryMultiCallable[_backend_service_pb2.GetBackendRequest, _backend_service_pb2.GetBackendResponse]
+    """Gives one backend; NOT_FOUND where there is none."""
     DrainBackend: _grpc.UnaryUnaryMultiCallable[_backend_service_pb2.DrainBackendRequest, _backend_service_pb2.DrainBackendResponse]
     """Sends a backend no new calls; running ones go on, and the backend's other routers are not told. Idempotent."""
     UndrainBackend: _grpc.UnaryUnaryMultiCallable[_backend_service_pb2.UndrainBackendRequest, _backend_service_pb2.UndrainBackendResponse]
@@ -49,6 +51,8 @@ class BackendServiceAsyncStub(BackendServiceStub):
     def __init__(self, channel: _aio.Channel) -> None: ...
     ListBackends: _aio.UnaryUnaryMultiCallable[_backend_service_pb2.ListBackendsRequest, _backend_service_pb2.ListBackendsResponse]  # type: ignore[assignment]
     """Lists the backends as this router sees them."""
+    GetBackend: _aio.UnaryUnaryMultiCallable[_backend_service_pb2.GetBackendRequest, _backend_service_pb2.GetBackendResponse]  # type: ignore[assignment]
+    """Gives one backend; NOT_FOUND where there is none."""
     DrainBackend: _aio.UnaryUnaryMultiCallable[_backend_service_pb2.DrainBackendRequest, _backend_service_pb2.DrainBackendResponse]  # type: ignore[assignment]
     """Sends a backend no new calls; running ones go on, and the backend's other routers are not told. Idempotent."""
     UndrainBackend: _aio.UnaryUnaryMultiCallable[_backend_service_pb2.UndrainBackendRequest, _backend_service_pb2.UndrainBackendResponse]  # type: ignore[assignment]
@@ -66,6 +70,14 @@ class BackendServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_backend_service_pb2.ListBackendsResponse, _abc.Awaitable[_backend_service_pb2.ListBackendsResponse]]:
         """Lists the backends as this router sees them."""
+
+    @_abc_1.abstractmethod
+    def GetBackend(
+        self,
+        request: _backend_service_pb2.GetBackendRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_backend_service_pb2.GetBackendResponse, _abc.Awaitable[_backend_service_pb2.GetBackendResponse]]:
+        """Gives one backend; NOT_FOUND where there is none."""
 
     @_abc_1.abstractmethod
     def DrainBackend(
