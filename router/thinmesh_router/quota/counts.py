@@ -27,6 +27,10 @@ class Counts(Protocol):
         """The count of a quota."""
         ...
 
+    async def look(self) -> None:
+        """Makes what is used as fresh as it can be."""
+        ...
+
     async def __aenter__(self) -> Self:
         """Counts can be had."""
         ...

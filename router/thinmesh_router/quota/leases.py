@@ -60,6 +60,7 @@ class Leased(Meter):
         """Whether the store can't be reached."""
         self._active = active
         self._need = self._most = self._recent = 0
+        self._curious = False
         self._answer = NOTHING
         self._answered = -inf
 
@@ -67,6 +68,11 @@ class Leased(Meter):
         """A call waits for so much."""
         self._need += amount
         self._most = max(self._most, amount)
+        self._active.add(self)
+
+    def look(self) -> None:
+        """Somebody wants to know how the quota is."""
+        self._curious = True
         self._active.add(self)
 
     def take(self, amount: int, at: Moment) -> int | None:
@@ -128,6 +134,7 @@ class Leased(Meter):
         """What calls wait for, the largest of them, and what is wanted beside it; whoever comes later asks anew."""
         need, most = self._need, self._most
         self._need = self._most = 0
+        self._curious = False
         return need, most, 2 * self._recent if need else 0
 
     @property
@@ -186,7 +193,7 @@ class LeasedMinute(Leased):
     def speaks(self, at: Moment) -> bool:
         """While calls wait, or something is to be given back or booked."""
         self._expire(at)
-        speaks = bool(self._need or self._back or self._debts)
+        speaks = bool(self._curious or self._need or self._back or self._debts)
         if not (self._lots or speaks):
             self._active.discard(self)
         return speaks
@@ -265,7 +272,7 @@ class LeasedTotal(Leased):
             self._held = min(self._held, self._recent)  # lets go of what was not needed lately
             self._recent, self._trimmed = 0, at.mono
         running = self.kind == "calls" and self._used > 0
-        speaks = bool(self._need or self._held or running or (self._used, self._held) != self._told)
+        speaks = bool(self._curious or self._need or self._held or running or (self._used, self._held) != self._told)
         if not speaks:
             self._active.discard(self)
         return speaks

@@ -48,6 +48,9 @@ class LocalCounts:
         self._saved: dict[str, tuple[int, int]] = {}
         self._tasks = asyncio.TaskGroup()
 
+    async def look(self) -> None:
+        """All that is known is here."""
+
     async def __aenter__(self) -> Self:
         """Reads what was saved."""
         await self._tasks.__aenter__()

@@ -75,6 +75,10 @@ class Quotas:
         self._overrides[subject] = Override(limit, time.monotonic() + seconds)
         self._renew()
 
+    async def look(self) -> None:
+        """Before `listed`: makes what is used as fresh as it can be."""
+        await self._counts.look()
+
     def listed(self, tenant: str | None = None) -> Iterator[Listed]:
         """Each quota in force: the tenant's own first, then by model, then by key."""
         self._expire(time.monotonic())

@@ -31,11 +31,13 @@ class QuotaService(quota_grpc.QuotaServiceServicer):
 
     async def ListQuotas(self, request: pb.ListQuotasRequest, context: Context) -> pb.ListQuotasResponse:
         """Every quota in force."""
+        await self._quotas.look()
         return pb.ListQuotasResponse(quotas=map(_quota, self._quotas.listed()))
 
     async def GetQuota(self, request: pb.GetQuotaRequest, context: Context) -> pb.GetQuotaResponse:
         """Those of one tenant; NOT_FOUND where it is not in the configuration."""
         self._known(request.tenant, "tenant")
+        await self._quotas.look()
         return pb.GetQuotaResponse(quotas=map(_quota, self._quotas.listed(request.tenant)))
 
     async def SetQuota(self, request: pb.SetQuotaRequest, context: Context) -> pb.SetQuotaResponse:

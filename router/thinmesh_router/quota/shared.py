@@ -101,6 +101,13 @@ class SharedCounts:
         self._keys[leased] = PREFIX + subject.name
         return leased
 
+    async def look(self) -> None:
+        """Asks how every quota is, of which a router that is idle has heard nothing for long."""
+        for one in self._all:
+            one.look()
+        self._asked.set()
+        await asyncio.wait({self._next})
+
     async def refill(self, plan: Plan, calls: int, tokens: int, spend: int) -> bool:
         """Asks for what a call is short of; false where it is short of nothing that the store has.
 

@@ -147,6 +147,19 @@ async def test_what_is_settled_comes_back_to_all(store: SharedStore) -> None:
                 await asyncio.sleep(0.05)
 
 
+async def test_what_is_listed_is_what_the_store_has_now(store: SharedStore) -> None:
+    async with routers(store, 2, QuotaConfig(tokens_per_day=50)) as (one, other):
+        held = [await reserve(quotas, 10) for quotas in (one, other, one)]
+        for reservation in held:
+            assert reservation is not None
+            reservation.settle(10, 0)
+        async with asyncio.timeout(5):  # what is held unused comes back after a second
+            for quotas in (one, other):
+                while [listed.used for listed in quotas.listed()] != [30]:
+                    await asyncio.sleep(0.05)
+                    await quotas.look()
+
+
 async def test_at_rest_the_store_is_asked_seldom(store: SharedStore) -> None:
     quota = QuotaConfig(tokens_per_minute=10**7, requests_per_minute=10**6, concurrent_calls=100, tokens_per_day=10**9)
     async with routers(store, 1, quota) as (quotas,):
