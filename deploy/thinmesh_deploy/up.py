@@ -23,7 +23,8 @@ async def up(setting: Setting, at: Listen, console: Console, log_level: str, sig
     mesh = Mesh(setting, log_level, signals.lag)
     stop = signals.stop
     async with mesh.serving(at, signals.reload) as bound:
-        console.print("starting: " + "; ".join(mesh.problems()))
+        if awaited := mesh.problems():
+            console.print("starting: " + "; ".join(awaited))
         with console.status("starting") as status:
             while (problems := mesh.problems()) and not stop.is_set():
                 mesh.check_started()
