@@ -28,15 +28,17 @@ CONFIG = """
 tenants: {dev: {quota: QUOTA}}
 backends: {fake: {adapter: openai, options: {base_url: "URL", max_concurrency: 1000}}}
 models: {fake: {backends: [fake]}}
-quotas: {store: "STORE", replicas: REPLICAS, lease_seconds: 2}
+quotas: {store: "STORE", replicas: REPLICAS, lease_seconds: 2, when_unreachable: {rates: RATES}}
 """
 DECIDED_SECONDS = 0.06
 
 
 @asynccontextmanager
-async def meshes(count: int, quota: str, store: str, state: Path, engine: FakeEngine) -> AsyncIterator[list[Running]]:
+async def meshes(
+    count: int, quota: str, store: str, state: Path, engine: FakeEngine, rates: str = "share"
+) -> AsyncIterator[list[Running]]:
     """So many gateways with their routers, each a process, on one store."""
-    config = CONFIG.replace("QUOTA", quota).replace("URL", engine.base_url).replace("STORE", store)
+    config = CONFIG.replace("QUOTA", quota).replace("URL", engine.base_url).replace("STORE", store).replace("RATES", rates)
     async with AsyncExitStack() as stack:
         entering = [
             stack.enter_async_context(mesh(config.replace("REPLICAS", str(count)), state / str(number), "up"))
@@ -56,7 +58,7 @@ async def stream(session: aiohttp.ClientSession, running: Running) -> int:
         "stream_options": {"include_usage": True},
     }
     async with session.post(f"{running.http}/v1/completions", json=body, headers=running.headers) as response:
-        if response.status == 429:
+        if response.status in {429, 503}:
             assert response.headers["retry-after"]
             return 0
         assert response.status == 200
@@ -84,11 +86,12 @@ async def test_fault_22_two_hundred_streams_are_granted_the_limit_and_not_more(
     state: Path, record_property: Record, count: int
 ) -> None:
     """200 streams of one tenant race for 10 000 tokens a minute, over 4 processes or one -> none too many, 95 % are used."""
+    # refuse: on a busy machine the store may seem slow, and shares of the limit are not what is looked at
     async with shared_store(state) as store, fake_engine() as engine:
         engine.delay = 0.01
         where = store.url if count > 1 else "memory"
         async with (
-            meshes(count, f"{{tokens_per_minute: {LIMIT}}}", where, state, engine) as running,
+            meshes(count, f"{{tokens_per_minute: {LIMIT}}}", where, state, engine, rates="refuse") as running,
             aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0)) as session,
         ):
             began = time.monotonic()

@@ -64,6 +64,10 @@ class Leased(Meter):
         self._answer = NOTHING
         self._answered = -inf
 
+    def cut(self, replicas: int, at: Moment) -> None:
+        """The store can't be reached from now on, neither by this router nor, it is to be feared, by its others."""
+        self.cut_off = True
+
     def need(self, amount: int) -> None:
         """A call waits for so much."""
         self._need += amount
@@ -197,6 +201,12 @@ class LeasedMinute(Leased):
         if not (self._lots or speaks):
             self._active.discard(self)
         return speaks
+
+    def cut(self, replicas: int, at: Moment) -> None:
+        """What all had used when the store was last heard counts in every router's share of the limit."""
+        super().cut(replicas, at)
+        if self.alone is not None and at.mono - self._answered < MINUTE:
+            self.alone.book(max(self._answer.used // replicas - self.alone.used(at), 0), at)
 
     def ask(self, at: Moment) -> Ask:
         """Wants twice as much beside the need as was used since the last lot: lots grow until calls seldom ask."""

@@ -187,8 +187,12 @@ class SharedCounts:
             return
         self._reachable = reachable
         QUOTA_STORE_REACHABLE.set(reachable)
+        at = Moment(time.monotonic(), time.time())
         for one in self._all:
-            one.cut_off = not reachable
+            if reachable:
+                one.cut_off = False
+            else:
+                one.cut(self._config.replicas, at)
         if reachable:
             log.warning("the quota store answers again")
         else:

@@ -49,3 +49,19 @@ def test_what_is_given_back_of_a_debt_is_not_told() -> None:
     assert stamp is not None
     leased.give(20, stamp)
     assert leased.ask(at(1000)).debt == 10
+
+
+def test_alone_a_router_has_its_share_of_what_was_left() -> None:
+    leased = LeasedMinute(100, SlidingMinute(100 // 4), set())
+    leased.answered(Answer(0, 0, 0, 60, 0, 0), 10.0)
+    leased.cut(4, Moment(11.0, 0))
+    assert leased.take(11, Moment(11.0, 0)) is None
+    assert leased.take(10, Moment(11.0, 0)) is not None
+    assert leased.take(25, Moment(72.0, 0)) is not None  # a minute later what was used then is over
+
+
+def test_what_was_used_longer_ago_than_a_minute_is_not_counted() -> None:
+    leased = LeasedMinute(100, SlidingMinute(100 // 4), set())
+    leased.answered(Answer(0, 0, 0, 60, 0, 0), 10.0)
+    leased.cut(4, Moment(80.0, 0))
+    assert leased.take(25, Moment(80.0, 0)) is not None
