@@ -128,6 +128,7 @@ async def test_fault_15_a_replica_that_is_back_begins_with_little(state: Path, r
     assert shares[1] > 0.35
 
 
+@pytest.mark.faults
 async def test_fault_16_all_replicas_down_is_told_at_once(state: Path, record_property: Record) -> None:
     """Both replicas are down -> 503 with Retry-After within 20 ms (99 %), nobody waits; served <= 2 s after one returns."""
     async with AsyncExitStack() as stack:

@@ -50,7 +50,7 @@ async def test_fault_7_a_killed_router_is_told_and_replaced(state: Path, record_
         async with command("router", *flags(state / "thinmesh.yaml", state), "--log-level", "warning") as router:
             await said(router, "router: gRPC")
             recovered = await until(served, within=10)
-    statuses = {status for _, end, status in ends if end > killed}
+    statuses = {status for _, end, status in ends if end > killed + 0.05}  # until then answers come that were sent before
     record_property("slowest end", f"{slowest * 1000:.0f} ms")
     record_property("told", ", ".join(map(str, sorted(statuses))))
     record_property("served by the next after", f"{recovered:.2f} s")
