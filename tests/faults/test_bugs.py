@@ -50,6 +50,7 @@ class Buggy(EchoAdapter):
                 raise BUGS[kind]("secret")
 
 
+@pytest.mark.faults
 async def test_fault_11_a_bug_is_told_at_once(state: Path, record_property: Record, caplog: pytest.LogCaptureFixture) -> None:
     """A handler raises CancelledError or has another bug -> callers hear of it within 100 ms (99 %), the next are served."""
     caplog.set_level(logging.CRITICAL, "thinmesh_core.interceptors")  # 300 tracebacks say the same

@@ -40,6 +40,7 @@ async def ending(stub: Any, running: Running, given: float) -> AioRpcError | Non
     return None
 
 
+@pytest.mark.faults
 async def test_fault_19_a_deadline_that_is_over_reaches_no_engine(
     state: Path, engine: FakeEngine, record_property: Record
 ) -> None:
@@ -55,6 +56,7 @@ async def test_fault_19_a_deadline_that_is_over_reaches_no_engine(
     assert (codes, None in ends, len(engine.requests)) == ({grpc.StatusCode.DEADLINE_EXCEEDED}, False, 2)
 
 
+@pytest.mark.faults
 async def test_fault_19_calls_that_expire_in_the_queue_are_never_dispatched(
     state: Path, engine: FakeEngine, record_property: Record
 ) -> None:

@@ -119,6 +119,7 @@ async def ending(call: Any) -> tuple[grpc.StatusCode, float]:
     return await call.code(), time.monotonic()
 
 
+@pytest.mark.faults
 async def test_fault_1_streams_of_a_killed_adapter_end(state: Path, record_property: Record) -> None:
     """An adapter with 100 streams, REST and gRPC, is killed -> each ends with an error event or UNAVAILABLE within 250 ms."""
     async with mesh(CONFIG, state, "split") as running:

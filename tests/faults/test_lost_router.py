@@ -6,6 +6,7 @@ import asyncio
 from pathlib import Path
 from random import Random
 
+import pytest
 from launch import command, flags, mesh, said
 from load import Record, complete, play, poisson, session, until
 
@@ -19,6 +20,7 @@ models: {one: {backends: [one]}}
 """
 
 
+@pytest.mark.faults
 async def test_fault_7_a_killed_router_is_told_and_replaced(state: Path, record_property: Record) -> None:
     """The only router is killed under 50 calls a second of 0.3 s, and started again
     -> each gets 503 within 250 ms, and the gateway uses the next router within 1 s.

@@ -132,6 +132,7 @@ async def delayed(store: SharedStore, socket: Path, delay: asyncio.Event) -> Asy
             task.cancel()
 
 
+@pytest.mark.faults
 @pytest.mark.parametrize("quota", ["requests_per_minute: 8", "tokens_per_day: 100000"], ids=["rate", "total"])
 @pytest.mark.parametrize("fault", ["frozen", "dead", "slow"])
 async def test_fault_20_without_its_store_a_quota_is_decided_within_60_ms(
@@ -180,6 +181,7 @@ async def test_fault_21_a_store_that_was_emptied_is_used_on_and_loses_a_bucket_a
         assert before + granted <= 2 * 1000
 
 
+@pytest.mark.faults
 async def test_fault_8_what_a_killed_gateway_had_reserved_is_free_again_within_its_lease(
     state: Path, record_property: Record
 ) -> None:
