@@ -2,30 +2,40 @@
 
 from __future__ import annotations
 
-import json
 import math
+import re
 from collections.abc import Mapping, Sequence
 
 from thinmesh.inference.v1 import chat_pb2, sampling_pb2
 from thinmesh.inference.v1 import inference_service_pb2 as pb
 from tritonclient.grpc import service_pb2 as tensor_pb
 
-from thinmesh_core import tensors
+from thinmesh_core import strict_json, tensors
 from thinmesh_core.capabilities import Request
 from thinmesh_core.errors import invalid
 
 MAX_MODEL_CHARACTERS = 128
 MAX_MESSAGES = 2048
+MAX_PARTS = 1024
 MAX_TOOLS = 128
 MAX_NAME_CHARACTERS = 64
+MAX_ID_CHARACTERS = 1024
 MAX_STOPS = 16
 MAX_STOP_CHARACTERS = 1024
+MAX_CHOICES = 128
 MAX_N = 128
 MAX_TOKENS = 1 << 22
 MAX_TOP_LOGPROBS = 20
 MAX_LOGIT_BIASES = 1024
 MAX_INPUTS = 2048
+MAX_PROMPTS = 128
+MAX_OPTIONS_CHARACTERS = 64 * 1024
 MAX_DIMENSIONS = 1 << 16
+
+_MODEL = re.compile(r"[^\x00-\x20\x7f-\xa0\u2028\u2029]+")
+_ROLES = frozenset(chat_pb2.Role.values()) - {chat_pb2.ROLE_UNSPECIFIED}
+_MODES = frozenset(chat_pb2.ToolMode.values())
+_DETAILS = frozenset({"auto", "low", "high"})
 
 # The least and the most of a field of Sampling; both allowed.
 _SAMPLING_RANGES = {
@@ -45,17 +55,13 @@ def check(request: Request) -> None:
     if isinstance(request, tensor_pb.ModelInferRequest):
         tensors.check(request)
         return
-    _length("model", request.model, 1, MAX_MODEL_CHARACTERS)
+    if not harmless(request.model):
+        raise invalid("model", f"model must have 1 to {MAX_MODEL_CHARACTERS} characters, and none that is not seen.")
     match request:
         case pb.GenerateRequest():
             _generate(request)
         case pb.EmbedRequest():
-            _count("input", request.inputs, 1, MAX_INPUTS)
-            for one in request.inputs:
-                if not (one.text or one.token_ids.ids):
-                    raise invalid("input", "An input is empty: give a text or token ids.")
-            if request.HasField("dimensions"):
-                _range("dimensions", request.dimensions, 1, MAX_DIMENSIONS)
+            _embed(request)
         case pb.RerankRequest():
             _length("query", request.query, 1, None)
             _count("documents", request.documents, 1, MAX_INPUTS)
@@ -66,6 +72,11 @@ def check(request: Request) -> None:
                 raise invalid("input", "Give chat messages or a text.")
             if request.HasField("chat"):
                 _chat(request.chat)
+
+
+def harmless(model: str) -> bool:
+    """Whether a name can stand in a log, a metric or an error: it is short and all of it is seen."""
+    return len(model) <= MAX_MODEL_CHARACTERS and _MODEL.fullmatch(model) is not None
 
 
 def _generate(request: pb.GenerateRequest) -> None:
@@ -85,38 +96,65 @@ def _generate(request: pb.GenerateRequest) -> None:
     if request.HasField("response_format"):
         _response_format(request.response_format)
     if request.HasField("logprobs"):
-        _range("top_logprobs", request.logprobs.top, 0, MAX_TOP_LOGPROBS)
+        _range("top_logprobs" if request.HasField("chat") else "logprobs", request.logprobs.top, 0, MAX_TOP_LOGPROBS)
+    if max(request.sampling.n, 1) * request.stopping.max_tokens > MAX_TOKENS:
+        raise invalid("n", f"n times max_tokens is above {MAX_TOKENS}.")
     if request.HasField("engine_options_json"):
-        _json_object("engine_options", request.engine_options_json)
+        _options(request.engine_options_json)
+
+
+def _embed(request: pb.EmbedRequest) -> None:
+    _count("input", request.inputs, 1, MAX_INPUTS)
+    for one in request.inputs:
+        if not (one.text or one.token_ids.ids):
+            raise invalid("input", "An input is empty: give a text or token ids.")
+    if request.HasField("dimensions"):
+        _range("dimensions", request.dimensions, 1, MAX_DIMENSIONS)
 
 
 def _chat(chat: chat_pb2.ChatInput) -> None:
     _count("messages", chat.messages, 1, MAX_MESSAGES)
     for index, message in enumerate(chat.messages):
-        if message.role == chat_pb2.ROLE_UNSPECIFIED:
-            raise invalid(f"messages[{index}].role", "A message has no role.")
-        for part in message.content:
-            if part.WhichOneof("part") is None:
-                raise invalid(f"messages[{index}].content", "A content part is empty.")
-        if message.role == chat_pb2.ROLE_TOOL and not message.tool_call_id:
-            raise invalid(f"messages[{index}].tool_call_id", "A tool message names the call that it answers.")
+        _message(f"messages[{index}]", message)
     if chat.tools:
-        _tools(chat.tools)
+        _count("tools", chat.tools, 0, MAX_TOOLS)
+        for tool in chat.tools:
+            _length("tools", tool.name, 1, MAX_NAME_CHARACTERS)
     if chat.HasField("tool_choice"):
         _tool_choice(chat)
 
 
-def _tools(tools: Sequence[chat_pb2.Tool]) -> None:
-    _count("tools", tools, 0, MAX_TOOLS)
-    for tool in tools:
-        _length("tools", tool.name, 1, MAX_NAME_CHARACTERS)
-        if tool.HasField("parameters_json"):
-            _json_object("tools", tool.parameters_json)
+def _message(where: str, message: chat_pb2.Message) -> None:
+    if message.role not in _ROLES:
+        raise invalid(f"{where}.role", "A message has no role.")
+    if len(message.content) > 1:
+        _count(f"{where}.content", message.content, 0, MAX_PARTS)
+    for part in message.content:
+        kind = part.WhichOneof("part")
+        if kind is None:
+            raise invalid(f"{where}.content", "A content part is empty.")
+        if kind == "image" and part.image.HasField("detail") and part.image.detail not in _DETAILS:
+            raise invalid(f"{where}.content", "An image's detail must be auto, low or high.")
+    if message.HasField("name"):
+        _length(f"{where}.name", message.name, 0, MAX_NAME_CHARACTERS)
+    if message.tool_calls:
+        _count(f"{where}.tool_calls", message.tool_calls, 0, MAX_TOOLS)
+        for call in message.tool_calls:
+            _length(f"{where}.tool_calls", call.id, 0, MAX_ID_CHARACTERS)
+            _length(f"{where}.tool_calls", call.name, 0, MAX_NAME_CHARACTERS)
+            if not strict_json.shallow(call.arguments_json):
+                what = f"The arguments of a call are nested deeper than {strict_json.MAX_DEPTH} levels."
+                raise invalid(f"{where}.tool_calls", what)
+    if message.role == chat_pb2.ROLE_TOOL and not message.tool_call_id:
+        raise invalid(f"{where}.tool_call_id", "A tool message names the call that it answers.")
+    _length(f"{where}.tool_call_id", message.tool_call_id, 0, MAX_ID_CHARACTERS)
 
 
 def _tool_choice(chat: chat_pb2.ChatInput) -> None:
     if chat.tool_choice.HasField("function") and chat.tool_choice.function not in {tool.name for tool in chat.tools}:
         raise invalid("tool_choice", "The function to call is not among the tools.")
+    if chat.tool_choice.mode not in _MODES:
+        raise invalid("tool_choice", "tool_choice is none of auto, none, required and a function.")
     if chat.tool_choice.mode == chat_pb2.TOOL_MODE_REQUIRED and not chat.tools:
         raise invalid("tool_choice", "A call is required, but no tools are given.")
 
@@ -157,13 +195,14 @@ def _response_format(form: sampling_pb2.ResponseFormat) -> None:
             raise invalid("response_format", "The response format is empty.")
         case "json_schema":
             _length("response_format", form.json_schema.name, 1, MAX_NAME_CHARACTERS)
-            _json_object("response_format", form.json_schema.schema_json)
         case "regex":
             _length("response_format", form.regex, 1, MAX_STOP_CHARACTERS)
         case "grammar":
             _length("response_format", form.grammar, 1, None)
         case "choice":
-            _count("response_format", form.choice.texts, 1, MAX_STOPS * 8)
+            _count("response_format", form.choice.texts, 1, MAX_CHOICES)
+            for text in form.choice.texts:
+                _length("response_format", text, 1, MAX_STOP_CHARACTERS)
 
 
 def _range(param: str, value: float, least: float, most: float) -> None:
@@ -185,10 +224,11 @@ def _count(param: str, items: Sequence[object], least: int, most: int) -> None:
         raise invalid(param, f"{param} has {len(items)} entries, at most {most} are allowed.")
 
 
-def _json_object(param: str, text: str) -> None:
+def _options(text: str) -> None:
+    _length("engine_options", text, 1, MAX_OPTIONS_CHARACTERS)
     try:
-        value = json.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise invalid(param, f"{param} holds text that is no JSON.") from error
+        value = strict_json.parse(text)
+    except ValueError as error:
+        raise invalid("engine_options", f"engine_options {error}.") from error
     if not isinstance(value, dict):
-        raise invalid(param, f"{param} must hold a JSON object.")
+        raise invalid("engine_options", "engine_options must be an object.")

@@ -95,12 +95,16 @@ BY_CODE: dict[StatusCode, Reason] = {
     StatusCode.CANCELLED: Reason.CANCELLED,
 }
 
+MAX_MESSAGE_BYTES = 512
+MAX_PARAM_BYTES = 256
+
 
 class MeshError(Exception):
     """A call's failure. `message` is shown to the caller: it names the fix, never an engine's words, an address or a key.
 
     `param` is the request's field at fault; `retry_after` is in seconds; `quota` names the quota that is used up;
-    `headers` is what the caller is told beside, such as what is left of its quotas.
+    `headers` is what the caller is told beside, such as what is left of its quotas. What repeats the caller's own words is
+    cut short: an error travels as metadata, three times over.
     """
 
     def __init__(
@@ -115,8 +119,8 @@ class MeshError(Exception):
     ) -> None:
         super().__init__(message)
         self.reason = reason
-        self.message = message
-        self.param = param
+        self.message = _short(message, MAX_MESSAGE_BYTES)
+        self.param = None if param is None else _short(param, MAX_PARAM_BYTES)
         self.retry_after = retry_after
         self.quota = quota
         self.headers = headers
@@ -135,3 +139,8 @@ def invalid(param: str, message: str) -> MeshError:
 def internal() -> MeshError:
     """What a caller is told of a fault of the mesh itself; the cause goes to the log."""
     return MeshError(Reason.INTERNAL, "Something went wrong inside the mesh; the log has it under this request id.")
+
+
+def _short(text: str, most: int) -> str:
+    data = text.encode(errors="replace")
+    return text if len(data) <= most else f"{data[: most - 3].decode(errors='ignore')}..."

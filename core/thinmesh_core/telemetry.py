@@ -41,6 +41,9 @@ CONFIG_STALE = Gauge("thinmesh_config_stale", "Whether the configuration file is
 _calls = cache(CALLS.labels)
 _call_seconds = cache(CALL_SECONDS.labels)
 
+_UNKNOWN = frozenset({"invalid_request", "model_not_found"})
+"""Outcomes of calls whose model may be anything a stranger wrote, a line of its own or a key."""
+
 access = logging.getLogger("thinmesh.access")
 
 
@@ -87,7 +90,8 @@ class Observed:
         _calls(self._operation, outcome).inc()
         _call_seconds(self._operation).observe(seconds)
         if access.isEnabledFor(logging.INFO):
-            who = (self._call.request_id, self._operation, self._model, self._call.tenant)
+            model = "-" if outcome in _UNKNOWN else self._model
+            who = (self._call.request_id, self._operation, model, self._call.tenant)
             access.info("%s %s model=%s tenant=%s %s %.1fms", *who, outcome, seconds * 1e3)
 
 

@@ -2,25 +2,36 @@
 
 from __future__ import annotations
 
+import json
 from typing import TypeVar
 
 import msgspec
 
-from thinmesh_core.errors import MeshError, Reason, invalid
+from thinmesh_core import strict_json
+from thinmesh_core.errors import MeshError, invalid
 
 B = TypeVar("B")
 
+_unique = json.JSONDecoder(object_pairs_hook=strict_json.unique).decode
+
 
 def decoded(decoder: msgspec.json.Decoder[B], data: bytes) -> B:
-    """The body; INVALID_REQUEST that names the field where JSON, a type or a field is wrong."""
+    """The body; INVALID_REQUEST that names the field where JSON, a type or a field is wrong.
+
+    A key that comes twice is refused, which msgspec does not see: whoever reads the body before us may take the other one.
+    """
     try:
-        return decoder.decode(data)
+        body = decoder.decode(data)
+        _unique(data.decode())
     except msgspec.ValidationError as error:
         raise _mistyped(str(error)) from error
-    except (msgspec.DecodeError, UnicodeDecodeError) as error:
-        raise MeshError(Reason.INVALID_REQUEST, "The body is no valid JSON.") from error
+    except strict_json.DuplicateKeyError as error:
+        raise invalid("body", f"The body {error}.") from error
+    except (msgspec.DecodeError, ValueError) as error:
+        raise invalid("body", "The body is no valid JSON.") from error
     except RecursionError as error:
-        raise MeshError(Reason.INVALID_REQUEST, "The body is nested too deeply.") from error
+        raise invalid("body", "The body is nested too deeply.") from error
+    return body
 
 
 def _mistyped(text: str) -> MeshError:

@@ -8,12 +8,13 @@ from typing import Any, TypeVar
 
 import grpc
 
-from thinmesh_core import bounds, capabilities
+from thinmesh_core import capabilities
 from thinmesh_core.call import Call, Metadata, told
 from thinmesh_core.capabilities import Request
 from thinmesh_core.errors import MeshError, Reason
 from thinmesh_core.status import from_rpc_error, lost
 from thinmesh_core.telemetry import Observed
+from thinmesh_gateway.vetting import request as vetting
 
 A = TypeVar("A")
 
@@ -56,7 +57,7 @@ class Forwarding:
     ) -> A:
         """One bounded, observed call of `method`."""
         with Observed(operation, capabilities.model(request), call):
-            bounds.check(request)
+            vetting.check(request)
             return await self.send(method, request, call, hear, seconds)
 
     async def send(self, method: Method[A], request: Any, call: Call, hear: Hear = deaf, seconds: float | None = None) -> A:

@@ -11,12 +11,12 @@ from thinmesh.inference.v1 import inference_service_pb2_grpc as inference_grpc
 from thinmesh.model.v1 import model_service_pb2 as model_pb
 from thinmesh.model.v1 import model_service_pb2_grpc as model_grpc
 
-from thinmesh_core import bounds
 from thinmesh_core.call import Call
 from thinmesh_core.channel import cancelling
 from thinmesh_core.status import lost
 from thinmesh_core.telemetry import Observed
 from thinmesh_gateway.forwarding import Forwarding, Hear, failure, listen
+from thinmesh_gateway.vetting import request as vetting
 
 
 class Inference(Forwarding):
@@ -32,7 +32,7 @@ class Inference(Forwarding):
     ) -> AsyncGenerator[pb.GenerateEvent, None]:
         """The events of a generation."""
         with Observed("stream", request.model, call):
-            bounds.check(request)
+            vetting.check(request)
             until = time.monotonic() + self.bounded(seconds)
             fresh, moved = True, False
             while True:

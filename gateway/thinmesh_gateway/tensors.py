@@ -10,13 +10,13 @@ import grpc
 from tritonclient.grpc import service_pb2 as pb
 from tritonclient.grpc import service_pb2_grpc as tensor_grpc
 
-from thinmesh_core import bounds
 from thinmesh_core.call import Call
 from thinmesh_core.channel import cancelling
 from thinmesh_core.status import lost
 from thinmesh_core.telemetry import Observed
 from thinmesh_core.tensor_stream import failed, once
 from thinmesh_gateway.forwarding import Forwarding, Hear, failure, listen
+from thinmesh_gateway.vetting import request as vetting
 
 NAME = "thinmesh"
 VERSION = version("thinmesh")
@@ -42,7 +42,7 @@ class Tensors(Forwarding):
     ) -> AsyncGenerator[pb.ModelStreamInferResponse, None]:
         """The answers to one request of a stream."""
         with Observed("stream_infer", request.model_name, call):
-            bounds.check(request)
+            vetting.check(request)
             until = time.monotonic() + self.bounded(seconds)
             fresh, moved = True, False
             while True:

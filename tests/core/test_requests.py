@@ -40,6 +40,11 @@ def formed(**fields: Any) -> pb.GenerateRequest:
     return text(response_format=sampling_pb2.ResponseFormat(**fields))
 
 
+def said(**fields: Any) -> pb.GenerateRequest:
+    return chat(messages=[chat_pb2.Message(role=chat_pb2.ROLE_USER, **fields)])
+
+
+UNKNOWN: Any = 99
 TOOL = chat_pb2.Tool(name="look", parameters_json='{"type": "object"}')
 
 FINE = [
@@ -66,9 +71,6 @@ WRONG = [
     ("messages[0].role", chat(messages=[chat_pb2.Message()])),
     ("messages[0].content", chat(messages=[chat_pb2.Message(role=chat_pb2.ROLE_USER, content=[chat_pb2.ContentPart()])])),
     ("messages[0].tool_call_id", chat(messages=[chat_pb2.Message(role=chat_pb2.ROLE_TOOL)])),
-    ("tools", chat(tools=[chat_pb2.Tool(name="t", parameters_json="[]")])),
-    ("tools", chat(tools=[chat_pb2.Tool(name="t", parameters_json="{")])),
-    ("tools", chat(tools=[chat_pb2.Tool(name="t", parameters_json="[" * 100_000)])),
     ("tools", chat(tools=[TOOL] * 129)),
     ("tool_choice", chat(tool_choice=chat_pb2.ToolChoice(function="look"))),
     ("tool_choice", chat(tool_choice=chat_pb2.ToolChoice(mode=chat_pb2.TOOL_MODE_REQUIRED))),
@@ -88,12 +90,28 @@ WRONG = [
     ("stop", stopped(stop=[""])),
     ("stop", stopped(stop=["x" * 2000])),
     ("stop_token_ids", stopped(stop_token_ids=range(50))),
-    ("top_logprobs", text(logprobs=sampling_pb2.LogprobOptions(top=21))),
+    ("logprobs", text(logprobs=sampling_pb2.LogprobOptions(top=21))),
     ("response_format", formed()),
     ("response_format", formed(json_schema=sampling_pb2.JsonSchema(name="", schema_json="{}"))),
-    ("response_format", formed(json_schema=sampling_pb2.JsonSchema(name="s", schema_json="1"))),
     ("response_format", formed(choice=sampling_pb2.Choices())),
+    ("response_format", formed(choice=sampling_pb2.Choices(texts=["x" * 2000]))),
     ("engine_options", text(engine_options_json="[]")),
+    ("engine_options", text(engine_options_json='{"a": NaN}')),
+    ("engine_options", text(engine_options_json='{"a": 1, "a": 2}')),
+    ("engine_options", text(engine_options_json='{"a": ' + "[" * 65 + "]" * 65 + "}")),
+    ("engine_options", text(engine_options_json='{"a": "' + "x" * 70_000 + '"}')),
+    ("model", pb.GenerateRequest(model="m\nINFO all is well", text="x")),
+    ("messages[0].role", chat(messages=[chat_pb2.Message(role=UNKNOWN)])),
+    ("messages[0].content", said(content=[chat_pb2.ContentPart(text="")] * 1025)),
+    ("messages[0].content", said(content=[chat_pb2.ContentPart(image=chat_pb2.Image(url="data:,", detail="huge"))])),
+    ("messages[0].name", said(name="x" * 65)),
+    ("messages[0].tool_calls", said(tool_calls=[chat_pb2.ToolCall(name="f")] * 129)),
+    ("messages[0].tool_calls", said(tool_calls=[chat_pb2.ToolCall(name="x" * 65)])),
+    ("messages[0].tool_calls", said(tool_calls=[chat_pb2.ToolCall(name="f", id="x" * 2000)])),
+    ("messages[0].tool_calls", said(tool_calls=[chat_pb2.ToolCall(name="f", arguments_json="[" * 100_000)])),
+    ("tool_choice", chat(tool_choice=chat_pb2.ToolChoice(mode=UNKNOWN))),
+    ("logprobs", text(logprobs=sampling_pb2.LogprobOptions(top=1_000_000))),
+    ("n", text(sampling=sampling_pb2.Sampling(n=128), stopping=sampling_pb2.Stopping(max_tokens=1 << 16))),
     ("input", pb.EmbedRequest(model="m")),
     ("input", pb.EmbedRequest(model="m", inputs=[pb.EmbedInput()])),
     ("input", pb.EmbedRequest(model="m", inputs=[pb.EmbedInput(text="x")] * 2049)),

@@ -74,7 +74,7 @@ class ChatTemplate:
                 strftime_now=now.strftime,
                 **self._special,
             )
-        except (jinja2.TemplateError, TypeError, ValueError, ArithmeticError, LookupError) as error:
+        except (jinja2.TemplateError, TypeError, ValueError, ArithmeticError, LookupError, RecursionError) as error:
             raise MeshError(
                 Reason.INVALID_REQUEST,
                 "The model's chat template can't express this conversation; look at the order of roles and at the tools.",
@@ -116,7 +116,7 @@ def _json(text: str) -> Any:
     """What templates write with `tojson`; arguments that are no JSON stay the text that they are."""
     try:
         return json.loads(text)
-    except ValueError:
+    except (ValueError, RecursionError):
         return text
 
 

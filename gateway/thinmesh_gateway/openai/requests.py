@@ -2,7 +2,8 @@
 
 Every field of the OpenAI specification stands here: honoured, or refused by name (REFUSED), or accepted and ignored
 (IGNORED). Anything else in a body is an unknown field, and refused. Ranges are not checked here but in
-thinmesh_core.bounds, for REST and gRPC alike; types only make sure that a value fits the contract's field.
+thinmesh_core.bounds, for REST and gRPC alike; types only make sure that a value fits the contract's field, and that no list
+is longer than bounds allow, since each entry would be translated before they see it.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ from typing import Annotated, Any, ClassVar, Literal, TypeAlias, TypeVar
 import msgspec
 from msgspec import UNSET, Meta, Struct, UnsetType
 
+from thinmesh_core import bounds
 from thinmesh_core.errors import invalid
 from thinmesh_gateway.decoding import decoded
 from thinmesh_gateway.wishes import TIERS
@@ -20,6 +22,9 @@ UInt32: TypeAlias = Annotated[int, Meta(ge=0, le=(1 << 32) - 1)]
 Int64: TypeAlias = Annotated[int, Meta(ge=-(1 << 63), le=(1 << 63) - 1)]
 Inputs: TypeAlias = str | list[str | UInt32 | list[UInt32]]
 """A text, several texts, the tokens of one text, or of several; a list holds one kind."""
+
+Labels: TypeAlias = Annotated[dict[str, str], Meta(max_length=16)]
+Stops: TypeAlias = Annotated[list[str], Meta(max_length=bounds.MAX_STOPS)]
 
 Tier: TypeAlias = Annotated[str, Meta(extra_json_schema={"enum": list(TIERS)})]
 """How urgent; checked with the caller's other wishes, whose errors name the words."""
@@ -83,12 +88,12 @@ class Message(Body):
     """One message. What SDKs send back of their own answers (annotations, null audio) is accepted."""
 
     role: Literal["system", "developer", "user", "assistant", "tool"]
-    content: str | list[TextPart | ImagePart | RefusalPart] | None = None
+    content: str | Annotated[list[TextPart | ImagePart | RefusalPart], Meta(max_length=bounds.MAX_PARTS)] | None = None
     name: str | None = None
-    tool_calls: list[ToolCall] | None = None
+    tool_calls: Annotated[list[ToolCall], Meta(max_length=bounds.MAX_TOOLS)] | None = None
     tool_call_id: str | None = None
     refusal: str | None = None
-    annotations: list[Any] | None = None
+    annotations: Annotated[list[Any], Meta(max_length=bounds.MAX_PARTS)] | None = None
     reasoning_content: str | None = None
     audio: None = None
     function_call: None = None
@@ -151,7 +156,7 @@ class StructuredOutputs(Body):
 
     regex: str | None = None
     grammar: str | None = None
-    choice: list[str] | None = None
+    choice: Annotated[list[str], Meta(max_length=bounds.MAX_CHOICES)] | None = None
 
 
 class Generation(Body, kw_only=True):
@@ -162,12 +167,12 @@ class Generation(Body, kw_only=True):
 
     model: str
     frequency_penalty: float | None = None
-    logit_bias: dict[UInt32, float] | None = None
+    logit_bias: Annotated[dict[UInt32, float], Meta(max_length=bounds.MAX_LOGIT_BIASES)] | None = None
     max_tokens: UInt32 | None = None
     n: UInt32 | None = None
     presence_penalty: float | None = None
     seed: Int64 | None = None
-    stop: str | list[str] | None = None
+    stop: str | Stops | None = None
     stream: bool | None = None
     stream_options: StreamOptions | None = None
     temperature: float | None = None
@@ -178,7 +183,7 @@ class Generation(Body, kw_only=True):
     min_p: float | None = None
     repetition_penalty: float | None = None
     min_tokens: UInt32 | None = None
-    stop_token_ids: list[UInt32] | None = None
+    stop_token_ids: Annotated[list[UInt32], Meta(max_length=bounds.MAX_STOPS)] | None = None
     ignore_eos: bool | None = None
     structured_outputs: StructuredOutputs | None = None
     engine_options: msgspec.Raw | UnsetType = UNSET
@@ -207,7 +212,7 @@ class ChatCompletion(Generation, kw_only=True):
         "user",
     )
 
-    messages: list[Message]
+    messages: Annotated[list[Message], Meta(max_length=bounds.MAX_MESSAGES)]
     logprobs: bool | None = None
     max_completion_tokens: UInt32 | None = None
     parallel_tool_calls: bool | None = None
@@ -215,12 +220,12 @@ class ChatCompletion(Generation, kw_only=True):
     response_format: TextFormat | JsonObjectFormat | JsonSchemaFormat | None = None
     service_tier: Tier | None = None
     tool_choice: Literal["none", "auto", "required"] | NamedTool | None = None
-    tools: list[Tool] | None = None
+    tools: Annotated[list[Tool], Meta(max_length=bounds.MAX_TOOLS)] | None = None
     top_logprobs: UInt32 | None = None
 
-    metadata: dict[str, str] | None = None
-    modalities: list[Literal["text"]] | None = None
-    prompt_cache_options: dict[str, Any] | None = None
+    metadata: Labels | None = None
+    modalities: Annotated[list[Literal["text"]], Meta(max_length=1)] | None = None
+    prompt_cache_options: Annotated[dict[str, Any], Meta(max_length=16)] | None = None
     prompt_cache_retention: str | None = None
     safety_identifier: str | None = None
     store: Literal[False] | None = None
@@ -269,7 +274,7 @@ class Rerank(Body):
 
     model: str
     query: str
-    documents: list[str]
+    documents: Annotated[list[str], Meta(max_length=bounds.MAX_INPUTS)]
     top_n: UInt32 | None = None
     return_documents: bool | None = None
 

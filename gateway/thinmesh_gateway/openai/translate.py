@@ -7,6 +7,7 @@ from msgspec import UnsetType
 from thinmesh.inference.v1 import chat_pb2, sampling_pb2
 from thinmesh.inference.v1 import inference_service_pb2 as pb
 
+from thinmesh_core.bounds import MAX_INPUTS, MAX_PROMPTS
 from thinmesh_core.errors import invalid
 from thinmesh_gateway.openai import requests
 
@@ -45,13 +46,13 @@ def chat(body: requests.ChatCompletion) -> pb.GenerateRequest:
 
 def completions(body: requests.TextCompletion) -> list[pb.GenerateRequest]:
     """A text completion as one generation per prompt."""
-    return [_completion(body, one) for one in _inputs(body.prompt, "prompt")]
+    return [_completion(body, one) for one in _inputs(body.prompt, "prompt", MAX_PROMPTS)]
 
 
 def embed(body: requests.Embeddings) -> pb.EmbedRequest:
     """An embedding request; one text or one list of tokens counts as one input."""
     request = pb.EmbedRequest(model=body.model, dimensions=body.dimensions)
-    for one in _inputs(body.input, "input"):
+    for one in _inputs(body.input, "input", MAX_INPUTS):
         if isinstance(one, str):
             request.inputs.add(text=one)
         else:
@@ -77,13 +78,15 @@ def _completion(body: requests.TextCompletion, prompt: str | list[int]) -> pb.Ge
     return request
 
 
-def _inputs(given: requests.Inputs, param: str) -> list[str | list[int]]:
+def _inputs(given: requests.Inputs, param: str, most: int) -> list[str | list[int]]:
     if isinstance(given, str):
         return [given]
     numbers = [one for one in given if isinstance(one, int)]
     several = [one for one in given if not isinstance(one, int)]
     if not given or (numbers and several) or len({type(one) for one in several}) > 1:
         raise invalid(param, f"{param} must be a text, a list of texts, a list of token ids, or a list of such lists.")
+    if len(several) > most:
+        raise invalid(param, f"{param} has {len(several)} entries, at most {most} are allowed.")
     return several or [numbers]
 
 

@@ -1,0 +1,1 @@
+"""What strangers hand on to engines, looked at before anything is queued: patterns, schemas, grammars and images."""
