@@ -7,13 +7,15 @@ import contextlib
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Generator, MutableMapping
 from contextlib import asynccontextmanager
-from typing import Any
+from importlib.util import find_spec
+from typing import Any, Literal
 
 import uvicorn
 
 from thinmesh_core.address import Address
 from thinmesh_core.config import ConfigError
 from thinmesh_core.exposure import LOCAL, Exposure
+from thinmesh_core.wire import MAX_METADATA_BYTES
 
 # ASGI's own types: what a scope or a message holds depends on its "type".
 Message = MutableMapping[str, Any]
@@ -37,6 +39,8 @@ async def serve_http(app: Asgi, address: Address, *, grace: float, exposure: Exp
         access_log=False,
         server_header=False,
         proxy_headers=False,  # nobody tells us who the caller is but the caller's key
+        http=_protocol(),
+        h11_max_incomplete_event_size=MAX_METADATA_BYTES,
         backlog=BACKLOG,
         timeout_graceful_shutdown=max(1, round(grace)),
     )
@@ -49,6 +53,15 @@ async def serve_http(app: Asgi, address: Address, *, grace: float, exposure: Exp
             yield Address(address.host, listener.getsockname()[1], None) if address.path is None else address
         finally:
             server.should_exit = True
+
+
+def _protocol() -> type[asyncio.Protocol] | Literal["h11"]:
+    """The faster one where its parser is installed: a gateway's extra; other parts serve no more than /metrics."""
+    if find_spec("httptools") is None:
+        return "h11"
+    from thinmesh_core.http_head import BoundedHead  # noqa: PLC0415  # it needs the parser
+
+    return BoundedHead
 
 
 class _Server(uvicorn.Server):

@@ -9,6 +9,7 @@ import msgspec
 from thinmesh_core.errors import MeshError, Reason, invalid
 from thinmesh_core.http import Message, Receive, Send
 from thinmesh_core.wire import MAX_REQUEST_BYTES
+from thinmesh_gateway.intake import Intake
 
 JSON = "application/json"
 
@@ -24,14 +25,19 @@ class Reply(Protocol):
 
 
 class Request:
-    """What came; of a header that came twice the first counts. `told` is what the router says beside its answer."""
+    """What came; of a header that came twice the first counts. `told` is what the router says beside its answer.
 
-    __slots__ = ("_body", "_headers", "_scope", "receive", "told")
+    `intake` has room for its body until the request is closed.
+    """
 
-    def __init__(self, scope: Message, receive: Receive) -> None:
+    __slots__ = ("_body", "_headers", "_held", "_intake", "_scope", "receive", "told")
+
+    def __init__(self, scope: Message, receive: Receive, intake: Intake) -> None:
         self._scope = scope
         self._headers: dict[bytes, bytes] = dict(reversed(scope["headers"]))
         self._body: bytes | None = None
+        self._intake = intake
+        self._held = 0
         self.receive = receive
         self.told: dict[str, str] = {}
 
@@ -58,7 +64,10 @@ class Request:
         return None if value is None else value.decode("latin-1")
 
     async def read(self) -> bytes:
-        """The body, as often as it is asked for; REQUEST_TOO_LARGE as soon as that is known, without reading on."""
+        """The body, as often as it is asked for.
+
+        REQUEST_TOO_LARGE, or OVERLOADED where all bodies together are, as soon as that is known and without reading on.
+        """
         if self._body is None:
             self._body = await self._read()
         return self._body
@@ -75,11 +84,19 @@ class Request:
             message = await self.receive()
             if message["type"] == "http.disconnect":
                 raise MeshError(Reason.CANCELLED, "The client went away.")
-            body += message.get("body", b"")
-            if len(body) > MAX_REQUEST_BYTES:
+            piece = message.get("body", b"")
+            if len(body) + len(piece) > MAX_REQUEST_BYTES:
                 raise _too_large()
+            self._intake.take(len(piece))
+            self._held += len(piece)
+            body += piece
             if not message.get("more_body"):
                 return bytes(body)
+
+    def close(self) -> None:
+        """Ends it: its body needs no room any more."""
+        self._intake.give(self._held)
+        self._held, self._body = 0, None
 
 
 class Answer:

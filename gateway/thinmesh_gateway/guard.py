@@ -13,6 +13,7 @@ from thinmesh_gateway.auth import Authenticator
 from thinmesh_gateway.exchange import Answer, Reply, Request, unpacked
 from thinmesh_gateway.idempotency.key import KEY, REPLAYED, fingerprint
 from thinmesh_gateway.idempotency.once import Once
+from thinmesh_gateway.intake import Intake
 from thinmesh_gateway.wishes import REST
 
 log = logging.getLogger(__name__)
@@ -33,24 +34,34 @@ class Guarded:
     """
 
     def __init__(
-        self, authenticator: Authenticator, endpoint: Endpoint, told: Told, once: Once | None, stopping: Stopping
+        self,
+        authenticator: Authenticator,
+        endpoint: Endpoint,
+        told: Told,
+        once: Once | None,
+        stopping: Stopping,
+        intake: Intake,
     ) -> None:
         self._authenticator = authenticator
         self._endpoint = endpoint
         self._told = told
         self._once = once
         self._stopping = stopping
+        self._intake = intake
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         """Answers one request."""
-        request = Request(scope, receive)
-        known = request_id(request.header(REQUEST_ID))
-        reply = await self._reply(request, known)
-        reply.headers[REQUEST_ID] = known
-        reply.headers.update(request.told)
-        if self._stopping():  # whoever keeps the connection would come back to this gateway
-            reply.headers["connection"] = "close"
-        await reply(scope, receive, send)
+        request = Request(scope, receive, self._intake)
+        try:
+            known = request_id(request.header(REQUEST_ID))
+            reply = await self._reply(request, known)
+            reply.headers[REQUEST_ID] = known
+            reply.headers.update(request.told)
+            if self._stopping():  # whoever keeps the connection would come back to this gateway
+                reply.headers["connection"] = "close"
+            await reply(scope, receive, send)
+        finally:
+            request.close()
 
     async def _reply(self, request: Request, known: str) -> Reply:
         try:
@@ -63,7 +74,7 @@ class Guarded:
             request.told.update(error.headers)
             return self._told(error)
         except Exception:
-            log.exception("%s failed", request.path)
+            log.exception("the request %s failed", known)
             return self._told(internal())
 
     async def _replayable(self, once: Once, key: str, request: Request, call: Call) -> Reply:

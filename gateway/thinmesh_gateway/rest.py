@@ -14,6 +14,7 @@ from thinmesh_gateway.exchange import Answer, Request
 from thinmesh_gateway.guard import Guarded, Stopping, Told
 from thinmesh_gateway.idempotency.once import Once
 from thinmesh_gateway.inference import Inference
+from thinmesh_gateway.intake import Intake
 from thinmesh_gateway.oip import operations as oip
 from thinmesh_gateway.oip import routes as oip_routes
 from thinmesh_gateway.openai import operations as openai
@@ -27,11 +28,12 @@ _DESCRIPTION = msgspec.json.encode(describe(openai.SURFACE, oip.SURFACE))
 
 def rest(authenticator: Authenticator, inference: Inference, tensors: Tensors, once: Once, stopping: Stopping) -> Asgi:
     """The application; a path without a route is told as the surface of its prefix tells it."""
+    intake = Intake()
     openai_methods, oip_methods = openai_routes.OpenAIRoutes(inference), oip_routes.OipRoutes(tensors)
     routes = [
-        *_routes(openai.SURFACE, openai_methods, openai_routes.told, authenticator, once, stopping),
-        *_routes(oip.SURFACE, oip_methods, oip_routes.told, authenticator, once, stopping),
-        Route("/openapi.json", Guarded(authenticator, _describe, openai_routes.told, None, stopping), methods=["GET"]),
+        *_routes(openai.SURFACE, openai_methods, openai_routes.told, authenticator, once, stopping, intake),
+        *_routes(oip.SURFACE, oip_methods, oip_routes.told, authenticator, once, stopping, intake),
+        Route("/openapi.json", Guarded(authenticator, _describe, openai_routes.told, None, stopping, intake), methods=["GET"]),
     ]
     router = Router(routes, redirect_slashes=False)
     fixed = {(method, route.path): route.app for route in routes if "{" not in route.path for method in route.methods or ()}
@@ -45,19 +47,25 @@ def rest(authenticator: Authenticator, inference: Inference, tensors: Tensors, o
         try:
             await router(scope, receive, send)
         except HTTPException as error:
-            await _unrouted(Request(scope, receive), error)(scope, receive, send)
+            await _unrouted(Request(scope, receive, intake), error)(scope, receive, send)
 
     return application
 
 
 def _routes(
-    surface: Surface, methods: object, told: Told, authenticator: Authenticator, once: Once, stopping: Stopping
+    surface: Surface,
+    methods: object,
+    told: Told,
+    authenticator: Authenticator,
+    once: Once,
+    stopping: Stopping,
+    intake: Intake,
 ) -> list[Route]:
     """A surface's table as routes; names of models may hold slashes."""
     return [
         Route(
             one.path.replace("{model}", "{model:path}"),
-            Guarded(authenticator, getattr(methods, one.name), told, None if one.body is None else once, stopping),
+            Guarded(authenticator, getattr(methods, one.name), told, None if one.body is None else once, stopping, intake),
             methods=[one.method],
         )
         for one in surface.operations

@@ -1,0 +1,59 @@
+"""A bound for what comes in front of an HTTP body. uvicorn's faster protocol collects lines and headers without end."""
+
+from __future__ import annotations
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+from thinmesh_core.wire import MAX_METADATA_BYTES, METADATA_PAIR_OVERHEAD
+
+_REFUSAL = (
+    b"HTTP/1.1 431 Request Header Fields Too Large\r\ncontent-type: text/plain; charset=utf-8\r\nconnection: close\r\n"
+    b"content-length: 22\r\n\r\nThe head is too large."
+)
+
+
+class BoundedHead(HttpToolsProtocol):
+    """Answers 431 and closes where the target and the headers, counted as gRPC's metadata is, are above its bound."""
+
+    _open = False
+    _came = 0
+    _refused = False
+
+    def data_received(self, data: bytes) -> None:
+        """Counts what comes while a head is open: one that never ends is refused too."""
+        if self._refused:
+            return
+        if self._open:
+            self._came += len(data)
+        super().data_received(data)
+        if self._open and self._came > MAX_METADATA_BYTES and not self._refused:
+            self._refuse()
+
+    def on_message_begin(self) -> None:
+        """A head begins."""
+        self._open, self._came = True, 0
+        super().on_message_begin()
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        """A header; what comes behind a body is none of a request's."""
+        if self._open:
+            super().on_header(name, value)
+
+    def on_headers_complete(self) -> None:
+        """A head is whole; one that is too large never becomes a request."""
+        self._open = False
+        size = sum(len(name) + len(value) + METADATA_PAIR_OVERHEAD for name, value in self.headers)
+        if size + len(self.url) > MAX_METADATA_BYTES:
+            self._refuse()
+            raise ValueError("the head is too large")  # ends the parsing: what follows is nobody's body
+        super().on_headers_complete()
+
+    def send_400_response(self, msg: str) -> None:
+        """Says what is wrong with the request, unless that has been said."""
+        if not self._refused:
+            super().send_400_response(msg)
+
+    def _refuse(self) -> None:
+        self._refused = True
+        self.transport.write(_REFUSAL)
+        self.transport.close()
