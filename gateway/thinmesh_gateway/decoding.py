@@ -12,6 +12,9 @@ from thinmesh_core.errors import MeshError, invalid
 
 B = TypeVar("B")
 
+MAX_KEYS = 50_000
+"""Of all objects of a body together: the longest conversation has fewer, and each costs."""
+
 _unique = json.JSONDecoder(object_pairs_hook=strict_json.unique).decode
 
 
@@ -20,6 +23,8 @@ def decoded(decoder: msgspec.json.Decoder[B], data: bytes) -> B:
 
     A key that comes twice is refused, which msgspec does not see: whoever reads the body before us may take the other one.
     """
+    if data.count(b'":') - data.count(b'\\":') > MAX_KEYS:  # those within strings are escaped
+        raise invalid("body", f"The body has more than {MAX_KEYS} keys.")
     try:
         body = decoder.decode(data)
         _unique(data.decode())
