@@ -12,6 +12,7 @@ from prometheus_client import REGISTRY, Counter, Gauge, Histogram, generate_late
 
 from thinmesh_core.call import Call
 from thinmesh_core.errors import MeshError
+from thinmesh_core.log_lines import LineFormatter
 
 CALLS = Counter("thinmesh_calls", "Calls that ended at the gateway.", ["operation", "outcome"])
 CALL_SECONDS = Histogram(
@@ -57,8 +58,9 @@ class _Lines(logging.StreamHandler[TextIO]):
 
 def configure_logging(level: str) -> None:
     """Sends everything to standard error, one line a record."""
-    text = "%(asctime)s %(levelname)-7s %(name)s: %(message)s"
-    logging.basicConfig(level=level.upper(), format=text, handlers=[_Lines()], force=True)
+    handler = _Lines()
+    handler.setFormatter(LineFormatter())
+    logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
     logging.getLogger("uvicorn").setLevel(logging.WARNING)  # its starts and stops are ours to tell
 
 

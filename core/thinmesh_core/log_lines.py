@@ -1,0 +1,40 @@
+"""Log lines that hold nobody's words: one line a record whatever is in it, and failures by their kind and place alone."""
+
+from __future__ import annotations
+
+import logging
+import traceback
+from collections.abc import Iterator
+from types import TracebackType
+
+_ESCAPED = {code: repr(chr(code))[1:-1] for code in (*range(32), *range(127, 160), 0x2028, 0x2029)}
+
+MAX_CHAIN = 8
+"""Causes of a failure that are told."""
+
+
+class LineFormatter(logging.Formatter):
+    """Leaves out what exceptions say: a library's may quote a prompt, a key or an engine."""
+
+    def __init__(self) -> None:
+        super().__init__("%(asctime)s %(levelname)-7s %(name)s: %(message)s")
+
+    def formatMessage(self, record: logging.LogRecord) -> str:
+        """The line; what would end it, or steer a terminal, is spelt out."""
+        return super().formatMessage(record).translate(_ESCAPED)
+
+    def formatException(
+        self, ei: tuple[type[BaseException], BaseException, TracebackType | None] | tuple[None, None, None]
+    ) -> str:
+        """Kinds and places, the last cause first."""
+        return "" if ei[1] is None else "".join(_lines(ei[1], MAX_CHAIN)).rstrip()
+
+
+def _lines(error: BaseException, left: int) -> Iterator[str]:
+    cause = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+    inner = [*(error.exceptions if isinstance(error, BaseExceptionGroup) else ()), *((cause,) if cause is not None else ())]
+    for one in inner:
+        if left > 0:
+            yield from _lines(one, left - 1)
+    yield from traceback.format_tb(error.__traceback__)
+    yield f"{type(error).__module__}.{type(error).__qualname__}\n"
