@@ -37,6 +37,7 @@ class Reason(Enum):
     IDEMPOTENCY_CONFLICT = pb.ERROR_REASON_IDEMPOTENCY_CONFLICT
     IDEMPOTENCY_UNAVAILABLE = pb.ERROR_REASON_IDEMPOTENCY_UNAVAILABLE
     PERMISSION_DENIED = pb.ERROR_REASON_PERMISSION_DENIED
+    IDENTITY_UNAVAILABLE = pb.ERROR_REASON_IDENTITY_UNAVAILABLE
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,6 +80,7 @@ TABLE: dict[Reason, Row] = {
     Reason.IDEMPOTENCY_CONFLICT: Row(StatusCode.ALREADY_EXISTS, 409, _REQUEST, "idempotency_conflict"),
     Reason.IDEMPOTENCY_UNAVAILABLE: Row(StatusCode.UNAVAILABLE, 503, _SERVER, "idempotency_unavailable", retryable=True),
     Reason.PERMISSION_DENIED: Row(StatusCode.PERMISSION_DENIED, 403, "permission_error", "permission_denied"),
+    Reason.IDENTITY_UNAVAILABLE: Row(StatusCode.UNAVAILABLE, 503, _SERVER, "identity_unavailable", retryable=True),
 }
 
 # What a status that came without our details means: it is gRPC's own, or a foreign adapter's.

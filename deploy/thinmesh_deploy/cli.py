@@ -209,7 +209,7 @@ def create_key(
     setting = setting_of(config, state)
     if tenant not in setting.config.tenants:
         fail(f"{setting.path} has no tenant {tenant!r}; it has: {', '.join(sorted(setting.config.tenants))}")
-    print(KeyStore(setting.state).create(tenant, time.time()))
+    print(KeyStore(setting.state, setting.config.database).create(tenant, time.time()))
 
 
 def _listening(setting: Setting, http: str | None, grpc: str | None, admin: str | None) -> Listen:

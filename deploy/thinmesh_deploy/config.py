@@ -49,7 +49,9 @@ class MeshConfig(Section, frozen=True, kw_only=True):
     """The whole file.
 
     `call_seconds` is the longest a call may take, `grace_seconds` how long running calls may go on at a stop,
-    `drain_seconds` how long load balancers have before that to see that a process is told to stop.
+    `drain_seconds` how long load balancers have before that to see that a process is told to stop. `database` is a PostgreSQL
+    for what gateways share; without one it is a file of the state folder. While it is gone, known keys stay good for
+    `keys_stale_seconds`.
     """
 
     tenants: dict[str, TenantConfig]
@@ -60,6 +62,8 @@ class MeshConfig(Section, frozen=True, kw_only=True):
     queue: QueueConfig = QueueConfig()
     watchdog: WatchdogConfig = WatchdogConfig()
     idempotency: IdempotencyConfig = IdempotencyConfig()
+    database: str | None = None
+    keys_stale_seconds: Pause = 3600.0
     call_seconds: Seconds = 600.0
     grace_seconds: Pause = 30.0
     drain_seconds: Pause = 0.0
@@ -103,6 +107,8 @@ class Setting:
             state=self.state,
             call_seconds=config.call_seconds,
             idempotency=config.idempotency,
+            database=config.database,
+            keys_stale_seconds=config.keys_stale_seconds,
         )
 
     @property

@@ -58,5 +58,5 @@ def _dev_key(setting: Setting) -> Path | None:
     path = setting.state / DEV_KEY
     if not path.exists():
         path.touch(mode=0o600)
-        path.write_text(KeyStore(setting.state).create(DEV_TENANT, time.time()) + "\n")
+        path.write_text(KeyStore(setting.state, setting.config.database).create(DEV_TENANT, time.time()) + "\n")
     return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path

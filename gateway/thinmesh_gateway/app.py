@@ -20,6 +20,7 @@ from thinmesh_gateway.auth import Authenticator
 from thinmesh_gateway.config import GatewayConfig
 from thinmesh_gateway.idempotency.build import build as build_store
 from thinmesh_gateway.idempotency.once import Once
+from thinmesh_gateway.identity.keyring import Keyring
 from thinmesh_gateway.inference import Inference
 from thinmesh_gateway.keys import KeyStore
 from thinmesh_gateway.oip.service import TensorService
@@ -43,7 +44,9 @@ class GatewayApp(App):
     )
 
     def __init__(self, config: GatewayConfig, channels: Channels) -> None:
-        self._authenticator = Authenticator(KeyStore(config.state), config.tenants)
+        self._store = KeyStore(config.state, config.database)
+        self._keyring = Keyring(self._store, config.state, config.keys_stale_seconds)
+        self._authenticator = Authenticator(self._keyring, config.tenants)
         self._answers = build_store(config.idempotency, config.state)
         self._once = Once(self._answers, config.call_seconds)
         reception = Reception(self._authenticator, self._once)
@@ -65,19 +68,21 @@ class GatewayApp(App):
         """That it drains, or what is wrong with the keys."""
         if self.draining:
             return ["draining"]
-        return [] if self._authenticator.trouble is None else [self._authenticator.trouble]
+        return [] if self._keyring.trouble is None else [self._keyring.trouble]
 
     def apply(self, config: GatewayConfig) -> None:
         """Puts other tenants and another time limit in force."""
         self._authenticator.know(config.tenants)
+        self._keyring.stale_seconds = config.keys_stale_seconds
         self._inference.call_seconds = self._tensors.call_seconds = self._once.call_seconds = config.call_seconds
 
     async def __aenter__(self) -> Self:
         """Reads the keys, and starts to follow them."""
         self._stack.push_async_callback(self._answers.aclose)
-        await asyncio.to_thread(self._authenticator.refresh)
+        self._stack.callback(self._store.close)
+        await asyncio.to_thread(self._keyring.refresh)
         tasks = await self._stack.enter_async_context(asyncio.TaskGroup())
-        for following in (self._authenticator.follow(), self._answers.follow()):
+        for following in (self._keyring.follow(), self._answers.follow()):
             self._stack.callback(tasks.create_task(following).cancel)
         return self
 

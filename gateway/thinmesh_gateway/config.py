@@ -5,16 +5,22 @@ from __future__ import annotations
 from pathlib import Path
 
 from thinmesh_core.config import Section
-from thinmesh_core.ranges import Seconds
+from thinmesh_core.ranges import Pause, Seconds
 from thinmesh_core.tenants import TenantConfig
 from thinmesh_gateway.idempotency.config import IdempotencyConfig
 
 
 class GatewayConfig(Section, frozen=True, kw_only=True):
-    """Who may call, where the router is, and where the keys are. `call_seconds` is the longest a call may take."""
+    """Who may call, where the router is, and where the keys are. `call_seconds` is the longest a call may take.
+
+    `database` is a PostgreSQL; without one keys are in a file of the state folder. While it is gone known keys stay good
+    for `keys_stale_seconds`.
+    """
 
     tenants: dict[str, TenantConfig]
     router: str
     state: Path
     call_seconds: Seconds = 600.0
+    database: str | None = None
+    keys_stale_seconds: Pause = 3600.0
     idempotency: IdempotencyConfig = IdempotencyConfig()

@@ -6,60 +6,40 @@ A slow hash would buy nothing: a key carries 256 random bits.
 from __future__ import annotations
 
 import hmac
-import os
 import secrets
-import sqlite3
-import tempfile
-from contextlib import closing, suppress
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
 from pathlib import Path
+from typing import Any
 
-_SCHEMA = """
-create table if not exists keys (
-    id text primary key,
-    tenant text not null,
-    digest blob not null unique,
-    created_unix_seconds integer not null
-) strict
-"""
+from sqlalchemy import Connection, Row, bindparam, insert, or_, select, update
 
-PREFIX = "tm_live"
-PEPPER_BYTES = 32
-BUSY_SECONDS = 5.0
+from thinmesh_core.errors import MeshError, Reason, invalid
+from thinmesh_gateway.identity.database import Database
+from thinmesh_gateway.identity.key import ID_BYTES, SECRET_BYTES, text
+from thinmesh_gateway.identity.principal import Key, Principal
+from thinmesh_gateway.identity.tables import CHANGES, KEYS
+from thinmesh_gateway.pepper import pepper
 
+USER = ("user",)
+"""The roles of a key that is made without any."""
 
-@dataclass(frozen=True, slots=True)
-class Principal:
-    """Who holds a key."""
+ACTIVE_KEYS = 2
+"""The most that a principal may have at once: the one it uses and the one it changes to."""
 
-    id: str
-    tenant: str
+_COLUMNS = [column for column in KEYS.c if column.name != "digest"]
 
 
 class KeyStore:
-    """The keys in a state folder: `keys.db`, and `pepper` beside it, readable by their owner only."""
+    """The keys in a database, and what is done with them. It blocks: never call it on the loop.
 
-    def __init__(self, state: Path) -> None:
+    Every method raises IDENTITY_UNAVAILABLE where the database is gone. `now` is seconds since 1970.
+    """
+
+    def __init__(self, state: Path, url: str | None = None) -> None:
         state.mkdir(mode=0o700, parents=True, exist_ok=True)
-        self._path = state / "keys.db"
         self._peppered = hmac.new(pepper(state), digestmod="sha256")
-        with closing(self._connect()) as database, database:
-            database.execute(_SCHEMA)
-        self._path.chmod(0o600)
-
-    def create(self, tenant: str, now: float) -> str:
-        """Makes a key for a tenant and gives it, the only time that it is seen; `now` in seconds since 1970."""
-        key_id = secrets.token_hex(6)
-        key = f"{PREFIX}_{key_id}_{secrets.token_hex(32)}"
-        with closing(self._connect()) as database, database:
-            database.execute("insert into keys values (?, ?, ?, ?)", (key_id, tenant, self.digest(key), int(now)))
-        return key
-
-    def read(self) -> dict[bytes, Principal]:
-        """Every key's holder by the key's digest."""
-        with closing(self._connect()) as database:
-            rows = database.execute("select digest, id, tenant from keys").fetchall()
-        return {digest: Principal(key_id, tenant) for digest, key_id, tenant in rows}
+        self._database = Database(state.absolute(), url)
+        self.close = self._database.close
 
     def digest(self, key: str) -> bytes:
         """What of a key is stored. Looking the digest up tells nothing about the key by its timing."""
@@ -67,21 +47,126 @@ class KeyStore:
         mac.update(key.encode(errors="replace"))
         return mac.digest()
 
-    def _connect(self) -> sqlite3.Connection:
-        return sqlite3.connect(self._path, timeout=BUSY_SECONDS)
+    def create(
+        self,
+        tenant: str,
+        now: float,
+        *,
+        principal: str | None = None,
+        roles: Iterable[str] = USER,
+        expires: float | None = None,
+    ) -> str:
+        """Makes a key and gives it, the only time that it is seen; without a principal its id is one."""
+        with self._database.changing() as database:
+            _count_change(database)
+            return self._create(database, tenant, principal, tuple(roles), now, expires)
+
+    def rotate(self, key_id: str, now: float, *, overlap: float) -> str:
+        """Makes another key for the principal of an active one, worth the same; the old one ends `overlap` seconds from now."""
+        with self._database.changing() as database:
+            _count_change(database)
+            old = _found(database, key_id)
+            if not old.active(now):
+                raise invalid("id", f"The key {key_id} is revoked or expired; make a new one instead.")
+            new = self._create(database, old.tenant, old.principal, old.roles, now, old.expires)
+            end = now + overlap if old.expires is None else min(old.expires, now + overlap)
+            database.execute(update(KEYS).where(KEYS.c.id == key_id).values(expires_unix_seconds=int(end)))
+            return new
+
+    def revoke(self, key_id: str, now: float) -> Key:
+        """Makes a key worthless, at every gateway within seconds; one that is revoked stays so."""
+        with self._database.changing() as database:
+            _count_change(database)
+            _found(database, key_id)
+            unless_revoked = (KEYS.c.id == key_id) & KEYS.c.revoked_unix_seconds.is_(None)
+            database.execute(update(KEYS).where(unless_revoked).values(revoked_unix_seconds=int(now)))
+            return _found(database, key_id)
+
+    def get(self, key_id: str) -> Key:
+        """One key; NOT_FOUND where there is none."""
+        with self._database.reading() as database:
+            return _found(database, key_id)
+
+    def all(self, tenant: str | None = None, principal: str | None = None) -> list[Key]:
+        """Every key, or a tenant's, or a principal's, in the order they were made."""
+        chosen = select(*_COLUMNS).order_by(KEYS.c.created_unix_seconds, KEYS.c.id)
+        if tenant is not None:
+            chosen = chosen.where(KEYS.c.tenant == tenant)
+        if principal is not None:
+            chosen = chosen.where(KEYS.c.principal == principal)
+        with self._database.reading() as database:
+            return [_key(row) for row in database.execute(chosen)]
+
+    def changes(self) -> int:
+        """How often keys have changed so far."""
+        with self._database.reading() as database:
+            return int(database.execute(select(CHANGES.c.number)).scalar_one())
+
+    def read(self, now: float) -> dict[bytes, Principal]:
+        """The holder of every active key by the key's digest."""
+        unexpired = or_(KEYS.c.expires_unix_seconds.is_(None), KEYS.c.expires_unix_seconds > now)
+        with self._database.reading() as database:
+            rows = database.execute(select(KEYS).where(KEYS.c.revoked_unix_seconds.is_(None), unexpired)).all()
+        return {bytes(row.digest): _principal(_key(row)) for row in rows}
+
+    def used(self, last: Mapping[str, float]) -> None:
+        """Notes when keys were last used, by their ids."""
+        when = update(KEYS).where(KEYS.c.id == bindparam("key")).values(last_used_unix_seconds=bindparam("at"))
+        with self._database.changing() as database:
+            database.execute(when, [{"key": key, "at": int(at)} for key, at in sorted(last.items())])
+
+    def _create(
+        self,
+        database: Connection,
+        tenant: str,
+        principal: str | None,
+        roles: tuple[str, ...],
+        now: float,
+        expires: float | None,
+    ) -> str:
+        key_id = secrets.token_hex(ID_BYTES)
+        owner = key_id if principal is None else principal
+        owned = select(*_COLUMNS).where(KEYS.c.tenant == tenant, KEYS.c.principal == owner)
+        if sum(_key(row).active(now) for row in database.execute(owned)) >= ACTIVE_KEYS:
+            raise invalid("principal", f"{owner} of {tenant} has {ACTIVE_KEYS} active keys; revoke one of them first.")
+        key = text(key_id, secrets.token_hex(SECRET_BYTES))
+        row = {
+            "id": key_id,
+            "tenant": tenant,
+            "digest": self.digest(key),
+            "created_unix_seconds": int(now),
+            "principal": owner,
+            "roles": " ".join(roles),
+            "expires_unix_seconds": None if expires is None else int(expires),
+        }
+        database.execute(insert(KEYS).values(row))
+        return key
 
 
-def pepper(state: Path) -> bytes:
-    """A state folder's pepper, made on first use.
+def _count_change(database: Connection) -> None:
+    """Counts a change. It locks the one row, so that changes wait for each other: none overlooks another's key."""
+    database.execute(update(CHANGES).values(number=CHANGES.c.number + 1))
 
-    It appears whole or not at all, and whoever is first wins: nobody ever has two.
-    """
-    path = state / "pepper"
-    if not path.exists():
-        descriptor, name = tempfile.mkstemp(dir=path.parent)  # its owner's alone
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(secrets.token_bytes(PEPPER_BYTES))
-        with suppress(FileExistsError):
-            os.link(name, path)
-        Path(name).unlink()
-    return path.read_bytes()
+
+def _found(database: Connection, key_id: str) -> Key:
+    row = database.execute(select(*_COLUMNS).where(KEYS.c.id == key_id)).one_or_none()
+    if row is None:
+        raise MeshError(Reason.NOT_FOUND, f"There is no key {key_id}.", param="id")
+    return _key(row)
+
+
+def _key(row: Row[Any]) -> Key:
+    return Key(
+        row.id,
+        row.tenant,
+        row.principal,
+        tuple(row.roles.split()),
+        row.created_unix_seconds,
+        row.expires_unix_seconds,
+        row.last_used_unix_seconds,
+        row.revoked_unix_seconds,
+    )
+
+
+def _principal(key: Key) -> Principal:
+    return Principal(key.principal, key.tenant, key.roles, key.id, key.expires)

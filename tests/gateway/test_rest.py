@@ -30,6 +30,7 @@ from thinmesh_gateway.auth import Authenticator
 from thinmesh_gateway.idempotency.answers import Answers
 from thinmesh_gateway.idempotency.memory import MemoryStore
 from thinmesh_gateway.idempotency.once import Once
+from thinmesh_gateway.identity.keyring import Keyring
 from thinmesh_gateway.inference import Inference
 from thinmesh_gateway.keys import KeyStore
 from thinmesh_gateway.rest import rest
@@ -87,9 +88,10 @@ class Client:
 @pytest.fixture
 async def client(tmp_path: Path) -> AsyncIterator[Client]:
     store = KeyStore(tmp_path)
-    known = Authenticator(store, {"t": TenantConfig()})
+    keyring = Keyring(store, tmp_path)
+    known = Authenticator(keyring, {"t": TenantConfig()})
     headers = {"authorization": f"Bearer {store.create('t', 0)}"}
-    known.refresh()
+    keyring.refresh()
     server = InProcessServer("echo", [ErrorInterceptor()])
     model_grpc.add_ModelServiceServicer_to_server(Models(), server)
     app = AdapterApp("echo", EchoAdapter(Options(), Place("echo", tmp_path)), None)

@@ -10,7 +10,7 @@ from thinmesh_gateway.idempotency.answers import Answers
 from thinmesh_gateway.idempotency.config import IdempotencyConfig
 from thinmesh_gateway.idempotency.memory import MemoryStore
 from thinmesh_gateway.idempotency.store import Store
-from thinmesh_gateway.keys import pepper
+from thinmesh_gateway.pepper import pepper
 
 
 def build(config: IdempotencyConfig, state: Path) -> Store:

@@ -23,6 +23,7 @@ from thinmesh_gateway.auth import Authenticator
 from thinmesh_gateway.idempotency.answers import Answers
 from thinmesh_gateway.idempotency.memory import MemoryStore
 from thinmesh_gateway.idempotency.once import Once
+from thinmesh_gateway.identity.keyring import Keyring
 from thinmesh_gateway.inference import Inference
 from thinmesh_gateway.keys import KeyStore
 from thinmesh_gateway.oip.operations import SURFACE
@@ -67,9 +68,10 @@ class Service(tensor_grpc.GRPCInferenceServiceServicer):
 @pytest.fixture
 async def session(tmp_path: Path) -> AsyncIterator[aiohttp.ClientSession]:
     store = KeyStore(tmp_path)
-    known = Authenticator(store, {"t": TenantConfig()})
+    keyring = Keyring(store, tmp_path)
+    known = Authenticator(keyring, {"t": TenantConfig()})
     headers = {"authorization": f"Bearer {store.create('t', 0)}"}
-    known.refresh()
+    keyring.refresh()
     server = InProcessServer("tensors", [ErrorInterceptor()])
     tensor_grpc.add_GRPCInferenceServiceServicer_to_server(Service(), server)
     channel = InProcessChannel(server)

@@ -73,7 +73,9 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     ERROR_REASON_IDEMPOTENCY_UNAVAILABLE: _ErrorReason.ValueType  # 24
     """The store of idempotency keys can't be reached; the call has not been made."""
     ERROR_REASON_PERMISSION_DENIED: _ErrorReason.ValueType  # 25
-    """The caller is known, and may not do this."""
+    """Who calls is known, and may not do this, or not with this model."""
+    ERROR_REASON_IDENTITY_UNAVAILABLE: _ErrorReason.ValueType  # 26
+    """Keys or tokens can't be looked up now, and nothing is known of them any more."""
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """Why a call failed. Sent as `google.rpc.ErrorInfo.reason` without the prefix, in the domain `thinmesh`;
@@ -131,5 +133,7 @@ ERROR_REASON_IDEMPOTENCY_CONFLICT: ErrorReason.ValueType  # 23
 ERROR_REASON_IDEMPOTENCY_UNAVAILABLE: ErrorReason.ValueType  # 24
 """The store of idempotency keys can't be reached; the call has not been made."""
 ERROR_REASON_PERMISSION_DENIED: ErrorReason.ValueType  # 25
-"""The caller is known, and may not do this."""
+"""Who calls is known, and may not do this, or not with this model."""
+ERROR_REASON_IDENTITY_UNAVAILABLE: ErrorReason.ValueType  # 26
+"""Keys or tokens can't be looked up now, and nothing is known of them any more."""
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015

@@ -1,0 +1,27 @@
+"""The tables as the newest migration leaves them."""
+
+from __future__ import annotations
+
+from sqlalchemy import BigInteger, Column, Integer, LargeBinary, MetaData, Table, Text
+
+METADATA = MetaData()
+
+SECONDS = BigInteger().with_variant(Integer, "sqlite")
+"""Seconds since 1970; SQLite's integers are as wide, and its strict tables know no other word for them."""
+
+KEYS = Table(
+    "keys",
+    METADATA,
+    Column("id", Text, primary_key=True),
+    Column("tenant", Text, nullable=False),
+    Column("digest", LargeBinary, nullable=False, unique=True),
+    Column("created_unix_seconds", SECONDS, nullable=False),
+    Column("principal", Text, nullable=False),
+    Column("roles", Text, nullable=False),  # names, with a space between them
+    Column("expires_unix_seconds", SECONDS),
+    Column("last_used_unix_seconds", SECONDS),
+    Column("revoked_unix_seconds", SECONDS),
+)
+
+CHANGES = Table("key_changes", METADATA, Column("number", SECONDS, nullable=False))
+"""One row, counted up by every change of a key's worth: what was read under the same number is still true."""
