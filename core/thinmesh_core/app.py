@@ -17,6 +17,9 @@ class App(ABC):
     services: Services = MappingProxyType({})
     """The gRPC services it registers, and which peers may call each."""
 
+    interceptors: tuple[grpc.aio.ServerInterceptor, ...] = ()
+    """What stands before its servicers, inside what turns errors into statuses."""
+
     draining = False
     """Whether it is about to stop, which is among its problems: its callers are to go elsewhere."""
 

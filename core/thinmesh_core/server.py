@@ -27,7 +27,7 @@ _STATUS = health_pb2.HealthCheckResponse
 async def serve_grpc(app: App, address: Address, *, grace: float, exposure: Exposure = LOCAL) -> AsyncIterator[Address]:
     """Serves an entered app until left; gives the address bound (port 0 is a free one). Running calls get `grace` seconds."""
     exposure.check(address)
-    server = grpc.aio.server(interceptors=[ErrorInterceptor(app.services)], options=SERVER_OPTIONS)
+    server = grpc.aio.server(interceptors=[ErrorInterceptor(app.services), *app.interceptors], options=SERVER_OPTIONS)
     app.register(server)
     servicer = health.aio.HealthServicer()
     health_pb2_grpc.add_HealthServicer_to_server(servicer, server)

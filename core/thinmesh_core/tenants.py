@@ -24,6 +24,7 @@ class QuotaConfig(Section, frozen=True, kw_only=True):
 class TenantConfig(Section, frozen=True, kw_only=True):
     """A tenant: the class that its calls have at best, its weight beside tenants of that class, and its quotas.
 
+    `roles` are those of a key that is made without any, and of a token where tokens name none.
     `quota` is for all its calls together, `models` for those to one model, `keys` for those by any one key.
     """
 
@@ -31,5 +32,6 @@ class TenantConfig(Section, frozen=True, kw_only=True):
     priority: Literal["critical", "standard", "batch"] = "standard"
     weight: Weight = 1.0
     quota: QuotaConfig = QuotaConfig()
+    roles: tuple[str, ...] = ("user",)
     models: dict[str, QuotaConfig] = field(default_factory=dict)
     keys: QuotaConfig = QuotaConfig()

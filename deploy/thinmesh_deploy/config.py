@@ -9,7 +9,7 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Annotated
 
-from msgspec import Meta
+from msgspec import Meta, field
 
 from thinmesh_adapters.config import AdapterConfig
 from thinmesh_core import address
@@ -19,6 +19,7 @@ from thinmesh_core.ranges import Pause, Seconds
 from thinmesh_core.tenants import TenantConfig
 from thinmesh_gateway.config import GatewayConfig
 from thinmesh_gateway.idempotency.config import IdempotencyConfig
+from thinmesh_gateway.roles import RoleConfig, RoleName, Roles
 from thinmesh_router.config import ModelConfig, QueueConfig, QuotaStoreConfig, RouterConfig, WatchdogConfig
 from thinmesh_router.routes import RouteTable
 
@@ -57,6 +58,7 @@ class MeshConfig(Section, frozen=True, kw_only=True):
     tenants: dict[str, TenantConfig]
     backends: dict[str, BackendEntry]
     models: Annotated[dict[str, ModelConfig], Meta(min_length=1)]
+    roles: dict[RoleName, RoleConfig] = field(default_factory=dict)
     listen: Listen = Listen()
     quotas: QuotaStoreConfig = QuotaStoreConfig()
     queue: QueueConfig = QueueConfig()
@@ -108,6 +110,7 @@ class Setting:
             call_seconds=config.call_seconds,
             idempotency=config.idempotency,
             database=config.database,
+            roles=config.roles,
             keys_stale_seconds=config.keys_stale_seconds,
         )
 
@@ -159,6 +162,7 @@ def _check(setting: Setting, backends: Mapping[str, BackendEntry]) -> None:
                 address.parse(getattr(setting.config.listen, name))
         with _at("listen.router"):
             address.target(setting.router_addresses)
+        _check_roles(setting.config)
     except ConfigError as error:
         raise ConfigError(f"{setting.path}: {error}") from error
 
@@ -170,3 +174,11 @@ def _at(key: str) -> Iterator[None]:
         yield
     except ConfigError as error:
         raise ConfigError(f"{key}: {error}") from error
+
+
+def _check_roles(config: MeshConfig) -> None:
+    roles = Roles(config.roles)
+    for tenant, entry in config.tenants.items():
+        for role in entry.roles:
+            if role not in roles:
+                raise ConfigError(f"tenants.{tenant}.roles: there is no role {role!r}; there are: {', '.join(roles.names)}")

@@ -18,6 +18,7 @@ from thinmesh_core.http import Asgi
 from thinmesh_core.peers import EDGE, OPERATOR, WORKER
 from thinmesh_gateway.auth import Authenticator
 from thinmesh_gateway.config import GatewayConfig
+from thinmesh_gateway.gate import Gate
 from thinmesh_gateway.idempotency.build import build as build_store
 from thinmesh_gateway.idempotency.once import Once
 from thinmesh_gateway.identity.keyring import Keyring
@@ -26,6 +27,7 @@ from thinmesh_gateway.keys import KeyStore
 from thinmesh_gateway.oip.service import TensorService
 from thinmesh_gateway.reception import Reception
 from thinmesh_gateway.rest import rest
+from thinmesh_gateway.roles import Roles
 from thinmesh_gateway.service import GatewayService
 from thinmesh_gateway.tensors import Tensors
 
@@ -46,10 +48,11 @@ class GatewayApp(App):
     def __init__(self, config: GatewayConfig, channels: Channels) -> None:
         self._store = KeyStore(config.state, config.database)
         self._keyring = Keyring(self._store, config.state, config.keys_stale_seconds)
-        self._authenticator = Authenticator(self._keyring, config.tenants)
+        self._authenticator = Authenticator(self._keyring, config.tenants, Roles(config.roles))
+        self.interceptors = (Gate(self._authenticator),)
         self._answers = build_store(config.idempotency, config.state)
         self._once = Once(self._answers, config.call_seconds)
-        reception = Reception(self._authenticator, self._once)
+        reception = Reception(self._once)
         router = channels(config.router)
         self._inference = Inference(router, config.call_seconds)
         self._tensors = Tensors(router, config.call_seconds)
@@ -71,8 +74,8 @@ class GatewayApp(App):
         return [] if self._keyring.trouble is None else [self._keyring.trouble]
 
     def apply(self, config: GatewayConfig) -> None:
-        """Puts other tenants and another time limit in force."""
-        self._authenticator.know(config.tenants)
+        """Puts other tenants, roles and time limits in force."""
+        self._authenticator.know(config.tenants, Roles(config.roles))
         self._keyring.stale_seconds = config.keys_stale_seconds
         self._inference.call_seconds = self._tensors.call_seconds = self._once.call_seconds = config.call_seconds
 

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from msgspec import field
+
 from thinmesh_core.config import Section
 from thinmesh_core.ranges import Pause, Seconds
 from thinmesh_core.tenants import TenantConfig
 from thinmesh_gateway.idempotency.config import IdempotencyConfig
+from thinmesh_gateway.roles import RoleConfig
 
 
 class GatewayConfig(Section, frozen=True, kw_only=True):
@@ -23,4 +26,5 @@ class GatewayConfig(Section, frozen=True, kw_only=True):
     call_seconds: Seconds = 600.0
     database: str | None = None
     keys_stale_seconds: Pause = 3600.0
+    roles: dict[str, RoleConfig] = field(default_factory=dict)
     idempotency: IdempotencyConfig = IdempotencyConfig()

@@ -14,6 +14,7 @@ from thinmesh_core.capabilities import Request
 from thinmesh_core.errors import MeshError, Reason
 from thinmesh_core.status import from_rpc_error, lost
 from thinmesh_core.telemetry import Observed
+from thinmesh_gateway.authorized import AuthorizedCall
 from thinmesh_gateway.vetting import request as vetting
 
 A = TypeVar("A")
@@ -53,10 +54,11 @@ class Forwarding:
         self.call_seconds = call_seconds
 
     async def unary(
-        self, operation: str, method: Method[A], request: Request, call: Call, hear: Hear, seconds: float | None
+        self, operation: str, method: Method[A], request: Request, call: AuthorizedCall, hear: Hear, seconds: float | None
     ) -> A:
         """One bounded, observed call of `method`."""
         with Observed(operation, capabilities.model(request), call):
+            call.check(capabilities.model(request))
             vetting.check(request)
             return await self.send(method, request, call, hear, seconds)
 

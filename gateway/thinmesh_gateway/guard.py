@@ -1,24 +1,29 @@
-"""What stands before every REST endpoint: the key, the idempotency key, and one way for a failure to leave."""
+"""What stands before every REST endpoint: the key and the action, the idempotency key, and one way for a failure to leave."""
 
 from __future__ import annotations
 
 import logging
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
 
-from thinmesh_core.call import REQUEST_ID, Call, request_id
+import msgspec
+
+from thinmesh_core.call import REQUEST_ID, request_id
 from thinmesh_core.errors import MeshError, internal
 from thinmesh_core.http import Message, Receive, Send
 from thinmesh_gateway.attendance import Attendance
 from thinmesh_gateway.auth import Authenticator
+from thinmesh_gateway.authorized import AuthorizedCall
 from thinmesh_gateway.exchange import Answer, Reply, Request, unpacked
 from thinmesh_gateway.idempotency.key import KEY, REPLAYED, fingerprint
 from thinmesh_gateway.idempotency.once import Once
 from thinmesh_gateway.intake import Intake
+from thinmesh_gateway.roles import Action
 from thinmesh_gateway.wishes import REST
 
 log = logging.getLogger(__name__)
 
-Endpoint = Callable[[Request, Call], Awaitable[Reply]]
+Endpoint = Callable[[Request, AuthorizedCall], Awaitable[Reply]]
 Told = Callable[[MeshError], Answer]
 """How a surface tells an error."""
 
@@ -27,7 +32,7 @@ Stopping = Callable[[], bool]
 
 
 class Guarded:
-    """A route as ASGI: the key first, then the endpoint, and every failure as its surface tells it.
+    """A route as ASGI: the key and what its holder may first, then the endpoint, and every failure as its surface tells it.
 
     With `once` an idempotency key is heeded. An ASGI callable and no function, because Starlette wraps functions: each
     wrapper costs on every token.
@@ -36,6 +41,7 @@ class Guarded:
     def __init__(
         self,
         authenticator: Authenticator,
+        action: Action | None,
         endpoint: Endpoint,
         told: Told,
         once: Once | None,
@@ -43,6 +49,7 @@ class Guarded:
         intake: Intake,
     ) -> None:
         self._authenticator = authenticator
+        self.action = action
         self._endpoint = endpoint
         self._told = told
         self._once = once
@@ -65,7 +72,7 @@ class Guarded:
 
     async def _reply(self, request: Request, known: str) -> Reply:
         try:
-            call = self._authenticator.call(request.header, REST, known)
+            call = self._authenticator.call(request.header, REST, known, self.action)
             key = request.header(KEY)
             if key is None or self._once is None:
                 return await self._endpoint(request, call)
@@ -77,15 +84,27 @@ class Guarded:
             log.exception("the request %s failed", known)
             return self._told(internal())
 
-    async def _replayable(self, once: Once, key: str, request: Request, call: Call) -> Reply:
+    async def _replayable(self, once: Once, key: str, request: Request, call: AuthorizedCall) -> Reply:
         async def make() -> bytes:
             answer = await self._endpoint(request, call)
             assert isinstance(answer, Answer)  # endpoints refuse to stream under a key
             return answer.packed()
 
-        same = fingerprint(request.path, await request.read())
+        body = await request.read()
+        _check(request.parameter("model"), body, call)
+        same = fingerprint(request.path, body)
         async with Attendance(request.receive):
             given = await once.once(call, key, same, make)
         if given.replayed:
             request.told[REPLAYED] = "true"
         return unpacked(given.answer)
+
+
+class _Named(msgspec.Struct):
+    model: str = ""
+
+
+def _check(model: str, body: bytes, call: AuthorizedCall) -> None:
+    """PERMISSION_DENIED where an answer that was made for another of the tenant's keys is not for this one."""
+    with suppress(msgspec.DecodeError):  # then there is no answer to give
+        call.check(model or msgspec.json.decode(body, type=_Named).model)

@@ -11,10 +11,10 @@ from thinmesh.inference.v1 import inference_service_pb2_grpc as inference_grpc
 from thinmesh.model.v1 import model_service_pb2 as model_pb
 from thinmesh.model.v1 import model_service_pb2_grpc as model_grpc
 
-from thinmesh_core.call import Call
 from thinmesh_core.channel import cancelling
 from thinmesh_core.status import lost
 from thinmesh_core.telemetry import Observed
+from thinmesh_gateway.authorized import AuthorizedCall
 from thinmesh_gateway.forwarding import Forwarding, Hear, failure, listen
 from thinmesh_gateway.vetting import request as vetting
 
@@ -28,10 +28,11 @@ class Inference(Forwarding):
         self._models = model_grpc.ModelServiceStub(channel)
 
     async def stream(
-        self, request: pb.GenerateRequest, call: Call, hear: Hear, seconds: float | None = None
+        self, request: pb.GenerateRequest, call: AuthorizedCall, hear: Hear, seconds: float | None = None
     ) -> AsyncGenerator[pb.GenerateEvent, None]:
         """The events of a generation."""
         with Observed("stream", request.model, call):
+            call.check(request.model)
             vetting.check(request)
             until = time.monotonic() + self.bounded(seconds)
             fresh, moved = True, False
@@ -52,31 +53,36 @@ class Inference(Forwarding):
                     moved = True  # its router died before the first event: another may be there
 
     async def generate(
-        self, request: pb.GenerateRequest, call: Call, hear: Hear, seconds: float | None = None
+        self, request: pb.GenerateRequest, call: AuthorizedCall, hear: Hear, seconds: float | None = None
     ) -> pb.GenerateResponse:
         """A whole generation."""
         return await self.unary("generate", self._router.Generate, request, call, hear, seconds)
 
-    async def embed(self, request: pb.EmbedRequest, call: Call, hear: Hear, seconds: float | None = None) -> pb.EmbedResponse:
+    async def embed(
+        self, request: pb.EmbedRequest, call: AuthorizedCall, hear: Hear, seconds: float | None = None
+    ) -> pb.EmbedResponse:
         """Vectors."""
         return await self.unary("embed", self._router.Embed, request, call, hear, seconds)
 
     async def rerank(
-        self, request: pb.RerankRequest, call: Call, hear: Hear, seconds: float | None = None
+        self, request: pb.RerankRequest, call: AuthorizedCall, hear: Hear, seconds: float | None = None
     ) -> pb.RerankResponse:
         """An order."""
         return await self.unary("rerank", self._router.Rerank, request, call, hear, seconds)
 
     async def count_tokens(
-        self, request: pb.CountTokensRequest, call: Call, hear: Hear, seconds: float | None = None
+        self, request: pb.CountTokensRequest, call: AuthorizedCall, hear: Hear, seconds: float | None = None
     ) -> pb.CountTokensResponse:
         """A count."""
         return await self.unary("count_tokens", self._router.CountTokens, request, call, hear, seconds)
 
-    async def list_models(self, request: model_pb.ListModelsRequest, call: Call) -> model_pb.ListModelsResponse:
-        """All models."""
-        return await self.send(self._models.ListModels, request, call)
+    async def list_models(self, request: model_pb.ListModelsRequest, call: AuthorizedCall) -> model_pb.ListModelsResponse:
+        """The models that may be asked for by any of their names."""
+        answer = await self.send(self._models.ListModels, request, call)
+        usable = [one for one in answer.models if any(name in call.models for name in (one.id, *one.aliases))]
+        return model_pb.ListModelsResponse(models=usable)
 
-    async def get_model(self, request: model_pb.GetModelRequest, call: Call) -> model_pb.GetModelResponse:
+    async def get_model(self, request: model_pb.GetModelRequest, call: AuthorizedCall) -> model_pb.GetModelResponse:
         """One model."""
+        call.check(request.id)
         return await self.send(self._models.GetModel, request, call)

@@ -1,4 +1,4 @@
-"""What stands before every gRPC method: the key, the idempotency key, and what the router tells beside its answer."""
+"""What every gRPC method does first and last: its call, the idempotency key, and what the router tells beside its answer."""
 
 from __future__ import annotations
 
@@ -8,35 +8,39 @@ from typing import Any, TypeVar
 import grpc
 from google.protobuf.message import Message
 
-from thinmesh_core.call import REQUEST_ID, Call, request_id
-from thinmesh_gateway.auth import Authenticator
+from thinmesh_core import capabilities
+from thinmesh_core.call import REQUEST_ID
+from thinmesh_core.capabilities import Request
+from thinmesh_gateway.authorized import AuthorizedCall
 from thinmesh_gateway.forwarding import Hear
+from thinmesh_gateway.gate import ARRIVAL, Arrival
 from thinmesh_gateway.idempotency.key import KEY, REPLAYED, fingerprint, unstreamed
 from thinmesh_gateway.idempotency.once import Once
-from thinmesh_gateway.wishes import GRPC
 
 Context = grpc.aio.ServicerContext[Any, Any]
-R = TypeVar("R", bound=Message)
+R = TypeVar("R", bound=Request)
 A = TypeVar("A", bound=Message)
 
 
 class Reception:
     """Receives strangers: whatever a servicer does for one begins here."""
 
-    def __init__(self, authenticator: Authenticator, once: Once) -> None:
-        self._authenticator = authenticator
+    def __init__(self, once: Once) -> None:
         self._once = once
 
-    def admit(self, context: Context) -> Call:
-        """The call of whoever holds the key in the metadata; its request id goes back as trailing metadata."""
-        return self._admit(_sent(context), context)
+    def admit(self, context: Context) -> AuthorizedCall:
+        """The call that the gate let in; its request id goes back as trailing metadata."""
+        return _arrived(context).call
 
     async def unary(
-        self, method: Callable[[R, Call, Hear, float | None], Awaitable[A]], request: R, context: Context, kind: type[A]
+        self,
+        method: Callable[[R, AuthorizedCall, Hear, float | None], Awaitable[A]],
+        request: R,
+        context: Context,
+        kind: type[A],
     ) -> A:
         """The answer of a method, made once where there is an idempotency key; `kind` is the answer's message."""
-        sent = _sent(context)
-        call = self._admit(sent, context)
+        call, sent = _arrived(context)
         told: dict[str, str] = {}
         if KEY not in sent:
             answer = await method(request, call, told.update, context.time_remaining())
@@ -45,6 +49,7 @@ class Reception:
             async def make() -> bytes:
                 return (await method(request, call, told.update, context.time_remaining())).SerializeToString()
 
+            call.check(capabilities.model(request))  # an answer that was made for another key may not be for this one
             same = fingerprint(request.DESCRIPTOR.full_name, request.SerializeToString(deterministic=True))
             given = await self._once.once(call, sent[KEY], same, make)
             answer = kind.FromString(given.answer)
@@ -53,18 +58,12 @@ class Reception:
         await tell(context, told)
         return answer
 
-    def streaming(self, context: Context) -> Call:
+    def streaming(self, context: Context) -> AuthorizedCall:
         """The call of a method that streams; INVALID_REQUEST under an idempotency key."""
-        sent = _sent(context)
-        call = self._admit(sent, context)
+        call, sent = _arrived(context)
         if KEY in sent:
             raise unstreamed()
         return call
-
-    def _admit(self, sent: dict[str, str], context: Context) -> Call:
-        known = request_id(sent.get(REQUEST_ID))
-        context.set_trailing_metadata(((REQUEST_ID, known),))
-        return self._authenticator.call(sent.get, GRPC, known)
 
 
 async def tell(context: Context, told: dict[str, str]) -> None:
@@ -74,5 +73,7 @@ async def tell(context: Context, told: dict[str, str]) -> None:
         told.clear()
 
 
-def _sent(context: Context) -> dict[str, str]:
-    return {key: value for key, value in context.invocation_metadata() or () if isinstance(value, str)}
+def _arrived(context: Context) -> Arrival:
+    arrival = ARRIVAL.get()
+    context.set_trailing_metadata(((REQUEST_ID, arrival.call.request_id),))
+    return arrival

@@ -9,6 +9,7 @@ from starlette.routing import Route, Router
 from thinmesh_core.call import REQUEST_ID, Call, request_id
 from thinmesh_core.errors import MeshError, Reason
 from thinmesh_core.http import Asgi, Message, Receive, Send
+from thinmesh_gateway.actions import ROUTES
 from thinmesh_gateway.auth import Authenticator
 from thinmesh_gateway.exchange import Answer, Request
 from thinmesh_gateway.guard import Guarded, Stopping, Told
@@ -28,20 +29,14 @@ _DESCRIPTION = msgspec.json.encode(describe(openai.SURFACE, oip.SURFACE))
 
 def rest(authenticator: Authenticator, inference: Inference, tensors: Tensors, once: Once, stopping: Stopping) -> Asgi:
     """The application; a path without a route is told as the surface of its prefix tells it."""
-    intake = Intake()
-    openai_methods, oip_methods = openai_routes.OpenAIRoutes(inference), oip_routes.OipRoutes(tensors)
-    routes = [
-        *_routes(openai.SURFACE, openai_methods, openai_routes.told, authenticator, once, stopping, intake),
-        *_routes(oip.SURFACE, oip_methods, oip_routes.told, authenticator, once, stopping, intake),
-        Route("/openapi.json", Guarded(authenticator, _describe, openai_routes.told, None, stopping, intake), methods=["GET"]),
-    ]
-    router = Router(routes, redirect_slashes=False)
-    fixed = {(method, route.path): route.app for route in routes if "{" not in route.path for method in route.methods or ()}
+    known = routes(authenticator, inference, tensors, once, stopping)
+    router = Router(known, redirect_slashes=False)
+    fixed = {(method, route.path): route.app for route in known if "{" not in route.path for method in route.methods or ()}
 
     async def application(scope: Message, receive: Receive, send: Send) -> None:
-        known = fixed.get((scope.get("method", ""), scope.get("path", "")))
-        if known is not None:  # nothing to match; most calls come this way
-            await known(scope, receive, send)
+        app = fixed.get((scope.get("method", ""), scope.get("path", "")))
+        if app is not None:  # nothing to match; most calls come this way
+            await app(scope, receive, send)
             return
         scope["app"] = router  # where there is an application the router raises what it would else answer in plain text
         try:
@@ -50,6 +45,18 @@ def rest(authenticator: Authenticator, inference: Inference, tensors: Tensors, o
             await _unrouted(Request(scope, receive, intake), error)(scope, receive, send)
 
     return application
+
+
+def routes(authenticator: Authenticator, inference: Inference, tensors: Tensors, once: Once, stopping: Stopping) -> list[Route]:
+    """Every route there is."""
+    openai_methods, oip_methods = openai_routes.OpenAIRoutes(inference), oip_routes.OipRoutes(tensors)
+    intake = Intake()
+    described = Guarded(authenticator, ROUTES[""]["openapi"], _describe, openai_routes.told, None, stopping, intake)
+    return [
+        *_routes(openai.SURFACE, openai_methods, openai_routes.told, authenticator, once, stopping, intake),
+        *_routes(oip.SURFACE, oip_methods, oip_routes.told, authenticator, once, stopping, intake),
+        Route("/openapi.json", described, methods=["GET"]),
+    ]
 
 
 def _routes(
@@ -62,10 +69,19 @@ def _routes(
     intake: Intake,
 ) -> list[Route]:
     """A surface's table as routes; names of models may hold slashes."""
+    actions = ROUTES.get(surface.prefix, {})
     return [
         Route(
             one.path.replace("{model}", "{model:path}"),
-            Guarded(authenticator, getattr(methods, one.name), told, None if one.body is None else once, stopping, intake),
+            Guarded(
+                authenticator,
+                actions.get(one.name),
+                getattr(methods, one.name),
+                told,
+                None if one.body is None else once,
+                stopping,
+                intake,
+            ),
             methods=[one.method],
         )
         for one in surface.operations

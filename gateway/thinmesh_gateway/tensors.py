@@ -10,11 +10,11 @@ import grpc
 from tritonclient.grpc import service_pb2 as pb
 from tritonclient.grpc import service_pb2_grpc as tensor_grpc
 
-from thinmesh_core.call import Call
 from thinmesh_core.channel import cancelling
 from thinmesh_core.status import lost
 from thinmesh_core.telemetry import Observed
 from thinmesh_core.tensor_stream import failed, once
+from thinmesh_gateway.authorized import AuthorizedCall
 from thinmesh_gateway.forwarding import Forwarding, Hear, failure, listen
 from thinmesh_gateway.vetting import request as vetting
 
@@ -32,16 +32,17 @@ class Tensors(Forwarding):
         self._router = tensor_grpc.GRPCInferenceServiceStub(channel)
 
     async def infer(
-        self, request: pb.ModelInferRequest, call: Call, hear: Hear, seconds: float | None = None
+        self, request: pb.ModelInferRequest, call: AuthorizedCall, hear: Hear, seconds: float | None = None
     ) -> pb.ModelInferResponse:
         """One answer."""
         return await self.unary("infer", self._router.ModelInfer, request, call, hear, seconds)
 
     async def stream(
-        self, request: pb.ModelInferRequest, call: Call, hear: Hear, seconds: float | None = None
+        self, request: pb.ModelInferRequest, call: AuthorizedCall, hear: Hear, seconds: float | None = None
     ) -> AsyncGenerator[pb.ModelStreamInferResponse, None]:
         """The answers to one request of a stream."""
         with Observed("stream_infer", request.model_name, call):
+            call.check(request.model_name)
             vetting.check(request)
             until = time.monotonic() + self.bounded(seconds)
             fresh, moved = True, False
@@ -64,22 +65,26 @@ class Tensors(Forwarding):
                         raise failure(broken) from None
                     moved = True  # its router died before the first response: another may be there
 
-    async def server_ready(self, call: Call) -> pb.ServerReadyResponse:
+    async def server_ready(self, call: AuthorizedCall) -> pb.ServerReadyResponse:
         """Whether any model with tensors takes calls."""
         return await self.send(self._router.ServerReady, pb.ServerReadyRequest(), call)
 
-    async def ready(self, request: pb.ModelReadyRequest, call: Call) -> pb.ModelReadyResponse:
+    async def ready(self, request: pb.ModelReadyRequest, call: AuthorizedCall) -> pb.ModelReadyResponse:
         """Whether a model takes calls."""
+        call.check(request.name)
         return await self.send(self._router.ModelReady, request, call)
 
-    async def metadata(self, request: pb.ModelMetadataRequest, call: Call) -> pb.ModelMetadataResponse:
+    async def metadata(self, request: pb.ModelMetadataRequest, call: AuthorizedCall) -> pb.ModelMetadataResponse:
         """Names, types and shapes of a model's tensors."""
+        call.check(request.name)
         return await self.send(self._router.ModelMetadata, request, call)
 
-    async def config(self, request: pb.ModelConfigRequest, call: Call) -> pb.ModelConfigResponse:
+    async def config(self, request: pb.ModelConfigRequest, call: AuthorizedCall) -> pb.ModelConfigResponse:
         """The engine's configuration of a model."""
+        call.check(request.name)
         return await self.send(self._router.ModelConfig, request, call)
 
-    async def statistics(self, request: pb.ModelStatisticsRequest, call: Call) -> pb.ModelStatisticsResponse:
+    async def statistics(self, request: pb.ModelStatisticsRequest, call: AuthorizedCall) -> pb.ModelStatisticsResponse:
         """What the engine counted for a model."""
+        call.check(request.name)
         return await self.send(self._router.ModelStatistics, request, call)

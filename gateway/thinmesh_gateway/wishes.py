@@ -17,6 +17,7 @@ from thinmesh_core.errors import invalid
 from thinmesh_core.priority import PRIORITIES, Priority
 
 T = TypeVar("T")
+C = TypeVar("C", bound=Call)
 
 Given: TypeAlias = Literal["priority", "default", "flex"]
 
@@ -49,7 +50,7 @@ REST = Names("x-thinmesh-priority", "x-thinmesh-session", known.QUEUE)
 GRPC = Names(known.PRIORITY, known.SESSION, known.QUEUE)
 
 
-def heeded(call: Call, sent: Sent, names: Names) -> Call:
+def heeded(call: C, sent: Sent, names: Names) -> C:
     """The call as its caller wishes it; INVALID_REQUEST names the header and what it may hold."""
     word, session, queue = sent(names.priority), sent(names.session), sent(names.queue)
     if word is None and session is None and queue is None:
@@ -63,7 +64,7 @@ def heeded(call: Call, sent: Sent, names: Names) -> Call:
     return msgspec.structs.replace(call, priority=priority, session=session, explain=explain)
 
 
-def tiered(call: Call, tier: str | None, cache_key: str | None) -> Call:
+def tiered(call: C, tier: str | None, cache_key: str | None) -> C:
     """The call as OpenAI's `service_tier` and `prompt_cache_key` wish it; a session that a header named stays.
 
     A cache key may be any text. One that could not stand in a header goes on as its digest.

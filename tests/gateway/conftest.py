@@ -103,17 +103,24 @@ def router() -> ScriptedRouter:
 
 
 @pytest.fixture
-async def serve(router: ScriptedRouter, state: Path) -> AsyncIterator[Serve]:
+async def router_server(router: ScriptedRouter) -> InProcessServer:
+    """What it is served by."""
+    server = InProcessServer("router", [ErrorInterceptor()])
+    inference_grpc.add_InferenceServiceServicer_to_server(router, server)
+    return server
+
+
+@pytest.fixture
+async def serve(router_server: InProcessServer, state: Path) -> AsyncIterator[Serve]:
     """Serves a gateway; all of them share the router and the state folder."""
     async with AsyncExitStack() as stack:
 
         async def start(**config: Any) -> Gateway:
-            server = InProcessServer("router", [ErrorInterceptor()])
-            inference_grpc.add_InferenceServiceServicer_to_server(router, server)
             store = KeyStore(state)
             keys = {tenant: store.create(tenant, 0) for tenant in TENANTS}
             app = build(
-                GatewayConfig(tenants=TENANTS, router="router", state=state, **config), lambda _: InProcessChannel(server)
+                GatewayConfig(tenants=TENANTS, router="router", state=state, **config),
+                lambda _: InProcessChannel(router_server),
             )
             await stack.enter_async_context(app)
             http = await stack.enter_async_context(serve_http(app.rest, parse("127.0.0.1:0"), grace=1))

@@ -13,12 +13,14 @@ from thinmesh.inference.v1 import inference_service_pb2_grpc as inference_grpc
 from tritonclient.grpc import service_pb2 as tensor_pb
 from tritonclient.grpc import service_pb2_grpc as tensor_grpc
 
-from thinmesh_core.call import Call
 from thinmesh_core.errors import MeshError, Reason
 from thinmesh_core.inprocess import InProcessChannel, InProcessServer
 from thinmesh_core.interceptors import ErrorInterceptor
+from thinmesh_gateway.authorized import AuthorizedCall
 from thinmesh_gateway.forwarding import deaf
+from thinmesh_gateway.identity.principal import Principal
 from thinmesh_gateway.inference import Inference
+from thinmesh_gateway.roles import Models
 from thinmesh_gateway.tensors import Tensors
 
 TensorServicer: Any = tensor_grpc.GRPCInferenceServiceServicer
@@ -29,7 +31,7 @@ TENSORS = tensor_pb.ModelInferRequest(
     inputs=[tensor_pb.ModelInferRequest.InferInputTensor(name="x", datatype="INT32", shape=[1])],
     raw_input_contents=[b"\0\0\0\0"],
 )
-CALL = Call("r", "t", "p")
+CALL = AuthorizedCall("r", "t", "p", holder=Principal("p", "t", ()), models=Models(["*"]))
 
 
 class Dying(Servicer, TensorServicer):

@@ -15,6 +15,7 @@ from thinmesh_core.tenants import TenantConfig
 from thinmesh_gateway.auth import Authenticator
 from thinmesh_gateway.identity.keyring import Keyring
 from thinmesh_gateway.keys import KeyStore
+from thinmesh_gateway.roles import Action
 from thinmesh_gateway.wishes import REST
 
 ALSO_LONG_ENOUGH = 64
@@ -59,7 +60,7 @@ def test_a_key_is_worth_nothing_under_another_pepper(tmp_path: Path) -> None:
 def test_a_known_key_makes_a_call(tmp_path: Path, scheme: str) -> None:
     store = KeyStore(tmp_path)
     key = store.create("t", 1.0)
-    call = authenticator(store, tmp_path).call({"authorization": scheme + key}.get, REST, "r-1")
+    call = authenticator(store, tmp_path).call({"authorization": scheme + key}.get, REST, "r-1", Action.INFER)
     assert (call.tenant, call.request_id, call.principal in key, call.hops, call.model) == ("t", "r-1", True, 0, None)
 
 
@@ -68,7 +69,7 @@ def test_anything_else_is_refused_alike(tmp_path_factory: pytest.TempPathFactory
     state = tmp_path_factory.getbasetemp() / "shared"
     store = KeyStore(state)
     with pytest.raises(MeshError) as raised:
-        authenticator(store, state).call({"authorization": authorization}.get, REST, "r-1")
+        authenticator(store, state).call({"authorization": authorization}.get, REST, "r-1", Action.INFER)
     assert raised.value.reason is Reason.INVALID_KEY
 
 
@@ -76,5 +77,5 @@ def test_a_key_of_a_tenant_that_is_not_configured_is_refused(tmp_path: Path) -> 
     store = KeyStore(tmp_path)
     key = store.create("gone", 1.0)
     with pytest.raises(MeshError) as raised:
-        authenticator(store, tmp_path).call({"authorization": f"Bearer {key}"}.get, REST, "r-1")
+        authenticator(store, tmp_path).call({"authorization": f"Bearer {key}"}.get, REST, "r-1", Action.INFER)
     assert raised.value.reason is Reason.INVALID_KEY

@@ -238,7 +238,7 @@ async def test_what_is_an_operators_is_refused_and_strangers_are_not_let_in(runn
         ):
             with pytest.raises(InferenceServerException) as raised:
                 await call
-            assert raised.value.status() == "StatusCode.UNIMPLEMENTED"
+            assert raised.value.status() == "StatusCode.PERMISSION_DENIED"
         for call in (server.is_server_live(), server.infer("echo", [numbers(1, aio_client.InferInput)])):
             with pytest.raises(InferenceServerException) as raised:
                 await call

@@ -10,9 +10,9 @@ from typing import Any
 import msgspec
 from tritonclient.grpc import service_pb2 as pb
 
-from thinmesh_core.call import Call
 from thinmesh_core.errors import MeshError, invalid
 from thinmesh_gateway.attendance import Attendance
+from thinmesh_gateway.authorized import AuthorizedCall
 from thinmesh_gateway.exchange import Answer, Request
 from thinmesh_gateway.oip import bodies, codec
 from thinmesh_gateway.oip.plain import plain
@@ -28,20 +28,20 @@ class OipRoutes:
     def __init__(self, tensors: Tensors) -> None:
         self._tensors = tensors
 
-    async def server(self, request: Request, call: Call) -> Answer:
+    async def server(self, request: Request, call: AuthorizedCall) -> Answer:
         """GET /v2."""
         return _json(bodies.ServerMetadata(NAME, VERSION, list(EXTENSIONS)))
 
-    async def live(self, request: Request, call: Call) -> Answer:
+    async def live(self, request: Request, call: AuthorizedCall) -> Answer:
         """GET /v2/health/live: it lives, since it answers."""
         return _json(bodies.Live(live=True))
 
-    async def ready(self, request: Request, call: Call) -> Answer:
+    async def ready(self, request: Request, call: AuthorizedCall) -> Answer:
         """GET /v2/health/ready."""
         ready = (await self._tensors.server_ready(call)).ready
         return _json(bodies.Ready(ready=ready), 200 if ready else 503)
 
-    async def model(self, request: Request, call: Call) -> Answer:
+    async def model(self, request: Request, call: AuthorizedCall) -> Answer:
         """GET /v2/models/{model}."""
         name, version = _model(request)
         answer = await self._tensors.metadata(pb.ModelMetadataRequest(name=name, version=version), call)
@@ -50,25 +50,25 @@ class OipRoutes:
         )
         return _json(metadata)
 
-    async def model_ready(self, request: Request, call: Call) -> Answer:
+    async def model_ready(self, request: Request, call: AuthorizedCall) -> Answer:
         """GET /v2/models/{model}/ready."""
         name, version = _model(request)
         ready = (await self._tensors.ready(pb.ModelReadyRequest(name=name, version=version), call)).ready
         return _json(bodies.ModelReady(name, ready), 200 if ready else 503)
 
-    async def config(self, request: Request, call: Call) -> Answer:
+    async def config(self, request: Request, call: AuthorizedCall) -> Answer:
         """GET /v2/models/{model}/config."""
         name, version = _model(request)
         answer = await self._tensors.config(pb.ModelConfigRequest(name=name, version=version), call)
         return _json(plain(answer.config))
 
-    async def statistics(self, request: Request, call: Call) -> Answer:
+    async def statistics(self, request: Request, call: AuthorizedCall) -> Answer:
         """GET /v2/models/{model}/stats."""
         name, version = _model(request)
         answer = await self._tensors.statistics(pb.ModelStatisticsRequest(name=name, version=version), call)
         return _json(plain(answer))
 
-    async def infer(self, request: Request, call: Call) -> Answer:
+    async def infer(self, request: Request, call: AuthorizedCall) -> Answer:
         """POST /v2/models/{model}/infer."""
         name, version = _model(request)
         tensors, binary = codec.decode(await request.read(), _json_bytes(request), name, version)

@@ -11,10 +11,10 @@ import msgspec
 from thinmesh.inference.v1 import inference_service_pb2 as pb
 from thinmesh.model.v1 import model_service_pb2 as model_pb
 
-from thinmesh_core.call import Call
 from thinmesh_core.capabilities import choices
 from thinmesh_core.errors import MeshError, invalid
 from thinmesh_gateway.attendance import Attendance
+from thinmesh_gateway.authorized import AuthorizedCall
 from thinmesh_gateway.exchange import Answer, Request
 from thinmesh_gateway.idempotency.key import KEY, unstreamed
 from thinmesh_gateway.inference import Inference
@@ -29,7 +29,7 @@ class OpenAIRoutes:
     def __init__(self, inference: Inference) -> None:
         self._inference = inference
 
-    async def chat(self, request: Request, call: Call) -> Answer | sse.EventStream:
+    async def chat(self, request: Request, call: AuthorizedCall) -> Answer | sse.EventStream:
         """POST /v1/chat/completions."""
         body = requests.decode(await request.read(), requests.ChatCompletion)
         call = tiered(call, body.service_tier, body.prompt_cache_key)
@@ -43,7 +43,7 @@ class OpenAIRoutes:
         async with Attendance(request.receive):
             return _json(responses.chat(head, await self._inference.generate(generate, call, request.told.update)))
 
-    async def completions(self, request: Request, call: Call) -> Answer | sse.EventStream:
+    async def completions(self, request: Request, call: AuthorizedCall) -> Answer | sse.EventStream:
         """POST /v1/completions."""
         body = requests.decode(await request.read(), requests.TextCompletion)
         prompts = translate.completions(body)
@@ -58,14 +58,14 @@ class OpenAIRoutes:
         async with Attendance(request.receive):
             return _json(responses.text(head, await self._each(prompts, request, call)))
 
-    async def embeddings(self, request: Request, call: Call) -> Answer:
+    async def embeddings(self, request: Request, call: AuthorizedCall) -> Answer:
         """POST /v1/embeddings."""
         body = requests.decode(await request.read(), requests.Embeddings)
         async with Attendance(request.receive):
             answer = await self._inference.embed(translate.embed(body), call, request.told.update)
         return _json(responses.embeddings(body.model, answer, encode=body.encoding_format == "base64"))
 
-    async def rerank(self, request: Request, call: Call) -> Answer:
+    async def rerank(self, request: Request, call: AuthorizedCall) -> Answer:
         """POST /v1/rerank."""
         body = requests.decode(await request.read(), requests.Rerank)
         head = responses.Head(f"rerank-{call.request_id}", int(time.time()), body.model)
@@ -73,17 +73,19 @@ class OpenAIRoutes:
             answer = await self._inference.rerank(translate.rerank(body), call, request.told.update)
         return _json(responses.ranking(head, answer, body.documents if body.return_documents else None))
 
-    async def models(self, request: Request, call: Call) -> Answer:
+    async def models(self, request: Request, call: AuthorizedCall) -> Answer:
         """GET /v1/models."""
         answer = await self._inference.list_models(model_pb.ListModelsRequest(), call)
         return _json(responses.models(answer.models))
 
-    async def model(self, request: Request, call: Call) -> Answer:
+    async def model(self, request: Request, call: AuthorizedCall) -> Answer:
         """GET /v1/models/{model}; names may hold slashes."""
         answer = await self._inference.get_model(model_pb.GetModelRequest(id=request.parameter("model")), call)
         return _json(responses.model(answer.model))
 
-    async def _each(self, prompts: list[pb.GenerateRequest], request: Request, call: Call) -> list[pb.GenerateResponse]:
+    async def _each(
+        self, prompts: list[pb.GenerateRequest], request: Request, call: AuthorizedCall
+    ) -> list[pb.GenerateResponse]:
         if len(prompts) == 1:
             return [await self._inference.generate(prompts[0], call, request.told.update)]
         try:
@@ -94,7 +96,7 @@ class OpenAIRoutes:
         return [one.result() for one in running]
 
     async def _pieces(
-        self, frames: Frames, generate: pb.GenerateRequest, request: Request, call: Call
+        self, frames: Frames, generate: pb.GenerateRequest, request: Request, call: AuthorizedCall
     ) -> AsyncGenerator[bytes, None]:
         async with aclosing(self._inference.stream(generate, call, request.told.update)) as events:
             async for event in events:

@@ -1,0 +1,62 @@
+"""What stands before every RPC: the method that was matched, the key and the action. Nothing behind it runs without."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextvars import ContextVar
+from typing import Any, NamedTuple, TypeAlias
+
+import grpc
+
+from thinmesh_core.call import REQUEST_ID, request_id
+from thinmesh_core.errors import MeshError
+from thinmesh_gateway.actions import PUBLIC, RPCS
+from thinmesh_gateway.auth import Authenticator
+from thinmesh_gateway.authorized import AuthorizedCall
+from thinmesh_gateway.wishes import GRPC
+
+Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
+
+
+class Arrival(NamedTuple):
+    """An RPC that was let in: its call, and the metadata that came with it."""
+
+    call: AuthorizedCall
+    sent: dict[str, str]
+
+
+ARRIVAL: ContextVar[Arrival] = ContextVar("arrival")
+"""The RPC that runs in this task."""
+
+
+class Gate(grpc.aio.ServerInterceptor):
+    """Lets RPCs in. A method without an action in the table is denied to everybody."""
+
+    def __init__(self, authenticator: Authenticator) -> None:
+        self._authenticator = authenticator
+
+    async def intercept_service(
+        self, continuation: Callable[[grpc.HandlerCallDetails], Awaitable[Handler | None]], handler_call_details: Any
+    ) -> Handler | None:
+        """The method's handler, or one that refuses."""
+        method, handler = handler_call_details.method, await continuation(handler_call_details)
+        if handler is not None and not method.startswith(PUBLIC):
+            metadata = handler_call_details.invocation_metadata or ()
+            sent = {key: value for key, value in metadata if isinstance(value, str)}
+            known = request_id(sent.get(REQUEST_ID))
+            try:
+                ARRIVAL.set(Arrival(self._authenticator.call(sent.get, GRPC, known, RPCS.get(method)), sent))
+            except MeshError as error:
+                return _refusing(error, known)
+        return handler
+
+
+def _refusing(error: MeshError, known: str) -> Handler:
+    """A handler that fits every kind of method: it reads nothing, and its answer never begins."""
+
+    async def refuse(_: Any, context: grpc.aio.ServicerContext[Any, Any]) -> AsyncIterator[Any]:
+        context.set_trailing_metadata(((REQUEST_ID, known),))
+        raise error
+        yield None  # type: ignore[unreachable]  # it makes a generator of this, as streaming handlers are
+
+    return grpc.stream_stream_rpc_method_handler(refuse)
