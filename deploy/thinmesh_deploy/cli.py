@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import shlex
-import time
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
@@ -13,11 +12,10 @@ import typer
 from typer.core import TyperGroup
 
 from thinmesh_core.config import ConfigError
-from thinmesh_deploy import operate, split
+from thinmesh_deploy import keys, operate, split
 from thinmesh_deploy.config import Listen, Setting
 from thinmesh_deploy.options import STATE, Config, State, console, fail, say, setting_of
 from thinmesh_deploy.process import run
-from thinmesh_gateway.keys import KeyStore
 
 app = typer.Typer(
     help="An inference mesh: one typed gRPC contract and an OpenAI-compatible edge around unmodified engines.",
@@ -38,8 +36,6 @@ class _BackendOrCommand(TyperGroup):
         return super().parse_args(ctx, args if not args or args[0] in known else ["run", *args])
 
 
-key_app = typer.Typer(help="API keys.", no_args_is_help=True)
-app.add_typer(key_app, name="key")
 adapter_app = typer.Typer(
     help="Start the adapter of a backend, or write a new one. `thinmesh adapter smollm2` is `thinmesh adapter run smollm2`.",
     cls=_BackendOrCommand,
@@ -49,6 +45,8 @@ app.add_typer(adapter_app, name="adapter")
 for command in operate.COMMANDS:
     app.command()(command)
 app.add_typer(operate.quota_app, name="quota")
+app.add_typer(keys.key_app, name="key")
+app.command()(keys.whoami)
 
 Http = Annotated[str | None, typer.Option("--http", metavar="HOST:PORT", help="Where REST listens. [127.0.0.1:8080]")]
 Grpc = Annotated[str | None, typer.Option("--grpc", metavar="HOST:PORT", help="Where gRPC listens. [127.0.0.1:8081]")]
@@ -192,24 +190,6 @@ def conformance(
         fail(str(error))
     if not passed:
         raise typer.Exit(1)
-
-
-@key_app.command("create")
-def create_key(
-    tenant: Annotated[str, typer.Option("--tenant", help="A tenant of the configuration.")],
-    config: Config = None,
-    state: State = STATE,
-) -> None:
-    """Make a key and print it; it is shown this once. Running gateways know it within a second.
-
-    [bold]Example[/bold]
-
-    thinmesh key create --tenant search-team
-    """
-    setting = setting_of(config, state)
-    if tenant not in setting.config.tenants:
-        fail(f"{setting.path} has no tenant {tenant!r}; it has: {', '.join(sorted(setting.config.tenants))}")
-    print(KeyStore(setting.state, setting.config.database).create(tenant, time.time()))
 
 
 def _listening(setting: Setting, http: str | None, grpc: str | None, admin: str | None) -> Listen:

@@ -1,8 +1,8 @@
-"""How a terminal shows backends, queues and quotas. Pure."""
+"""How a terminal shows backends, queues, quotas and keys. Pure."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from enum import StrEnum
 
 from rich.table import Table
@@ -13,6 +13,8 @@ from thinmesh.router.v1 import quota_service_pb2 as quota_pb
 
 from thinmesh_core.config import ConfigError
 from thinmesh_core.ranges import MILLION, MOST
+from thinmesh_gateway.identity.principal import Key
+from thinmesh_gateway.roles import Action, Models
 
 _STATES = {
     adapter_pb.STATE_READY: "green",
@@ -62,7 +64,7 @@ def amount(measure: Measure, given: float) -> int:
 
 def backends(router: str, found: Iterable[pb.Backend]) -> Table:
     """One line a backend. `priority` is what its engine is told; where that is nothing, only the queue keeps to it."""
-    table = _table(router, "backend", "state", "health", "running", "queued", "cache", "latency", "priority")
+    table = _table(f"router {router}", "backend", "state", "health", "running", "queued", "cache", "latency", "priority")
     for one in found:
         status = one.status
         state = Text(_word(adapter_pb.State.Name(status.state)), _STATES.get(status.state, ""))
@@ -99,7 +101,7 @@ def queues(router: str, found: Iterable[pb.Queue]) -> Table:
 
     `waits` is how long its first call has waited so far, `a new call` how long one that came now would.
     """
-    table = _table(router, "model", "class", "tenant", "calls", "tokens", "waits", "a new call")
+    table = _table(f"router {router}", "model", "class", "tenant", "calls", "tokens", "waits", "a new call")
     for one in found:
         rate = f"{one.tokens_per_second:.0f} tokens/s" if one.HasField("tokens_per_second") else ""
         table.add_row(Text(one.model, "bold"), "", "", str(one.calls), str(one.tokens), rate, "")
@@ -112,7 +114,7 @@ def queues(router: str, found: Iterable[pb.Queue]) -> Table:
 
 def quotas(router: str, found: Iterable[quota_pb.Quota]) -> Table:
     """One line a quota."""
-    table = _table(router, "tenant", "of", "measure", "used", "limit", "")
+    table = _table(f"router {router}", "tenant", "of", "measure", "used", "limit", "")
     for one in found:
         of = f"model {one.model}" if one.HasField("model") else f"key {one.key}" if one.HasField("key") else "all"
         used = _quantity(one.measure, one.used) if one.HasField("used") else "-"
@@ -123,8 +125,36 @@ def quotas(router: str, found: Iterable[quota_pb.Quota]) -> Table:
     return table
 
 
-def _table(router: str, *columns: str) -> Table:
-    table = Table(title=f"router {router}", title_justify="left", title_style="dim", header_style="bold", box=None)
+def keys(found: Iterable[Key], now: float) -> Table:
+    """One line a key; `now` is seconds since 1970."""
+    table = _table("keys", "id", "tenant", "principal", "roles", "made", "used", "ends")
+    for one in found:
+        ends = "-" if one.expires is None else f"in {_seconds(one.expires - now)}"
+        if one.revoked is not None:
+            ends = f"revoked {_ago(one.revoked, now)}"
+        elif not one.active(now):
+            ends = "expired"
+        used = "never" if one.last_used is None else _ago(one.last_used, now)
+        of = one.principal if one.principal != one.id else "-"
+        style = "" if one.active(now) else "dim"
+        table.add_row(one.id, one.tenant, of, ", ".join(one.roles), _ago(one.created, now), used, ends, style=style)
+    return table
+
+
+def grants(granted: Mapping[Action, Models]) -> Table:
+    """One line an action, with the models it may be done with."""
+    table = _table("may", "action", "models")
+    for action, models in sorted(granted.items()):
+        table.add_row(action.value, " ".join(models.patterns))
+    return table
+
+
+def _ago(then: float, now: float) -> str:
+    return f"{_seconds(max(now - then, 0))} ago"
+
+
+def _table(title: str, *columns: str) -> Table:
+    table = Table(title=title, title_justify="left", title_style="dim", header_style="bold", box=None)
     right = {"running", "calls", "tokens", "used", "limit", "queued", "cache", "latency", "waits", "a new call"}
     for column in columns:
         table.add_column(column, justify="right" if column in right else "left", no_wrap=True)

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from pathlib import Path
 
 from rich.console import Console
 
+from thinmesh_core.errors import MeshError
 from thinmesh_deploy.config import DEV_TENANT, Listen, Setting
 from thinmesh_deploy.embedded import Mesh
+from thinmesh_deploy.keys import DEV_KEY
 from thinmesh_deploy.process import Signals
+from thinmesh_gateway.identity.database import cause
 from thinmesh_gateway.keys import KeyStore
 
-DEV_KEY = "dev-key"
+log = logging.getLogger(__name__)
+
 LOOK_SECONDS = 0.1
 
 
@@ -57,6 +62,14 @@ def _dev_key(setting: Setting) -> Path | None:
         return None
     path = setting.state / DEV_KEY
     if not path.exists():
+        store = KeyStore(setting.state, setting.config.database)
+        try:
+            key = store.create(DEV_TENANT, time.time(), roles=setting.config.tenants[DEV_TENANT].roles)
+        except MeshError as error:
+            log.warning("no development key is made, the database of keys can't be used: %s", cause(error))
+            return None
+        finally:
+            store.close()
         path.touch(mode=0o600)
-        path.write_text(KeyStore(setting.state, setting.config.database).create(DEV_TENANT, time.time()) + "\n")
+        path.write_text(key + "\n")
     return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path

@@ -26,6 +26,14 @@ RPCS: dict[str, Action] = dict(
         ),
         *_methods("thinmesh.model.v1.ModelService", ListModels=Action.MODELS, GetModel=Action.MODELS),
         *_methods(
+            "thinmesh.gateway.v1.KeyService",
+            CreateKey=Action.KEYS,
+            ListKeys=Action.KEYS,
+            RotateKey=Action.KEYS,
+            RevokeKey=Action.KEYS,
+            WhoAmI=Action.SELF,
+        ),
+        *_methods(
             "inference.GRPCInferenceService",
             ServerLive=Action.SELF,
             ServerReady=Action.SELF,

@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import Self
 
 import grpc
+from thinmesh.gateway.v1 import key_service_pb2_grpc as key_grpc
 from thinmesh.inference.v1 import inference_service_pb2_grpc as inference_grpc
 from thinmesh.model.v1 import model_service_pb2_grpc as model_grpc
 from tritonclient.grpc import service_pb2_grpc as tensor_grpc
@@ -22,6 +23,7 @@ from thinmesh_gateway.gate import Gate
 from thinmesh_gateway.idempotency.build import build as build_store
 from thinmesh_gateway.idempotency.once import Once
 from thinmesh_gateway.identity.keyring import Keyring
+from thinmesh_gateway.identity.service import KeyService
 from thinmesh_gateway.inference import Inference
 from thinmesh_gateway.keys import KeyStore
 from thinmesh_gateway.oip.service import TensorService
@@ -41,6 +43,7 @@ class GatewayApp(App):
         {
             "thinmesh.inference.v1.InferenceService": FRONTS,
             "thinmesh.model.v1.ModelService": FRONTS,
+            "thinmesh.gateway.v1.KeyService": FRONTS,
             "inference.GRPCInferenceService": FRONTS,
         }
     )
@@ -57,6 +60,7 @@ class GatewayApp(App):
         self._inference = Inference(router, config.call_seconds)
         self._tensors = Tensors(router, config.call_seconds)
         self._service = GatewayService(reception, self._inference)
+        self._key_service = KeyService(reception, self._store, self._authenticator)
         self._tensor_service = TensorService(reception, self._tensors)
         self.rest: Asgi = rest(self._authenticator, self._inference, self._tensors, self._once, lambda: self.draining)
         self._stack = AsyncExitStack()
@@ -65,6 +69,7 @@ class GatewayApp(App):
         """Adds its services."""
         inference_grpc.add_InferenceServiceServicer_to_server(self._service, server)
         model_grpc.add_ModelServiceServicer_to_server(self._service, server)
+        key_grpc.add_KeyServiceServicer_to_server(self._key_service, server)
         tensor_grpc.add_GRPCInferenceServiceServicer_to_server(self._tensor_service, server)
 
     def problems(self) -> list[str]:

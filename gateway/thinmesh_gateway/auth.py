@@ -24,7 +24,13 @@ class Authenticator:
     def know(self, tenants: Mapping[str, TenantConfig], roles: Roles) -> None:
         """Puts other roles and tenants in force, each tenant with the best class that its calls may have."""
         self.roles = roles
+        self._tenants = tenants
         self._best: dict[str, Priority] = {name: PRIORITIES[tenant.priority] for name, tenant in tenants.items()}
+
+    def usual_roles(self, tenant: str) -> tuple[str, ...]:
+        """The roles of whoever is given none."""
+        known = self._tenants.get(tenant)
+        return () if known is None else known.roles
 
     def call(self, sent: Sent, names: Names, request_id: str, action: Action | None) -> AuthorizedCall:
         """The call of whoever holds the key that was sent; INVALID_KEY without one, PERMISSION_DENIED without the action.

@@ -2,7 +2,15 @@
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
+
+_NAME = re.compile(r"[!-~]{1,128}")
+
+
+def is_name(text: str) -> bool:
+    """Whether a principal may have the name, which goes on as metadata: 1 to 128 visible ASCII characters."""
+    return _NAME.fullmatch(text) is not None
 
 
 @dataclass(frozen=True, slots=True)
