@@ -31,6 +31,10 @@ class App(ABC):
     def problems(self) -> list[str]:
         """Why it can't take calls now, for operators; empty when it is ready."""
 
+    def notes(self) -> list[str]:
+        """What operators should know while it takes calls all the same."""
+        return []
+
     async def drain(self) -> None:
         """Says that it is about to stop; calls that run go on."""
         self.draining = True

@@ -19,6 +19,7 @@ from thinmesh_core.ranges import Pause, Seconds
 from thinmesh_core.tenants import TenantConfig
 from thinmesh_gateway.config import GatewayConfig
 from thinmesh_gateway.idempotency.config import IdempotencyConfig
+from thinmesh_gateway.oidc.config import OidcConfig
 from thinmesh_gateway.roles import RoleConfig, RoleName, Roles
 from thinmesh_router.config import ModelConfig, QueueConfig, QuotaStoreConfig, RouterConfig, WatchdogConfig
 from thinmesh_router.routes import RouteTable
@@ -65,6 +66,7 @@ class MeshConfig(Section, frozen=True, kw_only=True):
     watchdog: WatchdogConfig = WatchdogConfig()
     idempotency: IdempotencyConfig = IdempotencyConfig()
     database: str | None = None
+    oidc: OidcConfig | None = None
     keys_stale_seconds: Pause = 3600.0
     call_seconds: Seconds = 600.0
     grace_seconds: Pause = 30.0
@@ -111,6 +113,7 @@ class Setting:
             idempotency=config.idempotency,
             database=config.database,
             roles=config.roles,
+            oidc=config.oidc,
             keys_stale_seconds=config.keys_stale_seconds,
         )
 

@@ -71,7 +71,7 @@ class Mesh:
             await stack.enter_async_context(gateway)
             stack.callback(tasks.create_task(self._reloader.follow(reload)).cancel)
             admin_at = await stack.enter_async_context(
-                serve_http(admin(self.problems, self._reloader.notes), address.parse(at.admin), grace=1, exposure=exposure)
+                serve_http(admin(self.problems, self.notes), address.parse(at.admin), grace=1, exposure=exposure)
             )
             grpc_at = await stack.enter_async_context(
                 serve_grpc(gateway, address.parse(at.grpc), grace=grace, exposure=exposure)
@@ -86,6 +86,10 @@ class Mesh:
         if self._router is None or self._gateway is None:
             return ["starting"]
         return [*self._router.problems(), *self._gateway.problems(), *self._lag.problems()]
+
+    def notes(self) -> list[str]:
+        """What operators should know while it takes calls all the same."""
+        return [*(self._gateway.notes() if self._gateway is not None else ()), *self._reloader.notes()]
 
     async def drain(self) -> None:
         """Says that it is about to stop."""

@@ -120,5 +120,8 @@ async def _admin(app: App, at: str | None, exposure: Exposure, signals: Signals,
     def problems() -> list[str]:
         return [*app.problems(), *signals.lag.problems()]
 
-    async with serve_http(admin(problems, notes), address.parse(at), grace=1, exposure=exposure):
+    def told() -> list[str]:
+        return [*app.notes(), *notes()]
+
+    async with serve_http(admin(problems, told), address.parse(at), grace=1, exposure=exposure):
         yield

@@ -26,6 +26,7 @@ from thinmesh_gateway.identity.keyring import Keyring
 from thinmesh_gateway.identity.service import KeyService
 from thinmesh_gateway.inference import Inference
 from thinmesh_gateway.keys import KeyStore
+from thinmesh_gateway.oidc.build import build as build_tokens
 from thinmesh_gateway.oip.service import TensorService
 from thinmesh_gateway.reception import Reception
 from thinmesh_gateway.rest import rest
@@ -51,7 +52,8 @@ class GatewayApp(App):
     def __init__(self, config: GatewayConfig, channels: Channels) -> None:
         self._store = KeyStore(config.state, config.database)
         self._keyring = Keyring(self._store, config.state, config.keys_stale_seconds)
-        self._authenticator = Authenticator(self._keyring, config.tenants, Roles(config.roles))
+        self._tokens = build_tokens(config.oidc)
+        self._authenticator = Authenticator(self._keyring, config.tenants, Roles(config.roles), self._tokens)
         self.interceptors = (Gate(self._authenticator),)
         self._answers = build_store(config.idempotency, config.state)
         self._once = Once(self._answers, config.call_seconds)
@@ -73,10 +75,18 @@ class GatewayApp(App):
         tensor_grpc.add_GRPCInferenceServiceServicer_to_server(self._tensor_service, server)
 
     def problems(self) -> list[str]:
-        """That it drains, or what is wrong with the keys."""
+        """That it drains, or that it knows no key."""
         if self.draining:
             return ["draining"]
-        return [] if self._keyring.trouble is None else [self._keyring.trouble]
+        return self._troubles() if self._keyring.empty else []
+
+    def notes(self) -> list[str]:
+        """What is wrong with keys and tokens while it goes on with those that are known."""
+        return [] if self._keyring.empty else self._troubles()
+
+    def _troubles(self) -> list[str]:
+        found = [self._keyring.trouble, None if self._tokens is None else self._tokens.signers.trouble]
+        return [trouble for trouble in found if trouble is not None]
 
     def apply(self, config: GatewayConfig) -> None:
         """Puts other tenants, roles and time limits in force."""
@@ -90,7 +100,10 @@ class GatewayApp(App):
         self._stack.callback(self._store.close)
         await asyncio.to_thread(self._keyring.refresh)
         tasks = await self._stack.enter_async_context(asyncio.TaskGroup())
-        for following in (self._keyring.follow(), self._answers.follow()):
+        followed = [self._keyring.follow(), self._answers.follow()]
+        if self._tokens is not None:
+            followed.append(self._tokens.signers.follow())
+        for following in followed:
             self._stack.callback(tasks.create_task(following).cancel)
         return self
 

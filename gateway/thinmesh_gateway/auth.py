@@ -1,24 +1,39 @@
-"""Who calls, and what it may: a key looked up in memory, and its roles; the database is never read for a call."""
+"""Who calls, and what it may: a key or a token, and its roles. Known ones are looked up in memory, and nothing else is."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import TYPE_CHECKING
 
 from thinmesh_core.call import AUTHORIZATION, TRACEPARENT, traceparent
 from thinmesh_core.errors import MeshError, Reason
 from thinmesh_core.priority import PRIORITIES, Priority
 from thinmesh_core.tenants import TenantConfig
 from thinmesh_gateway.authorized import AuthorizedCall
+from thinmesh_gateway.identity.key import PREFIX
 from thinmesh_gateway.identity.keyring import Keyring
 from thinmesh_gateway.roles import Action, Roles
 from thinmesh_gateway.wishes import Names, Sent, heeded
 
+if TYPE_CHECKING:
+    from thinmesh_gateway.oidc.tokens import Tokens  # the extra `oidc`
+
+
+UNKNOWN = "The key is not known; `thinmesh key create --tenant T` makes one. A token may be expired or another audience's."
+
 
 class Authenticator:
-    """Turns a key into a call. Deny by default: no key, no tenant in thinmesh.yaml, no role for the action, no call."""
+    """Turns a key or a token into a call. Deny by default: without a tenant in thinmesh.yaml and a role for it, no call."""
 
-    def __init__(self, keyring: Keyring, tenants: Mapping[str, TenantConfig], roles: Roles | None = None) -> None:
+    def __init__(
+        self,
+        keyring: Keyring,
+        tenants: Mapping[str, TenantConfig],
+        roles: Roles | None = None,
+        tokens: Tokens | None = None,
+    ) -> None:
         self._keyring = keyring
+        self._tokens = tokens
         self.know(tenants, roles or Roles({}))
 
     def know(self, tenants: Mapping[str, TenantConfig], roles: Roles) -> None:
@@ -26,24 +41,31 @@ class Authenticator:
         self.roles = roles
         self._tenants = tenants
         self._best: dict[str, Priority] = {name: PRIORITIES[tenant.priority] for name, tenant in tenants.items()}
+        if self._tokens is not None:
+            self._tokens.know({name: tenant.roles for name, tenant in tenants.items()})
 
     def usual_roles(self, tenant: str) -> tuple[str, ...]:
         """The roles of whoever is given none."""
         known = self._tenants.get(tenant)
         return () if known is None else known.roles
 
-    def call(self, sent: Sent, names: Names, request_id: str, action: Action | None) -> AuthorizedCall:
-        """The call of whoever holds the key that was sent; INVALID_KEY without one, PERMISSION_DENIED without the action.
+    async def call(self, sent: Sent, names: Names, request_id: str, action: Action | None) -> AuthorizedCall:
+        """The call of whoever holds what was sent; INVALID_KEY where nobody does, PERMISSION_DENIED without the action.
 
-        Of what strangers send beside the key only the trace context and the wishes are taken.
+        It waits only where a token is signed with a key that is not known yet. Of what strangers send beside, the trace
+        context and the wishes alone are taken.
         """
-        scheme, _, key = (sent(AUTHORIZATION) or "").partition(" ")
-        if scheme.lower() != "bearer" or not key:
+        scheme, _, text = (sent(AUTHORIZATION) or "").partition(" ")
+        if scheme.lower() != "bearer" or not text:
             raise MeshError(Reason.INVALID_KEY, "Send a key: `Authorization: Bearer tm_live_...`.")
-        holder = self._keyring.holder(key.strip())
+        text = text.strip()
+        if self._tokens is None or text.startswith(PREFIX):
+            holder = self._keyring.holder(text)
+        else:
+            holder = await self._tokens.holder(text)
         best = None if holder is None else self._best.get(holder.tenant)
         if holder is None or best is None:
-            raise MeshError(Reason.INVALID_KEY, "The key is not known; `thinmesh key create --tenant T` makes one.")
+            raise MeshError(Reason.INVALID_KEY, UNKNOWN)
         models = None if action is None else self.roles.granted(holder.roles).get(action)
         if models is None:
             raise MeshError(Reason.PERMISSION_DENIED, f"This key may not do this: none of its roles has {action or 'it'}.")

@@ -10,6 +10,7 @@ from thinmesh_core.config import Section
 from thinmesh_core.ranges import Pause, Seconds
 from thinmesh_core.tenants import TenantConfig
 from thinmesh_gateway.idempotency.config import IdempotencyConfig
+from thinmesh_gateway.oidc.config import OidcConfig
 from thinmesh_gateway.roles import RoleConfig
 
 
@@ -27,4 +28,5 @@ class GatewayConfig(Section, frozen=True, kw_only=True):
     database: str | None = None
     keys_stale_seconds: Pause = 3600.0
     roles: dict[str, RoleConfig] = field(default_factory=dict)
+    oidc: OidcConfig | None = None
     idempotency: IdempotencyConfig = IdempotencyConfig()

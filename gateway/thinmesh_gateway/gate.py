@@ -45,9 +45,10 @@ class Gate(grpc.aio.ServerInterceptor):
             sent = {key: value for key, value in metadata if isinstance(value, str)}
             known = request_id(sent.get(REQUEST_ID))
             try:
-                ARRIVAL.set(Arrival(self._authenticator.call(sent.get, GRPC, known, RPCS.get(method)), sent))
+                call = await self._authenticator.call(sent.get, GRPC, known, RPCS.get(method))
             except MeshError as error:
                 return _refusing(error, known)
+            ARRIVAL.set(Arrival(call, sent))
         return handler
 
 

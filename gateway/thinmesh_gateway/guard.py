@@ -72,7 +72,7 @@ class Guarded:
 
     async def _reply(self, request: Request, known: str) -> Reply:
         try:
-            call = self._authenticator.call(request.header, REST, known, self.action)
+            call = await self._authenticator.call(request.header, REST, known, self.action)
             key = request.header(KEY)
             if key is None or self._once is None:
                 return await self._endpoint(request, call)

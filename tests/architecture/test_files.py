@@ -37,7 +37,7 @@ PURE = [
     *("gateway/thinmesh_gateway/oip/codec.py", "gateway/thinmesh_gateway/oip/plain.py"),
     *("gateway/thinmesh_gateway/actions.py", "gateway/thinmesh_gateway/authorized.py", "gateway/thinmesh_gateway/roles.py"),
     *("gateway/thinmesh_gateway/actions.py", "gateway/thinmesh_gateway/authorized.py", "gateway/thinmesh_gateway/roles.py"),
-    "gateway/thinmesh_gateway/identity/delegation.py",
+    *("gateway/thinmesh_gateway/identity/delegation.py", "gateway/thinmesh_gateway/oidc/jwks.py"),
     *("gateway/thinmesh_gateway/identity/key.py", "gateway/thinmesh_gateway/identity/principal.py"),
     *("core/thinmesh_core/cost.py", "core/thinmesh_core/priority.py", "core/thinmesh_core/tenants.py"),
     *("router/thinmesh_router/routes.py", "router/thinmesh_router/limits.py", "router/thinmesh_router/balancer.py"),

@@ -57,25 +57,25 @@ def test_a_key_is_worth_nothing_under_another_pepper(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("scheme", ["Bearer ", "bearer ", "BEARER   "])
-def test_a_known_key_makes_a_call(tmp_path: Path, scheme: str) -> None:
+async def test_a_known_key_makes_a_call(tmp_path: Path, scheme: str) -> None:
     store = KeyStore(tmp_path)
     key = store.create("t", 1.0)
-    call = authenticator(store, tmp_path).call({"authorization": scheme + key}.get, REST, "r-1", Action.INFER)
+    call = await authenticator(store, tmp_path).call({"authorization": scheme + key}.get, REST, "r-1", Action.INFER)
     assert (call.tenant, call.request_id, call.principal in key, call.hops, call.model) == ("t", "r-1", True, 0, None)
 
 
 @given(st.none() | st.text())
-def test_anything_else_is_refused_alike(tmp_path_factory: pytest.TempPathFactory, authorization: str | None) -> None:
+async def test_anything_else_is_refused_alike(tmp_path_factory: pytest.TempPathFactory, authorization: str | None) -> None:
     state = tmp_path_factory.getbasetemp() / "shared"
     store = KeyStore(state)
     with pytest.raises(MeshError) as raised:
-        authenticator(store, state).call({"authorization": authorization}.get, REST, "r-1", Action.INFER)
+        await authenticator(store, state).call({"authorization": authorization}.get, REST, "r-1", Action.INFER)
     assert raised.value.reason is Reason.INVALID_KEY
 
 
-def test_a_key_of_a_tenant_that_is_not_configured_is_refused(tmp_path: Path) -> None:
+async def test_a_key_of_a_tenant_that_is_not_configured_is_refused(tmp_path: Path) -> None:
     store = KeyStore(tmp_path)
     key = store.create("gone", 1.0)
     with pytest.raises(MeshError) as raised:
-        authenticator(store, tmp_path).call({"authorization": f"Bearer {key}"}.get, REST, "r-1", Action.INFER)
+        await authenticator(store, tmp_path).call({"authorization": f"Bearer {key}"}.get, REST, "r-1", Action.INFER)
     assert raised.value.reason is Reason.INVALID_KEY

@@ -44,13 +44,18 @@ class Keyring:
         self._read: float | None = None
         self._saved = self._noted = 0.0
 
+    @property
+    def empty(self) -> bool:
+        """Whether nothing is known, so that no key can be told from another."""
+        return self._read is None
+
     def holder(self, key: str) -> Principal | None:
         """Who holds the key; none where it is not known. IDENTITY_UNAVAILABLE where nothing is known any more."""
         if not plausible(key):
             return None
         holder = self._holders.get(self._store.digest(key))
         if holder is None:
-            if self._read is None:
+            if self.empty:
                 raise gone()
             return None
         if holder.expires is not None and holder.expires <= self._unix():

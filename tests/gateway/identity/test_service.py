@@ -154,12 +154,13 @@ async def test_without_the_database_calls_go_on_and_changes_are_refused(
     (state / "keys.db").rename(state / "away.db")
     assert await refused(stub.CreateKey(pb.CreateKeyRequest(), **bearer(admin))) is Reason.IDENTITY_UNAVAILABLE
     async with asyncio.timeout(10):
-        while not gateway.app.problems():
+        while not gateway.app.notes():
             await asyncio.sleep(0.05)
-    assert "unable to open" in gateway.app.problems()[0]
+    assert "unable to open" in gateway.app.notes()[0]
+    assert gateway.app.problems() == []
     assert (await stub.WhoAmI(pb.WhoAmIRequest(), **bearer(admin))).tenant == "usual"
     (state / "away.db").rename(state / "keys.db")
     async with asyncio.timeout(10):
-        while gateway.app.problems():
+        while gateway.app.notes():
             await asyncio.sleep(0.05)
     await stub.CreateKey(pb.CreateKeyRequest(), **bearer(admin))

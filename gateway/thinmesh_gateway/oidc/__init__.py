@@ -1,0 +1,1 @@
+"""Tokens of an identity provider: JWTs, as OpenID Connect issues them."""
