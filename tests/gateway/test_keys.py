@@ -64,12 +64,16 @@ async def test_a_known_key_makes_a_call(tmp_path: Path, scheme: str) -> None:
     assert (call.tenant, call.request_id, call.principal in key, call.hops, call.model) == ("t", "r-1", True, 0, None)
 
 
+@pytest.fixture(scope="module")
+def shared(tmp_path_factory: pytest.TempPathFactory) -> Authenticator:
+    state = tmp_path_factory.mktemp("state")
+    return authenticator(KeyStore(state), state)
+
+
 @given(st.none() | st.text())
-async def test_anything_else_is_refused_alike(tmp_path_factory: pytest.TempPathFactory, authorization: str | None) -> None:
-    state = tmp_path_factory.getbasetemp() / "shared"
-    store = KeyStore(state)
+async def test_anything_else_is_refused_alike(shared: Authenticator, authorization: str | None) -> None:
     with pytest.raises(MeshError) as raised:
-        await authenticator(store, state).call({"authorization": authorization}.get, REST, "r-1", Action.INFER)
+        await shared.call({"authorization": authorization}.get, REST, "r-1", Action.INFER)
     assert raised.value.reason is Reason.INVALID_KEY
 
 
