@@ -42,7 +42,7 @@ def rest(authenticator: Authenticator, inference: Inference, tensors: Tensors, o
         try:
             await router(scope, receive, send)
         except HTTPException as error:
-            await _unrouted(Request(scope, receive, intake), error)(scope, receive, send)
+            await _unrouted(Request(scope, receive, Intake(0)), error)(scope, receive, send)
 
     return application
 
