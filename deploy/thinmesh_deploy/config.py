@@ -17,7 +17,7 @@ from thinmesh_core.config import ConfigError, Section, load
 from thinmesh_core.exposure import TlsConfig
 from thinmesh_core.ranges import Pause, Seconds
 from thinmesh_core.tenants import TenantConfig
-from thinmesh_gateway.config import GatewayConfig
+from thinmesh_gateway.config import DatabaseUrl, GatewayConfig
 from thinmesh_gateway.idempotency.config import IdempotencyConfig
 from thinmesh_gateway.oidc.config import OidcConfig
 from thinmesh_gateway.roles import RoleConfig, RoleName, Roles
@@ -65,7 +65,7 @@ class MeshConfig(Section, frozen=True, kw_only=True):
     queue: QueueConfig = QueueConfig()
     watchdog: WatchdogConfig = WatchdogConfig()
     idempotency: IdempotencyConfig = IdempotencyConfig()
-    database: str | None = None
+    database: DatabaseUrl | None = None
     oidc: OidcConfig | None = None
     keys_stale_seconds: Pause = 3600.0
     call_seconds: Seconds = 600.0

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Annotated
 
-from msgspec import field
+from msgspec import Meta, field
 
 from thinmesh_core.config import Section
 from thinmesh_core.ranges import Pause, Seconds
@@ -12,6 +13,8 @@ from thinmesh_core.tenants import TenantConfig
 from thinmesh_gateway.idempotency.config import IdempotencyConfig
 from thinmesh_gateway.oidc.config import OidcConfig
 from thinmesh_gateway.roles import RoleConfig
+
+DatabaseUrl = Annotated[str, Meta(pattern="^postgres(ql)?://.+")]
 
 
 class GatewayConfig(Section, frozen=True, kw_only=True):
@@ -25,7 +28,7 @@ class GatewayConfig(Section, frozen=True, kw_only=True):
     router: str
     state: Path
     call_seconds: Seconds = 600.0
-    database: str | None = None
+    database: DatabaseUrl | None = None
     keys_stale_seconds: Pause = 3600.0
     roles: dict[str, RoleConfig] = field(default_factory=dict)
     oidc: OidcConfig | None = None

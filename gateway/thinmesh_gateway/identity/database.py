@@ -119,5 +119,5 @@ def _postgres(url: str) -> Engine:
         return create_engine(parsed, connect_args=timeouts, pool_size=2, pool_pre_ping=True, hide_parameters=True)
     except ImportError as error:
         raise ConfigError("database: install the extra `postgres` to keep keys in a PostgreSQL, or leave it out") from error
-    except ArgumentError as error:
-        raise ConfigError("database: write postgresql://USER@HOST:PORT/NAME; PGPASSWORD has the password") from error
+    except (ArgumentError, ValueError):
+        raise ConfigError("database: write postgresql://USER@HOST:PORT/NAME; PGPASSWORD has the password") from None

@@ -106,7 +106,7 @@ class Keyring:
         if self._read is None:
             saved = load(self._state)
             if saved is not None:
-                self._holders, self._read = saved.holders, saved.read
+                self._holders, self._read = saved.holders, min(saved.read, now)
         if self._read is not None and now - self._read > self.stale_seconds:
             self._holders, self._read, self._changes = {}, None, None
         known = "known keys stay good for a time" if self._read is not None else "no key is good"

@@ -78,7 +78,7 @@ class Quota(_message.Message):
     model: _builtins.str
     """Only with this model. Unset: with all together."""
     key: _builtins.str
-    """Only by this key, by its id. Unset: by all together."""
+    """Only by this principal: a key's id, unless it was made for a name. Unset: by all together."""
     measure: Global___Measure.ValueType
     """What is counted."""
     limit: _builtins.int
