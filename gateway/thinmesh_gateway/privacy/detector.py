@@ -1,0 +1,150 @@
+"""Finding what is personal: one pass over a folded text stops where something may begin, and the rules are tried there. Pure.
+
+Texts come in pieces, and what is found must not depend on how they were cut. So no rule looks farther than WINDOW
+characters from where it began, and `open_from` says from where on what will follow may still change the answer.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+from thinmesh_gateway.privacy.patterns import Patterns
+from thinmesh_gateway.privacy.rules import addresses, banking, identity, phones
+
+WINDOW = 84
+"""How far a rule may look from where it began, characters; with an escape of JSON before it at most 96 are held back."""
+
+CONTEXT = 96
+"""How much of what was decided must be kept before what was not: a label's reach, and a word's whole length."""
+
+PLACEHOLDER = "placeholder"
+"""What a span is that has the form of a placeholder, whoever wrote it."""
+
+OPAQUE = "opaque"
+"""What a span is that nobody looks into: a data: URL, or base64."""
+
+RULES = (
+    *addresses.RULES,
+    *identity.RULES,
+    *phones.RULES,
+    *banking.RULES,
+)
+
+_START = re.compile(
+    r"(?P<placeholder><<[A-Z][A-Z0-9_]{0,15}_\d{1,5}>>)"
+    r"|(?:(?<![0-9A-Za-z])|(?<=[Tt][Ee][Ll])|(?<=[Hh][Pp]))(?:"
+    r"(?P<opaque>[Dd]ata:[a-z]{1,12}/[A-Za-z0-9.+-]{1,32}(?:;[A-Za-z0-9=._-]{1,16}){0,2},|[A-Za-z0-9+/]{64})"
+    r"|(?P<address>[A-Za-z0-9][A-Za-z0-9._%+-]{0,63}+@[A-Za-z0-9]|(?:[0-9A-Fa-f]{0,4}:){2}[0-9A-Fa-f:]|\d{1,3}(?:\.\d{1,3}){3})"
+    r"|(?P<letters>[A-Za-z]{1,2}\d{3}[A-Za-z0-9]\d{3})"
+    r"|(?<!\d[-.])(?P<digits>[+(]{0,2}\d(?:[-. ()]{0,3}\d){7})"
+    r")",
+    re.ASCII,
+)
+_OPAQUE_REST = re.compile(r"[A-Za-z0-9+/=_%-]*", re.ASCII)
+
+# Of what a rule may be in the middle: words, numbers, addresses, the head of a data: URL, a placeholder.
+_RUN = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ._%+-@:/()<>=;\\"
+_BEFORE_SPACE = frozenset("0123456789-.)(+")
+_AFTER_SPACE = frozenset("0123456789-.)(+")
+
+
+class Span(NamedTuple):
+    """What was found, from one offset up to another."""
+
+    kind: str
+    start: int
+    end: int
+
+
+class Found(NamedTuple):
+    """The spans, in order; up to where the text is decided; and whether it is inside something opaque there."""
+
+    spans: list[Span]
+    decided: int
+    opaque: bool
+
+
+class Detector:
+    """Finds entities, a tenant's own patterns, placeholders, and what nobody looks into."""
+
+    __slots__ = ("_patterns",)
+
+    def __init__(self, patterns: Patterns | None = None) -> None:
+        self._patterns = patterns
+
+    def find(self, text: str, at: int, *, opaque: bool, final: bool) -> Found:
+        """What a folded text holds from `at` on, whose CONTEXT characters before `at` are there; `final`: nothing follows."""
+        spans: list[Span] = []
+        end = len(text)
+        if opaque:
+            rest = _opaque_end(text, at)
+            spans.append(Span(OPAQUE, at, rest))
+            if rest == end:
+                return Found(spans, end, not final)
+            at = rest
+        until = end if final else max(at, end - WINDOW + 1, self._open_from(text, at))
+        own = iter(()) if self._patterns is None else self._patterns.find(text, at, until, WINDOW)
+        mine = next(own, None)
+        while True:
+            match = _START.search(text, at)
+            start = end if match is None else match.start()
+            while mine is not None and mine[1] < at:
+                mine = next(own, None)
+            if mine is not None and mine[1] <= start:
+                spans.append(Span(*mine))
+                at = mine[2]
+                continue
+            if match is None or start >= until:
+                return Found(spans, max(at, until), opaque=False)
+            found = _known(match, text, final=final)
+            if found is None:
+                at = start + 1
+            elif found.end < 0:
+                return Found(spans, start, opaque=False)
+            else:
+                spans.append(found)
+                at = found.end
+                if found.kind == OPAQUE and at == end and not final:
+                    return Found(spans, end, opaque=True)
+
+    def _open_from(self, text: str, at: int) -> int:
+        """From where on what follows may still change what is found."""
+        floor = max(at, len(text) - WINDOW)
+        tail = text[floor:]
+        kept = tail.rstrip(_RUN)
+        while kept and kept[-1] == " ":
+            head = kept.rstrip(" ")
+            follows = tail[len(kept) : len(kept) + 1]
+            if len(kept) - len(head) > 2 or head[-1:] not in _BEFORE_SPACE or (follows and follows not in _AFTER_SPACE):
+                break
+            kept = head.rstrip(_RUN)
+        opened = len(kept)
+        if self._patterns is not None and tail and not tail[-1].isspace():
+            opened = min(opened, len(tail) - len(tail.split()[-1]))
+        return floor + opened
+
+
+def _known(match: re.Match[str], text: str, *, final: bool) -> Span | None:
+    """What begins here; None for nothing, an end below 0 where what follows decides."""
+    start, end = match.start(), len(text)
+    kind = match.lastgroup
+    if kind == PLACEHOLDER:
+        return Span(kind, start, match.end())
+    if kind == OPAQUE:
+        return Span(kind, start, _opaque_end(text, match.end()))
+    stop = min(end, start + WINDOW)
+    for rule in RULES:
+        shaped = rule.shape.match(text, start, stop)
+        if shaped is None:
+            continue
+        if not final and shaped.end() + rule.reach > end and start + WINDOW > end:
+            return Span(rule.entity, start, -1)
+        if rule.check(shaped):
+            return Span(rule.entity, start, shaped.end())
+    return None
+
+
+def _opaque_end(text: str, at: int) -> int:
+    rest = _OPAQUE_REST.match(text, at)
+    return at if rest is None else rest.end()

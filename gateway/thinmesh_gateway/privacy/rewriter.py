@@ -1,0 +1,82 @@
+"""A text that comes in pieces, rewritten as it comes. Pure.
+
+What comes out does not depend on how the text was cut: a whole text is one piece. Text is held back only while something
+may be beginning at its end, at most 96 characters of it, and never by a clock.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+
+from thinmesh_gateway.privacy.detector import CONTEXT, Detector
+from thinmesh_gateway.privacy.escapes import Escapes, unescaped
+from thinmesh_gateway.privacy.folding import fold
+
+Replace = Callable[[str, str], str]
+"""What stands in an answer for a span, by its kind and its text."""
+
+
+class Rewriter:
+    """One text. `quoted`: it is JSON, where what is put in must be a string and may be no more than that."""
+
+    __slots__ = ("_at", "_detector", "_escapes", "_folded", "_in_string", "_opaque", "_quoted", "_replace", "_text")
+
+    def __init__(self, detector: Detector, replace: Replace, *, quoted: bool = False) -> None:
+        self._detector = detector
+        self._replace = replace
+        self._quoted = quoted
+        self._escapes = Escapes()
+        self._text = self._folded = ""
+        self._at = 0
+        self._opaque = self._in_string = False
+
+    def feed(self, text: str) -> str:
+        """What can be passed on now."""
+        self._take(self._escapes.feed(text))
+        return self._passed_on(final=False)
+
+    def end(self) -> str:
+        """What was held back; nothing may be fed any more."""
+        self._take(self._escapes.end())
+        return self._passed_on(final=True)
+
+    def whole(self, text: str) -> str:
+        """All of a text that comes in one piece."""
+        self._take(text)
+        return self._passed_on(final=True)
+
+    def _take(self, text: str) -> None:
+        if self._quoted:
+            text = unescaped(text)
+        self._text += text
+        self._folded += fold(text)
+
+    def _passed_on(self, *, final: bool) -> str:
+        text, at = self._text, self._at
+        found = self._detector.find(self._folded, at, opaque=self._opaque, final=final)
+        pieces: list[str] = []
+        for kind, start, end in found.spans:
+            pieces += (text[at:start], self._replaced(kind, text[start:end], at, start, end))
+            at = end
+        pieces.append(text[at : found.decided])
+        if self._quoted and self._folded.count('"', at, found.decided) % 2:
+            self._in_string = not self._in_string
+        keep = max(found.decided - CONTEXT, 0)
+        self._text, self._folded = text[keep:], self._folded[keep:]
+        self._at, self._opaque = found.decided - keep, found.opaque
+        return "".join(pieces)
+
+    def _replaced(self, kind: str, value: str, at: int, start: int, end: int) -> str:
+        new = self._replace(kind, value)
+        if not self._quoted:
+            return new
+        if self._folded.count('"', at, start) % 2:
+            self._in_string = not self._in_string
+        inside = self._in_string
+        if self._folded.count('"', start, end) % 2:
+            self._in_string = not self._in_string
+        if new == value:
+            return new
+        quoted = json.dumps(new, ensure_ascii=False)
+        return quoted[1:-1] if inside else quoted

@@ -1,0 +1,39 @@
+"""Telephone numbers: Korean mobile, fixed, internet (070) and safe (050x) ones, and any that begin with `+`.
+
+Numbers that anybody may know are none: 15xx, 16xx, 18xx and 080.
+"""
+
+from __future__ import annotations
+
+import re
+
+from thinmesh_gateway.privacy import digits, labels
+from thinmesh_gateway.privacy.entities import Entity
+from thinmesh_gateway.privacy.rules.rule import END, Rule, always, shape
+
+_BETWEEN = r"(?:\)[- ]?| - |[-. ])?"
+_MOBILE = rf"1[016-9]{_BETWEEN}\d{{3,4}}"
+_FIXED = rf"(?:2|3[1-3]|4[1-4]|5[1-5]|6[1-4]){_BETWEEN}[2-9]\d{{2,3}}"
+_INTERNET = rf"(?:70|50\d){_BETWEEN}\d{{3,4}}"
+_REST = rf"(?:{_MOBILE}|{_FIXED}|{_INTERNET}){_BETWEEN}\d{{4}}"
+
+
+def _national(match: re.Match[str]) -> bool:
+    """Written as it is said it is one; bare digits must be as many as their prefix has, and nobody's order."""
+    number = digits.only(match[0])
+    if len(match[0]) > len(number):
+        return True
+    return (len(number) >= 11 or not number.startswith(("010", "070"))) and labels.before(match.string, match.start()) != "other"
+
+
+def _international(match: re.Match[str]) -> bool:
+    """E.164 allows 15 digits; below nine it is a number with a sign."""
+    return 9 <= len(digits.only(match[0])) <= 15
+
+
+RULES = (
+    Rule(Entity.PHONE, shape(rf"\(?0{_REST}{END}"), _national),
+    Rule(Entity.PHONE, shape(rf"\(?(?:\+|00[1-8]?)82{_BETWEEN}\(?0?{_BETWEEN}{_REST}{END}"), always),
+    Rule(Entity.PHONE, shape(rf"\(?82(?:(?:\) ?|[-. ])\(?0?{_BETWEEN}{_REST}|10\d{{8}}){END}"), always),
+    Rule(Entity.PHONE, shape(rf"\(?\+(?!82)[1-9]\d{{0,2}}(?:{_BETWEEN}\(?\d{{1,5}}){{2,5}}{END}"), _international),
+)
