@@ -25,8 +25,8 @@ class PatternConfig(Section, frozen=True, kw_only=True):
 class PrivacyConfig(Section, frozen=True, kw_only=True):
     """What happens to each entity; what `entities` does not name has the policy `default`.
 
-    `answers`: whether what the model itself writes is masked too. `tensor_models` are those whose tensors are no text: all others'
-    are refused to a tenant that masks or blocks anything.
+    `answers`: whether what the model itself writes is masked too. `tensor_models` are those whose tensors are no text: all
+    others' are refused to a tenant that masks or blocks anything.
     """
 
     default: Policy = "off"

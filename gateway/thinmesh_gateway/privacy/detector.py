@@ -31,14 +31,16 @@ RULES = (
     *banking.RULES,
 )
 
+# Most places are passed by their first character, most of the others because a word of letters and then a space is only a word.
 _START = re.compile(
+    r"(?=[0-9A-Za-z<+(:])(?:"
     r"(?P<placeholder><<[A-Z][A-Z0-9_]{0,15}_\d{1,5}>>)"
-    r"|(?:(?<![0-9A-Za-z])|(?<=[Tt][Ee][Ll])|(?<=[Hh][Pp]))(?:"
+    r"|(?:(?<![0-9A-Za-z])|(?<=[Tt][Ee][Ll])|(?<=[Hh][Pp]))(?![A-Za-z]{1,63}+[ ,\n])(?:"
     r"(?P<opaque>[Dd]ata:[a-z]{1,12}/[A-Za-z0-9.+-]{1,32}(?:;[A-Za-z0-9=._-]{1,16}){0,2},|[A-Za-z0-9+/]{64})"
     r"|(?P<address>[A-Za-z0-9][A-Za-z0-9._%+-]{0,63}+@[A-Za-z0-9]|(?:[0-9A-Fa-f]{0,4}:){2}[0-9A-Fa-f:]|\d{1,3}(?:\.\d{1,3}){3})"
     r"|(?P<letters>[A-Za-z]{1,2}\d{3}[A-Za-z0-9]\d{3})"
     r"|(?<!\d[-.])(?P<digits>[+(]{0,2}\d(?:[-. ()]{0,3}\d){7})"
-    r")",
+    r"))",
     re.ASCII,
 )
 _OPAQUE_REST = re.compile(r"[A-Za-z0-9+/=_%-]*", re.ASCII)
@@ -84,7 +86,7 @@ class Detector:
                 return Found(spans, end, not final)
             at = rest
         until = end if final else max(at, end - WINDOW + 1, self._open_from(text, at))
-        own = iter(()) if self._patterns is None else self._patterns.find(text, at, until, WINDOW)
+        own = iter(()) if self._patterns is None else self._patterns.find(text, at, WINDOW, final=final)
         mine = next(own, None)
         while True:
             match = _START.search(text, at)

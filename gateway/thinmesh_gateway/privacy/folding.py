@@ -1,6 +1,6 @@
-"""Characters that stand for ASCII ones, folded one to one so that every offset stays what it was. Pure.
+r"""Characters that stand for ASCII ones, folded one to one so that every offset stays what it was. Pure.
 
-Texts are often JSON, or quote it: in `\\n010-1234-5678` the `n` belongs to an escape and to no word.
+Texts are often JSON, or quote it: in `\n010-1234-5678` the `n` belongs to an escape and to no word.
 """
 
 from __future__ import annotations

@@ -41,9 +41,12 @@ _WORDS = {
 }
 _LABEL = re.compile("|".join(f"(?P<{kind}>{words})" for kind, words in _WORDS.items()), re.ASCII | re.IGNORECASE)
 _AFTER = re.compile(
-    r"[^\n0-9]{0,12}?(?:은행|뱅크|계좌|통장|입금|송금|이체|예금|농협|수협|신협|새마을|우체국|bank|account)", re.ASCII | re.IGNORECASE
+    r"[^\n0-9]{0,12}?(?:은행|뱅크|계좌|통장|입금|송금|이체|예금|농협|수협|신협|새마을|우체국|bank|account)",
+    re.ASCII | re.IGNORECASE,
 )
-_COUNTED = re.compile(r"\s?(?:원|달러|엔|위안|유로|건|명|개|회|번째|바이트|krw|won|usd|bytes?|ms\b|%)", re.ASCII | re.IGNORECASE)
+_COUNTED = re.compile(
+    r"\s?(?:원|달러|엔|위안|유로|건|명|개|회|번째|바이트|krw|won|usd|bytes?|ms\b|%)", re.ASCII | re.IGNORECASE
+)
 
 AFTER = 20
 """How many characters after a number the words behind it may end."""

@@ -29,29 +29,25 @@ class Patterns:
     __slots__ = ("_any", "_names")
 
     def __init__(self, patterns: Mapping[str, str]) -> None:
-        """ConfigError names the pattern that RE2 does not take, that is too large, or that matches nothing at all."""
+        """ConfigError names the pattern that can't be served, and why."""
         if len(patterns) > MAX_PATTERNS:
             raise ConfigError(f"privacy.patterns has {len(patterns)} entries, at most {MAX_PATTERNS} are allowed")
         for name, pattern in patterns.items():
-            if len(pattern) > MAX_CHARACTERS:
-                raise ConfigError(f"privacy.patterns.{name} has {len(pattern)} characters, at most {MAX_CHARACTERS} are allowed")
-            if _ANCHOR.match(pattern):
-                raise ConfigError(f"privacy.patterns.{name} has an anchor: it is looked for inside words; write \\b, \\^ or \\$")
-            alone = _compiled(pattern, f"privacy.patterns.{name} is no pattern of RE2")
-            if alone.groups:
-                raise ConfigError(f"privacy.patterns.{name} captures a group: write (?:...)")
-            if alone.search("") is not None:
-                raise ConfigError(f"privacy.patterns.{name} matches the empty text")
+            if fault := _fault(pattern):
+                raise ConfigError(f"privacy.patterns.{name} {fault}")
         self._names = tuple(patterns)
-        self._any = _compiled("|".join(f"({pattern})" for pattern in patterns.values()), "privacy.patterns are too large together")
+        together = _compiled("|".join(f"({pattern})" for pattern in patterns.values()))
+        if together is None:
+            raise ConfigError("privacy.patterns are too large together")
+        self._any = together
 
-    def find(self, text: str, at: int, until: int, longest: int) -> Iterator[tuple[str, int, int]]:
-        """Name, start and end of every match between `at` and `until`, in words shorter than `longest`."""
+    def find(self, text: str, at: int, longest: int, *, final: bool) -> Iterator[tuple[str, int, int]]:
+        """Name, start and end of every match from `at` on, in words shorter than `longest` that are known to have ended."""
         first = max(at - longest, 0)
         if self._any.search(text[first:]) is None:
             return
         for word in _WORD.finditer(text, first):
-            if word.start() >= until:
+            if not final and word.end() == len(text):
                 return
             if word.end() <= at or word.end() - word.start() >= longest:
                 continue
@@ -61,11 +57,27 @@ class Patterns:
                     yield self._names[match.lastindex - 1], word.start() + start, word.start() + end
 
 
-def _compiled(pattern: str, refusal: str) -> Any:
+def _fault(pattern: str) -> str | None:
+    """What is wrong with a pattern."""
+    if len(pattern) > MAX_CHARACTERS:
+        return f"has {len(pattern)} characters, at most {MAX_CHARACTERS} are allowed"
+    if _ANCHOR.match(pattern):
+        return "has an anchor, but is looked for inside words: write \\b, \\^ or \\$"
+    compiled = _compiled(pattern)
+    if compiled is None:
+        return "is no pattern that RE2 takes: look-around, references back and large counts are not served"
+    if compiled.groups:
+        return "captures a group: write (?:...)"
+    if compiled.search("") is not None:
+        return "matches the empty text"
+    return None
+
+
+def _compiled(pattern: str) -> Any:
     options = re2.Options()
     options.max_mem = MAX_MEMORY
-    options.log_errors = False
+    options.log_errors = False  # it would print the pattern
     try:
         return re2.compile(pattern, options)
-    except re2.error as error:
-        raise ConfigError(f"{refusal}: {error}") from error
+    except re2.error:
+        return None

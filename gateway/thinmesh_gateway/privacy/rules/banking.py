@@ -39,5 +39,5 @@ _SPACED = r"\d{2,6}(?: \d{1,7}){2,3}"
 
 RULES = (
     Rule(Entity.CARD, shape(START + _GROUPED + END), _card),
-    Rule(Entity.ACCOUNT, shape(START + rf"(?:{_HYPHENATED}|{_SPACED}|\d{{10,16}}){END}"), _account, reach=labels.AFTER),
+    Rule(Entity.ACCOUNT, shape(START + rf"(?:{_HYPHENATED}|{_SPACED}|\d{{10,16}}){END}(?!\.\d)"), _account, reach=labels.AFTER),
 )

@@ -9,7 +9,7 @@ from thinmesh_gateway.privacy.entities import Entity
 from thinmesh_gateway.privacy.rules.rule import END, START, Rule, shape
 
 LAST_YEAR = 49
-"""Up to this year of the century a number may be born in the 2000s: its seventh digit says the century, and no clock is asked."""
+"""The last year of the 2000s that a birthday is believed: the seventh digit says the century, and no clock is asked."""
 
 
 def _person(match: re.Match[str], *, foreigner: bool) -> bool:

@@ -23,7 +23,9 @@ def _national(match: re.Match[str]) -> bool:
     number = digits.only(match[0])
     if len(match[0]) > len(number):
         return True
-    return (len(number) >= 11 or not number.startswith(("010", "070"))) and labels.before(match.string, match.start()) != "other"
+    return (len(number) >= 11 or not number.startswith(("010", "070"))) and labels.before(
+        match.string, match.start()
+    ) != "other"
 
 
 def _international(match: re.Match[str]) -> bool:

@@ -9,7 +9,7 @@ from typing import NamedTuple
 from thinmesh_gateway.privacy.entities import Entity
 
 START = r"(?<![0-9A-Za-z])"
-"""Before it is no ASCII letter or digit. A Korean one may be: particles are glued on, and Python's own \\b knows no difference."""
+"""Before it is no ASCII letter or digit. A Korean one may be: particles are glued on, and to \\b they are one word."""
 
 END = r"(?![0-9A-Za-z])(?!-\d)"
 """The same behind it; nor does the number go on."""

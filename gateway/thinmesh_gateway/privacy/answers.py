@@ -1,0 +1,107 @@
+"""Every text of an answer, rewritten as it comes. Pure.
+
+Texts: text, reasoning, and the JSON arguments of tool calls. What log probabilities say of the tokens' texts is dropped, for it
+is the same text once more in pieces; the probabilities stay.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+
+from thinmesh.inference.v1 import inference_service_pb2 as pb
+from thinmesh.inference.v1 import sampling_pb2
+
+from thinmesh_gateway.privacy.rewriter import Rewriter
+
+Open = Callable[[bool], Rewriter]
+"""Begins a text; the argument: it is JSON."""
+
+TEXT, REASONING = -2, -1
+"""Which text of a choice; from 0 on the arguments of that tool call."""
+
+
+class Answer:
+    """The texts of one answer, each with its own rewriter from its first piece to its choice's finish."""
+
+    __slots__ = ("_open", "_texts")
+
+    def __init__(self, begin: Open) -> None:
+        self._open = begin
+        self._texts: dict[int, dict[int, Rewriter]] = {}
+
+    def event(self, event: pb.GenerateEvent) -> pb.GenerateEvent:
+        """What can be passed on of an event, which stays as it is; it is empty where all of it is held back."""
+        passed = pb.GenerateEvent()
+        for delta in event.deltas:
+            new = self._delta(delta)
+            if new.text or new.reasoning or new.tool_calls or new.logprobs:
+                passed.deltas.append(new)
+        for finish in event.finishes:
+            rest = self._rest(finish.index)
+            if rest is not None:
+                passed.deltas.append(rest)
+            passed.finishes.append(finish)
+        if event.HasField("usage"):
+            passed.usage.CopyFrom(event.usage)
+        return passed
+
+    def _delta(self, delta: pb.Delta) -> pb.Delta:
+        new = pb.Delta(index=delta.index, logprobs=_without_texts(delta.logprobs))
+        if delta.text:
+            new.text = self._rewriter(delta.index, TEXT).feed(delta.text)
+        if delta.reasoning:
+            new.reasoning = self._rewriter(delta.index, REASONING).feed(delta.reasoning)
+        for call in delta.tool_calls:
+            arguments = self._rewriter(delta.index, call.index).feed(call.arguments_json)
+            if arguments or call.HasField("id") or call.HasField("name"):
+                piece = new.tool_calls.add()
+                piece.CopyFrom(call)
+                piece.arguments_json = arguments
+        return new
+
+    def _rest(self, index: int) -> pb.Delta | None:
+        """What was held back of a choice."""
+        rest = pb.Delta(index=index)
+        for which, rewriter in self._texts.pop(index, {}).items():
+            text = rewriter.end()
+            if not text:
+                continue
+            if which == TEXT:
+                rest.text = text
+            elif which == REASONING:
+                rest.reasoning = text
+            else:
+                rest.tool_calls.add(index=which, arguments_json=text)
+        return rest if rest.text or rest.reasoning or rest.tool_calls else None
+
+    def _rewriter(self, index: int, which: int) -> Rewriter:
+        texts = self._texts.setdefault(index, {})
+        rewriter = texts.get(which)
+        if rewriter is None:
+            rewriter = texts[which] = self._open(which >= 0)
+        return rewriter
+
+
+def response(response: pb.GenerateResponse, begin: Open) -> pb.GenerateResponse:
+    """A whole answer, rewritten in a copy."""
+    new = pb.GenerateResponse()
+    new.CopyFrom(response)
+    for choice in new.choices:
+        choice.text = begin(False).whole(choice.text)
+        choice.reasoning = begin(False).whole(choice.reasoning)
+        for call in choice.tool_calls:
+            call.arguments_json = begin(True).whole(call.arguments_json)
+        kept = _without_texts(choice.logprobs)
+        del choice.logprobs[:]
+        choice.logprobs.extend(kept)
+    return new
+
+
+def _without_texts(logprobs: Iterable[sampling_pb2.TokenLogprob]) -> list[sampling_pb2.TokenLogprob]:
+    return [
+        sampling_pb2.TokenLogprob(
+            chosen=sampling_pb2.Logprob(logprob=one.chosen.logprob),
+            top=[sampling_pb2.Logprob(logprob=other.logprob) for other in one.top],
+        )
+        for one in logprobs
+    ]

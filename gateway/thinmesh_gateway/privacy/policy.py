@@ -1,0 +1,133 @@
+"""A tenant's privacy as it is applied: built once from its configuration, opened for every call. Pure.
+
+session = privacy.open()
+request = session.request(request)      # before anything of it is stored, logged or sent on
+event = session.event(event)            # or session.response(response)
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TypeVar
+
+from thinmesh.inference.v1 import inference_service_pb2 as pb
+from tritonclient.grpc import service_pb2 as tensor_pb
+
+from thinmesh_core.config import ConfigError
+from thinmesh_core.errors import MeshError, Reason, invalid
+from thinmesh_gateway.privacy import answers, requests
+from thinmesh_gateway.privacy.config import Policy, PrivacyConfig
+from thinmesh_gateway.privacy.detector import OPAQUE, PLACEHOLDER, Detector
+from thinmesh_gateway.privacy.entities import Entity
+from thinmesh_gateway.privacy.escapes import unescaped
+from thinmesh_gateway.privacy.patterns import Patterns
+from thinmesh_gateway.privacy.rewriter import Rewriter
+from thinmesh_gateway.privacy.vault import Vault
+
+T = TypeVar("T", pb.GenerateRequest, pb.EmbedRequest, pb.RerankRequest, pb.CountTokensRequest)
+
+_NEEDS_TEXT = frozenset({"mask", "reversible", "block"})
+
+
+class Privacy:
+    """What a tenant wants done with each entity.
+
+    `active`: texts are looked at at all. `needs_text`: what nobody can look into is refused.
+    """
+
+    def __init__(self, config: PrivacyConfig) -> None:
+        """ConfigError names the pattern that can't be served."""
+        for name in config.patterns:
+            if name in set(Entity):
+                raise ConfigError(f"privacy.patterns.{name} is the name of an entity: choose another")
+        self.policies: dict[str, Policy] = {
+            **{entity.value: config.entities.get(entity, config.default) for entity in Entity},
+            **{name: pattern.policy for name, pattern in config.patterns.items()},
+        }
+        own = {name: pattern.pattern for name, pattern in config.patterns.items() if pattern.policy != "off"}
+        self.detector = Detector(Patterns(own) if own else None)
+        self.answers = config.answers
+        self.active = any(policy != "off" for policy in self.policies.values())
+        self.needs_text = not _NEEDS_TEXT.isdisjoint(self.policies.values())
+        self._tensor_models = config.tensor_models
+
+    def tensors(self, request: tensor_pb.ModelInferRequest) -> None:
+        """INVALID_REQUEST where a call's tensors might be text that nobody looks into."""
+        if self.needs_text and request.model_name not in self._tensor_models:
+            raise invalid("model_name", "Your tenant's privacy policy needs text, and this model takes tensors.")
+
+    def open(self) -> Session:
+        """What one call needs."""
+        return Session(self)
+
+
+class Session:
+    """One call: its vault, and what was found, counted by kind and never kept."""
+
+    __slots__ = ("_answer", "_param", "_privacy", "_vault", "answered", "asked")
+
+    def __init__(self, privacy: Privacy) -> None:
+        self._privacy = privacy
+        self._vault = Vault()
+        self._answer = answers.Answer(self._begin)
+        self._param = ""
+        self.asked: Counter[str] = Counter()
+        self.answered: Counter[str] = Counter()
+
+    def request(self, request: T) -> T:
+        """The request as the engine may see it, a copy; INVALID_REQUEST names the parameter that holds what is blocked."""
+        if not self._privacy.active:
+            return request
+        if self._privacy.needs_text:
+            requests.refuse_tokens(request)
+        new = type(request)()
+        new.CopyFrom(request)
+        requests.rewrite(new, self._avoid)
+        requests.rewrite(new, self._ask)
+        return new
+
+    def event(self, event: pb.GenerateEvent) -> pb.GenerateEvent:
+        """A streamed event as the caller may see it; where it is empty there is nothing to pass on yet."""
+        return self._answer.event(event) if self._privacy.active else event
+
+    def response(self, response: pb.GenerateResponse) -> pb.GenerateResponse:
+        """A whole answer as the caller may see it."""
+        return answers.response(response, self._begin) if self._privacy.active else response
+
+    def _begin(self, quoted: bool) -> Rewriter:
+        return Rewriter(self._privacy.detector, self._answered, quoted=quoted)
+
+    def _avoid(self, param: str, text: str, json: bool) -> str:
+        self._vault.avoid(unescaped(text) if json else text)
+        return text
+
+    def _ask(self, param: str, text: str, json: bool) -> str:
+        self._param = param
+        return Rewriter(self._privacy.detector, self._asked, quoted=json).whole(text)
+
+    def _asked(self, kind: str, value: str) -> str:
+        if kind in {PLACEHOLDER, OPAQUE}:
+            return value
+        policy = self._privacy.policies[kind]
+        if policy == "off":
+            return value
+        self.asked[kind] += 1
+        if policy == "block":
+            raise MeshError(
+                Reason.INVALID_REQUEST,
+                f"{self._param} holds personal data of the kind {kind!r}, which your tenant's policy blocks: leave it out.",
+                param=self._param,
+            )
+        return value if policy == "detect" else self._vault.placeholder(kind, value, reversible=policy == "reversible")
+
+    def _answered(self, kind: str, value: str) -> str:
+        """A placeholder without a number, for what the model wrote itself: nothing restores it."""
+        if kind == PLACEHOLDER:
+            return self._vault.restored(value)
+        if kind == OPAQUE:
+            return value
+        policy = self._privacy.policies[kind]
+        if policy == "off":
+            return value
+        self.answered[kind] += 1
+        return f"<<{kind.upper()}>>" if self._privacy.answers and policy != "detect" else value
