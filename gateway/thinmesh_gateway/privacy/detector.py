@@ -33,11 +33,11 @@ RULES = (
 
 # Most places are passed by their first character, most of the others because a word of letters and then a space is only a word.
 _START = re.compile(
-    r"(?=[0-9A-Za-z<+(:])(?:"
+    r"(?=[0-9A-Za-z_<+(:])(?:"
     r"(?P<placeholder><<[A-Z][A-Z0-9_]{0,15}_\d{1,5}>>)"
-    r"|(?:(?<![0-9A-Za-z])|(?<=[Tt][Ee][Ll])|(?<=[Hh][Pp]))(?![A-Za-z]{1,63}+[ ,\n])(?:"
+    r"|(?:(?<![0-9A-Za-z])|(?<=[Tt][Ee][Ll])|(?<=[HhIi][Pp]))(?![A-Za-z]{1,63}+[ ,\n])(?:"
     r"(?P<opaque>[Dd]ata:[a-z]{1,12}/[A-Za-z0-9.+-]{1,32}(?:;[A-Za-z0-9=._-]{1,16}){0,2},|[A-Za-z0-9+/]{64})"
-    r"|(?P<address>[A-Za-z0-9][A-Za-z0-9._%+-]{0,63}+@[A-Za-z0-9]|(?:[0-9A-Fa-f]{0,4}:){2}[0-9A-Fa-f:]|\d{1,3}(?:\.\d{1,3}){3})"
+    r"|(?P<address>[A-Za-z0-9_][A-Za-z0-9._%+-]{0,63}+@[A-Za-z0-9]|(?:[0-9A-Fa-f]{0,4}:){2}[0-9A-Fa-f:]|\d{1,3}(?:\.\d{1,3}){3})"
     r"|(?P<letters>[A-Za-z]{1,2}\d{3}[A-Za-z0-9]\d{3})"
     r"|(?<!\d[-.])(?P<digits>[+(]{0,2}\d(?:[-. ()]{0,3}\d){7})"
     r"))",

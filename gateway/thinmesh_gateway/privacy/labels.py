@@ -1,6 +1,6 @@
-"""What the words before a number say that it is. Pure.
+"""What the words around a number say that it is. Pure.
 
-Of several words the nearest counts: in `거래은행 110-123-456789` that is the bank and not the deal.
+Of several words the nearest counts: in `상품 계좌 110-123-456789` that is the account and not the goods.
 """
 
 from __future__ import annotations
@@ -10,61 +10,84 @@ import re
 REACH = 24
 """How many characters before a number its label may begin."""
 
-_BANKS = (
-    "국민|신한|우리|하나|기업|산업|농협|수협|신협|카카오|토스|케이|새마을|우체국|씨티|제일|부산|대구|광주|전북|경남|제주|"
-    "kb|nh|ibk|kdb|sc|im|shinhan|woori|hana|kakao|toss|citi"
-)
-_REGIONS = "서울|부산|경기|강원|충북|충남|전북|전남|경북|경남|제주|대구|인천|광주|대전|울산|세종"
-
-# The kinds of label; a number with the label `other` is somebody's order, goods or paper and not personal.
-_WORDS = {
-    "resident": r"주민|외국인\s?등록|외국인\s?번호|거소|생년월일|resident|\brrn|\bfrn|\barc\b|alien|national\s?id",
-    "business": r"사업자|business|\bbrn",
-    "licence": r"면허|licen[cs]e|driver",
-    "passport": r"여권|passport",
-    "phone": r"전화|연락처|문의|고객\s?센터|상담|휴대폰|핸드폰|휴대전화|팩스|\btel|phone|mobile|\bfax|call",
-    "account": (
-        r"은행|뱅크|계좌|통장|입금|송금|이체|예금|예치|농협|수협|신협|새마을\s?금고|우체국|저축|환불|증권|"
-        r"account|acct|\ba/c|bank|transfer|deposit|\bwire|payout|"
-        rf"(?:{_BANKS})(?=[ :(\[\])]{{0,3}}\Z)"
-    ),
-    "card": r"카드|\bcard|visa|master|amex",
-    "version": r"버전|버젼|version|\bver|\bv(?=[ .]?\Z)|release|릴리스|펌웨어|firmware|빌드|build|\boid|제(?=\s?\Z)",
-    "ip": r"아이피|\bip|주소|address|서버|server|host|접속|ping|게이트웨이|gateway|\bdns",
-    "region": rf"(?:{_REGIONS})(?=[ -]?\Z)",
-    "other": (
-        r"주문|송장|운송장|택배|배송|접수|예약|상품|제품|품번|품목|부품|모델|시리얼|일련|바코드|승인|거래\s?(?:번호|id)|영수증|문서|티켓|추적|"
-        r"참조|관리\s?번호|법인|도서|쿠폰|상품권|타임스탬프|버전|사건|특허|공고|로트|재고|합계|금액|"
-        r"isbn|order|invoice|tracking|serial|model|part|\bsku|ticket|\bref|version|transaction|receipt|barcode|\bean\b|\bupc|gtin|imei|"
-        r"coupon|voucher|timestamp|\blot|batch|build|commit|hash|patent|total|amount"
-    ),
-}
-_LABEL = re.compile("|".join(f"(?P<{kind}>{words})" for kind, words in _WORDS.items()), re.ASCII | re.IGNORECASE)
-_AFTER = re.compile(
-    r"[^\n0-9]{0,12}?(?:은행|뱅크|계좌|통장|입금|송금|이체|예금|농협|수협|신협|새마을|우체국|bank|account)",
-    re.ASCII | re.IGNORECASE,
-)
-_COUNTED = re.compile(
-    r"\s?(?:원|달러|엔|위안|유로|건|명|개|회|번째|바이트|krw|won|usd|bytes?|ms\b|%)", re.ASCII | re.IGNORECASE
-)
+NEAR = 12
+"""The same where a check digit speaks against the label."""
 
 AFTER = 20
 """How many characters after a number the words behind it may end."""
 
+_BANKS = (
+    "국민|신한|우리|하나|기업|산업|카카오|토스|케이|씨티|제일|_kb|_nh|_ibk|_kdb|_sc|_im|shinhan|woori|_hana|kakao|_toss|_citi"
+)
+_REGIONS = "서울|부산|경기|강원|충북|충남|전북|전남|경북|경남|제주|대구|인천|광주|대전|울산|세종"
 
-def before(text: str, at: int) -> str | None:
+# Words by what they make of a number; `other` is somebody's order, goods or paper. "_" stands for no letter or digit before.
+_WORDS = {
+    "resident": "주민|외국인등록|외국인 등록|외국인번호|거소|생년월일|resident|_rrn|_frn|_arc|alien|national id",
+    "business": "사업자|business|_brn",
+    "company": "법인|corporate",
+    "licence": "면허|license|licence",
+    "passport": "여권|passport",
+    "phone": "전화|연락처|문의|고객센터|고객 센터|상담|휴대폰|핸드폰|팩스|_tel|phone|mobile|_fax|_call",
+    "account": (
+        "은행|뱅크|카뱅|계좌|통장|입금|출금|송금|이체|환불|환급|예금|예치|농협|수협|신협|새마을|우체국|저축|증권|"
+        "account|_acct|_a/c|bank|transfer|deposit|remit|_iban|_wire|payout"
+    ),
+    "card": "카드|_card|_visa|master|_amex",
+    "version": (
+        "버전|버젼|릴리스|펌웨어|빌드|패치|업데이트|커널|드라이버|소프트웨어|"
+        "version|_ver|release|firmware|build|patch|update|kernel|driver|software|chrome|firefox|safari|_oid"
+    ),
+    "ip": "아이피|_ip|주소|address|서버|server|host|접속|_ping|게이트웨이|gateway|_dns",
+    "other": (
+        "입금액|출금액|송금액|이체액|환불액|입금일|출금일|송금일|이체일|환불일|금액|합계|잔액|한도|"
+        "주문|송장|택배|배송|접수|예약|상품|제품|품번|품목|부품|모델|시리얼|일련|바코드|승인|거래번호|거래 번호|영수증|문서|"
+        "티켓|추적|참조|관리번호|관리 번호|도서|쿠폰|타임스탬프|사건|특허|공고|로트|재고|고객번호|고객 번호|"
+        "회원|사번|학번|인증번호|인증 번호|코드|"
+        "_isbn|order|invoice|tracking|serial|model|_part|_sku|ticket|_ref|transaction|receipt|barcode|_ean|_upc|_gtin|_imei|"
+        "_code|_s/n|_id|coupon|voucher|timestamp|_lot|_batch|commit|_hash|patent|_total|amount"
+    ),
+}
+# Words that are labels only right before a number: they mean much else.
+_CLOSE = {"account": _BANKS, "region": _REGIONS, "version": "제|_v"}
+
+_KINDS = {word.lstrip("_"): kind for kinds in (_WORDS, _CLOSE) for kind, words in kinds.items() for word in words.split("|")}
+
+
+def _any_word() -> re.Pattern[str]:
+    """Longer words first, and every one beginning with its own letter: so Python passes other places by at once."""
+    patterns: list[str] = []
+    for words, ahead in ((_WORDS, ""), (_CLOSE, r"(?=[ .:()\[\]-]{0,3}\Z)")):
+        for word in "|".join(words.values()).split("|"):
+            first, rest = word.lstrip("_")[0], word.lstrip("_")[1:]
+            start = f"{first}(?<![a-z0-9]{first})" if word.startswith("_") else first
+            patterns.append(start + rest + ahead)
+    return re.compile("|".join(sorted(patterns, key=len, reverse=True)))
+
+
+_LABEL = _any_word()
+_BANK_AFTER = re.compile(
+    r"[^\n0-9]{0,12}?(?:은행|뱅크|계좌|통장|입금|송금|이체|예금|농협|수협|신협|새마을|우체국|bank|account)"
+    rf"|[ (\[]{{1,2}}(?:{_BANKS.replace('_', '')})",
+    re.ASCII | re.IGNORECASE,
+)
+_COUNTED = re.compile(r"\s?(?:원|달러|엔|위안|유로|건|명|개|회|번째|바이트|krw|won|usd|bytes?|ms\b|%)", re.IGNORECASE)
+_CURRENCIES = frozenset("₩￦$€£¥")
+
+
+def before(text: str, at: int, reach: int = REACH) -> str | None:
     """The kind of the nearest label before a place; None where there is none."""
     kind = None
-    for match in _LABEL.finditer(text, max(0, at - REACH), at):
-        kind = match.lastgroup
+    for match in _LABEL.finditer(text[max(0, at - reach) : at].lower()):
+        kind = _KINDS[match[0]]
     return kind
 
 
 def bank_after(text: str, at: int, stop: int) -> bool:
     """Whether the words behind a number are a bank's."""
-    return _AFTER.match(text, at, min(at + AFTER, stop)) is not None
+    return _BANK_AFTER.match(text, at, min(at + AFTER, stop)) is not None
 
 
-def counted_after(text: str, at: int, stop: int) -> bool:
-    """Whether what follows makes a number an amount."""
-    return _COUNTED.match(text, at, stop) is not None
+def amount(text: str, start: int, end: int, stop: int) -> bool:
+    """Whether a currency before a number or a unit behind it makes it an amount."""
+    return text[max(start - 1, 0) : start] in _CURRENCIES or _COUNTED.match(text, end, stop) is not None

@@ -8,18 +8,16 @@ from thinmesh_gateway.privacy import digits, labels
 from thinmesh_gateway.privacy.entities import Entity
 from thinmesh_gateway.privacy.rules.rule import END, START, Rule, shape
 
-# Visa, Mastercard, American Express, Diners, JCB, Discover, UnionPay, and Korean cards for use at home (9).
-_ISSUER = re.compile(r"4|5[1-5]|2(?:22[1-9]|2[3-9]|[3-6]|7[01]|720)|3(?:[47]|0[0-5]|[689]|5[2-8])|6(?:011|2|4[4-9]|5)|9")
+# American Express, Diners, JCB (3), Visa (4), Mastercard (2, 5), Discover, UnionPay (6), and Korean cards for use at home (9).
+_ISSUER = re.compile(r"[4569]|2(?:22[1-9]|2[3-9]|[3-6]|7[01]|720)|3[0-9]")
 
 
 def _card(match: re.Match[str]) -> bool:
     number = digits.only(match[0])
     if not 13 <= len(number) <= 19 or not digits.luhn(number):
         return False
-    label = labels.before(match.string, match.start())
-    if label == "card":
-        return True
-    return len(number) >= 14 and _ISSUER.match(number) is not None and not (label == "other" and match[0].isdecimal())
+    label = labels.before(match.string, match.start(), labels.NEAR)
+    return label == "card" or (label != "other" and len(number) >= 14 and _ISSUER.match(number) is not None)
 
 
 def _account(match: re.Match[str]) -> bool:
@@ -27,7 +25,7 @@ def _account(match: re.Match[str]) -> bool:
     number = digits.only(match[0])
     if not 10 <= len(number) <= 16 or digits.moment(number):
         return False
-    if labels.counted_after(match.string, match.end(), match.endpos):
+    if labels.amount(match.string, match.start(), match.end(), match.endpos):
         return False
     label = labels.before(match.string, match.start())
     return label == "account" or (label is None and labels.bank_after(match.string, match.end(), match.endpos))

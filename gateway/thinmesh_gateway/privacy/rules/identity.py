@@ -22,9 +22,9 @@ def _person(match: re.Match[str], *, foreigner: bool) -> bool:
         return False
     checked = digits.resident(number, foreigner=foreigner)
     label = labels.before(match.string, match.start())
-    if label == "resident":
-        return True
-    if label == "other":
+    if label in {"resident", "company"}:
+        return label == "resident"
+    if _somebodys_order(match):
         return checked and "-" in match[0]
     if len(match[0]) > 13:
         return True
@@ -32,6 +32,10 @@ def _person(match: re.Match[str], *, foreigner: bool) -> bool:
     if young and year > LAST_YEAR:
         return False
     return checked or foreigner or (young and number[:4] >= "2010")
+
+
+def _somebodys_order(match: re.Match[str]) -> bool:
+    return labels.before(match.string, match.start(), labels.NEAR) == "other"
 
 
 def _resident(match: re.Match[str]) -> bool:
@@ -44,10 +48,8 @@ def _foreigner(match: re.Match[str]) -> bool:
 
 def _business(match: re.Match[str]) -> bool:
     """Bare ten digits are anything, one in ten with the right check digit: they need their label."""
-    number = digits.only(match[0])
-    if not digits.business(number):
-        return False
-    return len(match[0]) > 10 or labels.before(match.string, match.start()) == "business"
+    checked = len(match[0]) > 10 and digits.business(digits.only(match[0]))
+    return checked or labels.before(match.string, match.start()) == "business"
 
 
 def _licence(match: re.Match[str]) -> bool:
@@ -60,7 +62,7 @@ def _regional_licence(match: re.Match[str]) -> bool:
 
 
 def _passport(match: re.Match[str]) -> bool:
-    return labels.before(match.string, match.start()) not in {"other", "version", "account"}
+    return not _somebodys_order(match)
 
 
 def _labelled_passport(match: re.Match[str]) -> bool:

@@ -13,19 +13,19 @@ from thinmesh_gateway.privacy.rules.rule import END, Rule, always, shape
 
 _BETWEEN = r"(?:\)[- ]?| - |[-. ])?"
 _MOBILE = rf"1[016-9]{_BETWEEN}\d{{3,4}}"
-_FIXED = rf"(?:2|3[1-3]|4[1-4]|5[1-5]|6[1-4]){_BETWEEN}[2-9]\d{{2,3}}"
+_FIXED = rf"(?:2|3[1-3]|4[1-4]|5[1-5]|6[1-4]){_BETWEEN}\d{{3,4}}"
 _INTERNET = rf"(?:70|50\d){_BETWEEN}\d{{3,4}}"
 _REST = rf"(?:{_MOBILE}|{_FIXED}|{_INTERNET}){_BETWEEN}\d{{4}}"
 
 
 def _national(match: re.Match[str]) -> bool:
-    """Written as it is said it is one; bare digits must be as many as their prefix has, and nobody's order."""
+    """Written as it is said it is one; bare digits must be as many as their prefix has, or be nobody's order."""
     number = digits.only(match[0])
     if len(match[0]) > len(number):
         return True
-    return (len(number) >= 11 or not number.startswith(("010", "070"))) and labels.before(
-        match.string, match.start()
-    ) != "other"
+    if number.startswith(("01", "05", "07")):
+        return len(number) >= (11 if number.startswith(("010", "070")) else 10)
+    return labels.before(match.string, match.start(), labels.NEAR) != "other"
 
 
 def _international(match: re.Match[str]) -> bool:
