@@ -9,7 +9,8 @@ MAX_ESCAPE = 12
 
 _WHOLE = re.compile(
     r"(?:[^\\]"
-    r"|\\u[dD][89abAB][0-9a-fA-F]{2}(?:\\u[0-9a-fA-F]{4}|(?=[^\\])|(?=\\[^u])|(?=\\u[0-9a-fA-F]{0,3}[^0-9a-fA-F]))"
+    r"|\\u[dD][89abAB][0-9a-fA-F]{2}"  # the first half of a pair, and what tells whether the second follows
+    r"(?:\\u[dD][c-fC-F][0-9a-fA-F]{2}|(?=[^\\]|\\[^u]|\\u(?:[0-9a-fA-F]{0,3}[^0-9a-fA-F]|(?![dD][c-fC-F])[0-9a-fA-F]{4})))"
     r"|\\u(?![dD][89abAB])[0-9a-fA-F]{4}"
     r"|\\u(?=[0-9a-fA-F]{0,3}[^0-9a-fA-F])"
     r"|\\[^u])*+",

@@ -1,0 +1,137 @@
+"""What is found in texts, and what is left alone though it looks alike."""
+
+from __future__ import annotations
+
+from random import Random
+
+import pytest
+from stdnum.kr import rrn
+
+from bench.privacy.corpus import harmless, personal
+from thinmesh_gateway.privacy import digits
+from thinmesh_gateway.privacy.detector import Detector
+from thinmesh_gateway.privacy.entities import Entity
+from thinmesh_gateway.privacy.folding import fold
+
+WIDE = {code: code + 0xFEE0 for code in range(0x21, 0x7F)}
+
+FOUND = [
+    (Entity.RESIDENT, "주민등록번호는 [900101-1234568]입니다"),
+    (Entity.RESIDENT, "[900101 - 1234568]로 확인"),
+    (Entity.RESIDENT, "hyphenated, no check digit: [900101-1234567]"),
+    (Entity.RESIDENT, "주민번호 [9001011234567]은"),
+    (Entity.RESIDENT, "born after October 2020, bare: [2011023123456]"),
+    (Entity.FOREIGNER, "외국인등록번호 [900101-5234567]"),
+    (Entity.BUSINESS, "삼성전자는 [124-81-00998]이다"),
+    (Entity.BUSINESS, "사업자등록번호 [123-45-67890], 검증 숫자가 틀려도"),
+    (Entity.BUSINESS, "사업자번호: [1248100998]"),
+    (Entity.PASSPORT, "[M12345678]를 분실했다"),
+    (Entity.PASSPORT, "새 여권은 [M123A4567]이다"),
+    (Entity.PASSPORT, "여권번호 [JR1234567]"),
+    (Entity.LICENCE, "[11-90-123456-12]는 서울에서"),
+    (Entity.LICENCE, "면허 [119012345612]"),
+    (Entity.LICENCE, "서울 [90-123456-12]"),
+    (Entity.PHONE, "연락처는 [010-1234-5678]입니다"),
+    (Entity.PHONE, "HP[01012345678]로"),
+    (Entity.PHONE, "TEL[02-1234-5678]"),
+    (Entity.PHONE, "[(02) 345-6789]로 전화"),
+    (Entity.PHONE, "[070-1234-5678] 인터넷 전화"),
+    (Entity.PHONE, "[0507-1234-5678] 안심번호"),
+    (Entity.PHONE, "[+82 10-1234-5678] and [+82 (0)10 1234 5678]"),
+    (Entity.PHONE, "[+82-2-345-6789], [821012345678]"),
+    (Entity.PHONE, "call [+1 415 555 2671] now"),
+    (Entity.PHONE, "[010-1111-2222]/[010-3333-4444],[010-5555-6666]"),
+    (Entity.PHONE, '{"memo":"연락처\\n[010-1234-5678]"}'),
+    (Entity.PHONE, "[010\u20111234\u20115678]"),
+    (Entity.PHONE, "[010\u00a01234\u00a05678]"),
+    (Entity.PHONE, "[" + "010-1234-5678".translate(WIDE) + "]"),
+    (Entity.ACCOUNT, "신한은행 [110-123-456789]로 입금"),
+    (Entity.ACCOUNT, "[3333-01-1234567](카카오뱅크)"),
+    (Entity.ACCOUNT, "우리 [1002-123-456789] 홍길동"),
+    (Entity.ACCOUNT, "계좌번호: [11012345678901]"),
+    (Entity.ACCOUNT, "[110-123-456789]로 송금해 줘"),
+    (Entity.CARD, "카드는 [4111-1111-1111-1111]이고"),
+    (Entity.CARD, "[4111111111111111], [4111 1111 1111 1111]"),
+    (Entity.CARD, "amex [3782 822463 10005]"),
+    (Entity.EMAIL, "[hong.gil-dong+a@mail.naver.co.kr]로 보내"),
+    (Entity.EMAIL, "메일은[a@b.kr]입니다, <[c_d@e.com]>"),
+    (Entity.EMAIL, "[01012345678@naver.com]"),
+    (Entity.EMAIL, "https://example.com/?to=[a@b.kr]&x=1"),
+    (Entity.IP, "접속 IP는 [10.20.30.40]에서"),
+    (Entity.IP, "[192.168.0.1]:8080, IP[1.2.3.4]"),
+    (Entity.IP, "[2001:db8::1]에서, [fe80::1]%eth0, [::ffff:192.168.1.20]"),
+]  # fmt: skip
+
+LEFT_ALONE = [
+    "고객센터 1588-1234, 1644-0000, 080-123-4567",
+    "버전 1.2.3.4와 v10.20.30.40, kernel 5.15.0.91, Chrome 120.0.6099.109",
+    "제1.2.3.4항, OID 1.3.6.1.4.1.25.101.12.1",
+    "주문번호 20241103123456 입금 확인, 운송장번호 1234-5678-9012",
+    "1234567890원을 입금했다. 입금액: 1234567890, ₩1234567890 송금",
+    "2024-11-03 15:30:00 기준, 20241103153000 계좌",
+    "카드 4111-1111-1111-1112는 틀린 번호",
+    "991301-1234567, 900230-1234567",
+    "법인등록번호 110111-1234567",
+    "123-45-67890은 검증 숫자가 틀리다",
+    "1248100998 alone is any number",
+    "110-123-456789 alone is any number",
+    "icon@2x.png, git@github.com:o/r.git, user@localhost, react@18.2.0, @app.route",
+    "12:34:56, std::vector<a1::b>, dead::beef, ::1, 00:1A:2B:3C:4D:5E",
+    "127.0.0.1, 0.0.0.0",
+    "550e8400-e29b-41d4-a716-446655440000 IMG_20241103_123456.jpg 37.566512, 126.978034",
+    "AB010-1234-5678 and 010-1234-5678-9",
+    "data:image/png;base64,iVBO010-1234-5678a/b+4111111111111111==",
+    "![](data:text/plain,010-1234-5678)",
+    "QUJD" * 16 + "+010/1234/5678+" + "QUJD" * 20,
+]  # fmt: skip
+
+
+def found(text: str) -> list[tuple[str, str]]:
+    spans = Detector().find(fold(text), 0, opaque=False, final=True).spans
+    return [(span.kind, text[span.start : span.end]) for span in spans if span.kind in set(Entity)]
+
+
+@pytest.mark.parametrize(("entity", "marked"), FOUND)
+def test_values_are_found_whole_with_particles_and_labels_glued_on(entity: Entity, marked: str) -> None:
+    expected = [(entity, part.split("]")[0]) for part in marked.split("[")[1:]]
+    assert found(marked.replace("[", "").replace("]", "")) == expected
+
+
+@pytest.mark.parametrize("text", LEFT_ALONE)
+def test_what_only_looks_alike_is_left_alone(text: str) -> None:
+    assert found(text) == []
+
+
+def test_the_development_corpus_is_found_and_its_harmless_numbers_are_not() -> None:
+    chance = Random(11)
+    cases = [personal(entity, chance) for entity in Entity for _ in range(100)]
+    missed = [case for case in cases if not any(fold(case.value).strip("(") in fold(value) for _, value in found(case.text))]
+    flagged = [text for text in (harmless(chance).text for _ in range(1000)) if found(text)]
+    assert len(missed) <= len(cases) * 0.02, missed
+    assert len(flagged) <= 10, flagged
+
+
+def test_a_folded_text_is_as_long_as_it_was() -> None:
+    text = "".join(map(chr, range(0x20, 0xD800))) + '\\n\\u00e9\\"'
+    assert len(fold(text)) == len(text)
+
+
+def test_check_digits_are_python_stdnums() -> None:
+    chance = Random(3)
+    for _ in range(500):
+        head = f"{chance.randrange(100):02}0{chance.randrange(1, 10)}{chance.randrange(10, 29)}{chance.randrange(1, 5)}{chance.randrange(10**5):05}"
+        right = rrn.calc_check_digit(head)
+        assert [str(digit) for digit in range(10) if digits.resident(f"{head}{digit}", foreigner=False)] == [right]
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["1 " * 2000, "1-" * 2000, "9" * 4000, "a@" * 2000, "a.b-" * 1000, ":" * 4000, "<<A" * 1500, "((+1" * 1000, "계좌" * 2000],
+)
+def test_hostile_texts_take_steps_in_proportion_to_their_length(text: str) -> None:
+    assert found(text) is not None
+
+
+def test_no_rule_reads_beyond_its_window() -> None:
+    mail = "a" * 60 + "@" + "b" * 60 + ".com"
+    assert [value for _, value in found(mail + " 010-1234-5678")] == ["010-1234-5678"]
