@@ -14,7 +14,7 @@ export MYPY_CACHE_DIR := .cache/mypy
 export RUFF_CACHE_DIR := .cache/ruff
 
 .DEFAULT_GOAL := help
-.PHONY: help up test test-vllm faults lint fix protos conformance bench simulate wheel clean
+.PHONY: help up test test-vllm faults lint fix protos conformance bench simulate privacy wheel clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -61,6 +61,9 @@ bench: .venv/.dev ## Print what the mesh costs in CPU time, in one process and s
 simulate: .venv/.dev ## Run the router's decisions on simulated time and keep the report in docs/reports
 	PYTHONPATH=tests $(VENV)/python -m bench.simulate docs/reports
 
+privacy: .venv/.dev .engines/presidio/.installed ## Measure how personal data is found, beside Presidio (300 MB), and keep the report in docs/reports
+	PYTHONPATH=tests $(VENV)/python -m bench.privacy docs/reports .engines/presidio/bin/python
+
 wheel: .venv/.dev ## Build the wheels into dist/
 	$(UV) build --quiet --all-packages --wheel --out-dir dist
 
@@ -76,6 +79,12 @@ $(UV):
 	@echo "installing a real Triton for the tests into .engines/triton"
 	@$(UV) venv --quiet --allow-existing --python $(PYTHON) .engines/triton
 	@$(UV) pip install --quiet --python .engines/triton/bin/python --requirement $<
+	@touch $@
+
+.engines/presidio/.installed: tests/bench/privacy/presidio.txt | $(UV)
+	@echo "installing Presidio for the report into .engines/presidio"
+	@$(UV) venv --quiet --allow-existing --python $(PYTHON) .engines/presidio
+	@$(UV) pip install --quiet --python .engines/presidio/bin/python --requirement $<
 	@touch $@
 
 # uv knows nothing of the folders of wheels that pip is told of, and torch's build for the CPU may be in one.

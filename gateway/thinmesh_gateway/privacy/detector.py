@@ -24,12 +24,9 @@ PLACEHOLDER = "placeholder"
 OPAQUE = "opaque"
 """What a span is that nobody looks into: a data: URL, or base64."""
 
-RULES = (
-    *addresses.RULES,
-    *identity.RULES,
-    *phones.RULES,
-    *banking.RULES,
-)
+_BY_DIGITS = (*identity.NUMBERS, *phones.RULES, *banking.RULES)
+_RULES = {"address": (*addresses.RULES, *_BY_DIGITS), "letters": identity.PASSPORTS, "digits": _BY_DIGITS}
+"""What is tried, in this order, where a thing of that look begins."""
 
 # Most places are passed by their first character, most of the others because a word of letters and then a space is only a word.
 _START = re.compile(
@@ -130,13 +127,13 @@ class Detector:
 def _known(match: re.Match[str], text: str, *, final: bool) -> Span | None:
     """What begins here; None for nothing, an end below 0 where what follows decides."""
     start, end = match.start(), len(text)
-    kind = match.lastgroup
+    kind = str(match.lastgroup)
     if kind == PLACEHOLDER:
         return Span(kind, start, match.end())
     if kind == OPAQUE:
         return Span(kind, start, _opaque_end(text, match.end()))
     stop = min(end, start + WINDOW)
-    for rule in RULES:
+    for rule in _RULES[kind]:
         shaped = rule.shape.match(text, start, stop)
         if shaped is None:
             continue

@@ -71,12 +71,14 @@ def _labelled_passport(match: re.Match[str]) -> bool:
 
 _BORN = r"\d{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])(?: ?- ?| )?"
 
-RULES = (
+NUMBERS = (
     Rule(Entity.RESIDENT, shape(START + _BORN + r"[1-4]\d{6}" + END), _resident),
     Rule(Entity.FOREIGNER, shape(START + _BORN + r"[5-8]\d{6}" + END), _foreigner),
     Rule(Entity.BUSINESS, shape(START + r"[1-9]\d{2}([- ]?)\d{2}\1\d{5}" + END), _business),
     Rule(Entity.LICENCE, shape(START + r"(?:1[1-9]|2[0-8])([- ]?)\d{2}\1\d{6}\1\d{2}" + END), _licence),
     Rule(Entity.LICENCE, shape(START + r"\d{2}-\d{6}-\d{2}" + END), _regional_licence),
+)
+PASSPORTS = (
     Rule(Entity.PASSPORT, shape(START + r"[MSRODG](?:\d{8}|\d{3}[A-Z]\d{4})" + END), _passport),
     Rule(Entity.PASSPORT, shape(START + r"[A-Za-z]{1,2}(?:\d{7,8}|\d{3}[A-Za-z]\d{4})" + END), _labelled_passport),
 )
