@@ -85,12 +85,14 @@ class Detector:
         until = end if final else max(at, end - WINDOW + 1, self._open_from(text, at))
         own = iter(()) if self._patterns is None else self._patterns.find(text, at, WINDOW, final=final)
         mine = next(own, None)
+        match = _START.search(text, at)
         while True:
-            match = _START.search(text, at)
+            if match is not None and match.start() < at:
+                match = _START.search(text, at)
             start = end if match is None else match.start()
             while mine is not None and mine[1] < at:
                 mine = next(own, None)
-            if mine is not None and mine[1] <= start:
+            if mine is not None and mine[1] <= start and mine[1] < until:
                 spans.append(Span(*mine))
                 at = mine[2]
                 continue

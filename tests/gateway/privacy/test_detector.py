@@ -12,6 +12,7 @@ from thinmesh_gateway.privacy import digits
 from thinmesh_gateway.privacy.detector import Detector
 from thinmesh_gateway.privacy.entities import Entity
 from thinmesh_gateway.privacy.folding import fold
+from thinmesh_gateway.privacy.patterns import Patterns
 
 WIDE = {code: code + 0xFEE0 for code in range(0x21, 0x7F)}
 
@@ -130,6 +131,7 @@ def test_check_digits_are_python_stdnums() -> None:
 )
 def test_hostile_texts_take_steps_in_proportion_to_their_length(text: str) -> None:
     assert found(text) is not None
+    assert Detector(Patterns({"own": "[a1-]{1,2}"})).find(text, 0, opaque=False, final=True).decided == len(text)
 
 
 def test_no_rule_reads_beyond_its_window() -> None:

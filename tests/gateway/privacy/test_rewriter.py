@@ -34,7 +34,13 @@ FRAGMENTS = [
 ]  # fmt: skip
 
 TEXTS = st.lists(st.sampled_from(FRAGMENTS), max_size=24).map("".join) | st.text(max_size=60)
-PATTERNS = {"employee": r"EMP-\d{6}", "project": r"프로젝트-[a-z0-9]{2,8}", "word": r"\bwo?rd\b", "any": r"[0-9a-f]{31}"}
+PATTERNS = {
+    "employee": r"EMP-\d{6}",
+    "project": r"프로젝트-[a-z0-9]{2,8}",
+    "word": r"\bwo?rd\b",
+    "any": r"[0-9a-f]{31}",
+    "four": r"\b\d{4}\b",
+}
 DETECTORS = [Detector(), Detector(Patterns(PATTERNS))]
 RESTORED = {"<<PHONE_1>>": '010-9999-8888 "home"\n'}
 
