@@ -7,6 +7,7 @@ is the same text once more in pieces; the probabilities stay.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
+from functools import partial
 
 from thinmesh.inference.v1 import inference_service_pb2 as pb
 from thinmesh.inference.v1 import sampling_pb2
@@ -33,9 +34,7 @@ class Answer:
         """What can be passed on of an event, which stays as it is; it is empty where all of it is held back."""
         passed = pb.GenerateEvent()
         for delta in event.deltas:
-            new = self._delta(delta)
-            if new.text or new.reasoning or new.tool_calls or new.logprobs:
-                passed.deltas.append(new)
+            self._delta(delta, passed)
         for finish in event.finishes:
             rest = self._rest(finish.index)
             if rest is not None:
@@ -45,18 +44,24 @@ class Answer:
             passed.usage.CopyFrom(event.usage)
         return passed
 
-    def _delta(self, delta: pb.Delta) -> pb.Delta:
-        new = pb.Delta(index=delta.index, logprobs=_without_texts(delta.logprobs))
-        if delta.text:
-            new.text = self._rewriter(delta.index, TEXT).feed(delta.text)
-        if delta.reasoning:
-            new.reasoning = self._rewriter(delta.index, REASONING).feed(delta.reasoning)
-        for call in delta.tool_calls:
-            arguments = self._rewriter(delta.index, call.index).feed(call.arguments_json)
-            if arguments or call.HasField("id") or call.HasField("name"):
-                piece = new.tool_calls.add()
-                piece.CopyFrom(call)
-                piece.arguments_json = arguments
+    def _delta(self, delta: pb.Delta, passed: pb.GenerateEvent) -> None:
+        """Adds what can be passed on of a delta, if there is any."""
+        index = delta.index
+        text, reasoning = delta.text, delta.reasoning
+        text = self._rewriter(index, TEXT).feed(text) if text else ""
+        reasoning = self._rewriter(index, REASONING).feed(reasoning) if reasoning else ""
+        calls = [call for call in map(partial(self._call, index), delta.tool_calls) if call is not None]
+        logprobs = _without_texts(delta.logprobs)
+        if text or reasoning or calls or logprobs:
+            passed.deltas.add(index=index, text=text, reasoning=reasoning, tool_calls=calls, logprobs=logprobs)
+
+    def _call(self, index: int, call: pb.ToolCallDelta) -> pb.ToolCallDelta | None:
+        arguments = self._rewriter(index, call.index).feed(call.arguments_json)
+        if not arguments and not call.HasField("id") and not call.HasField("name"):
+            return None
+        new = pb.ToolCallDelta()
+        new.CopyFrom(call)
+        new.arguments_json = arguments
         return new
 
     def _rest(self, index: int) -> pb.Delta | None:
