@@ -43,7 +43,7 @@ _WORDS = {
         "입금액|출금액|송금액|이체액|환불액|입금일|출금일|송금일|이체일|환불일|금액|합계|잔액|한도|"
         "주문|송장|택배|배송|접수|예약|상품|제품|품번|품목|부품|모델|시리얼|일련|바코드|승인|거래번호|거래 번호|영수증|문서|"
         "티켓|추적|참조|관리번호|관리 번호|도서|쿠폰|타임스탬프|사건|특허|공고|로트|재고|고객번호|고객 번호|"
-        "회원|사번|학번|인증번호|인증 번호|코드|"
+        "회원|사번|학번|확인번호|확인 번호|대기|순번|신청|요청|처리|조회|계약|청구|고지|납부|인증번호|인증 번호|코드|"
         "_isbn|order|invoice|tracking|serial|model|_part|_sku|ticket|_ref|transaction|receipt|barcode|_ean|_upc|_gtin|_imei|"
         "_code|_s/n|_id|coupon|voucher|timestamp|_lot|_batch|commit|_hash|patent|_total|amount"
     ),

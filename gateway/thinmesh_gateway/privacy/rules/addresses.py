@@ -23,7 +23,7 @@ def _ipv4(match: re.Match[str]) -> bool:
     """Versions and sections look the same; those of small numbers need a label to be an address."""
     if match[0] in _NOBODYS:
         return False
-    label = labels.before(match.string, match.start())
+    label = labels.before(match.string, match.start(), labels.NEAR)
     return label != "version" and (len(match[0]) > 7 or label == "ip")
 
 

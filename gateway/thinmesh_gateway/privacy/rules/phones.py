@@ -28,6 +28,10 @@ def _national(match: re.Match[str]) -> bool:
     return labels.before(match.string, match.start(), labels.NEAR) != "other"
 
 
+def _without_plus(match: re.Match[str]) -> bool:
+    return not match[0].isdecimal() or labels.before(match.string, match.start(), labels.NEAR) != "other"
+
+
 def _international(match: re.Match[str]) -> bool:
     """E.164 allows 15 digits; below nine it is a number with a sign."""
     return 9 <= len(digits.only(match[0])) <= 15
@@ -36,6 +40,6 @@ def _international(match: re.Match[str]) -> bool:
 RULES = (
     Rule(Entity.PHONE, shape(rf"\(?0{_REST}{END}"), _national),
     Rule(Entity.PHONE, shape(rf"\(?(?:\+|00[1-8]?)82{_BETWEEN}\(?0?{_BETWEEN}{_REST}{END}"), always),
-    Rule(Entity.PHONE, shape(rf"\(?82(?:(?:\) ?|[-. ])\(?0?{_BETWEEN}{_REST}|10\d{{8}}){END}"), always),
+    Rule(Entity.PHONE, shape(rf"\(?82(?:(?:\) ?|[-. ])\(?0?{_BETWEEN}{_REST}|10\d{{8}}){END}"), _without_plus),
     Rule(Entity.PHONE, shape(rf"\(?\+(?!82)[1-9]\d{{0,2}}(?:{_BETWEEN}\(?\d{{1,5}}){{2,5}}{END}"), _international),
 )
