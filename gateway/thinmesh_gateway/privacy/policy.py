@@ -3,6 +3,8 @@
 session = privacy.open()
 request = session.request(request)      # before anything of it is stored, logged or sent on
 event = session.event(event)            # or session.response(response)
+
+A session is one call's, for one task or thread at a time; a request of more than 64 KiB is worth a thread.
 """
 
 from __future__ import annotations
