@@ -16,8 +16,7 @@ from thinmesh_core import address
 from thinmesh_core.config import ConfigError, Section, load
 from thinmesh_core.exposure import TlsConfig
 from thinmesh_core.ranges import Pause, Seconds
-from thinmesh_core.tenants import TenantConfig
-from thinmesh_gateway.config import DatabaseUrl, GatewayConfig
+from thinmesh_gateway.config import DatabaseUrl, GatewayConfig, Tenant
 from thinmesh_gateway.idempotency.config import IdempotencyConfig
 from thinmesh_gateway.oidc.config import OidcConfig
 from thinmesh_gateway.roles import RoleConfig, RoleName, Roles
@@ -56,7 +55,7 @@ class MeshConfig(Section, frozen=True, kw_only=True):
     `keys_stale_seconds`.
     """
 
-    tenants: dict[str, TenantConfig]
+    tenants: dict[str, Tenant]
     backends: dict[str, BackendEntry]
     models: Annotated[dict[str, ModelConfig], Meta(min_length=1)]
     roles: dict[RoleName, RoleConfig] = field(default_factory=dict)
@@ -128,7 +127,7 @@ class Setting:
         return RouterConfig(
             models=config.models,
             backends=addresses,
-            tenants=config.tenants,
+            tenants=dict(config.tenants),
             quotas=config.quotas,
             queue=config.queue,
             watchdog=config.watchdog,

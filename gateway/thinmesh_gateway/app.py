@@ -28,6 +28,7 @@ from thinmesh_gateway.inference import Inference
 from thinmesh_gateway.keys import KeyStore
 from thinmesh_gateway.oidc.build import build as build_tokens
 from thinmesh_gateway.oip.service import TensorService
+from thinmesh_gateway.privacy.tenants import Privacies
 from thinmesh_gateway.reception import Reception
 from thinmesh_gateway.rest import rest
 from thinmesh_gateway.roles import Roles
@@ -59,8 +60,9 @@ class GatewayApp(App):
         self._once = Once(self._answers, config.call_seconds)
         reception = Reception(self._once)
         router = channels(config.router)
-        self._inference = Inference(router, config.call_seconds)
-        self._tensors = Tensors(router, config.call_seconds)
+        privacies = _privacies(config)
+        self._inference = Inference(router, config.call_seconds, privacies)
+        self._tensors = Tensors(router, config.call_seconds, privacies)
         self._service = GatewayService(reception, self._inference)
         self._key_service = KeyService(reception, self._store, self._authenticator)
         self._tensor_service = TensorService(reception, self._tensors)
@@ -89,7 +91,8 @@ class GatewayApp(App):
         return [trouble for trouble in found if trouble is not None]
 
     def apply(self, config: GatewayConfig) -> None:
-        """Puts other tenants, roles and time limits in force."""
+        """Puts other tenants, roles, policies and time limits in force. ConfigError where a policy can't be served."""
+        self._inference.privacies = self._tensors.privacies = _privacies(config)
         self._authenticator.know(config.tenants, Roles(config.roles))
         self._keyring.stale_seconds = config.keys_stale_seconds
         self._inference.call_seconds = self._tensors.call_seconds = self._once.call_seconds = config.call_seconds
@@ -115,3 +118,7 @@ class GatewayApp(App):
 def build(config: GatewayConfig, channels: Channels) -> GatewayApp:
     """The gateway of a configuration."""
     return GatewayApp(config, channels)
+
+
+def _privacies(config: GatewayConfig) -> Privacies:
+    return Privacies({name: tenant.privacy for name, tenant in config.tenants.items()})

@@ -12,9 +12,16 @@ from thinmesh_core.ranges import Pause, Seconds
 from thinmesh_core.tenants import TenantConfig
 from thinmesh_gateway.idempotency.config import IdempotencyConfig
 from thinmesh_gateway.oidc.config import OidcConfig
+from thinmesh_gateway.privacy.config import PrivacyConfig
 from thinmesh_gateway.roles import RoleConfig
 
 DatabaseUrl = Annotated[str, Meta(pattern="^postgres(ql)?://.+")]
+
+
+class Tenant(TenantConfig, frozen=True, kw_only=True):
+    """A tenant's entry with what is the gateway's alone."""
+
+    privacy: PrivacyConfig = PrivacyConfig()
 
 
 class GatewayConfig(Section, frozen=True, kw_only=True):
@@ -24,7 +31,7 @@ class GatewayConfig(Section, frozen=True, kw_only=True):
     for `keys_stale_seconds`.
     """
 
-    tenants: dict[str, TenantConfig]
+    tenants: dict[str, Tenant]
     router: str
     state: Path
     call_seconds: Seconds = 600.0

@@ -1,4 +1,4 @@
-"""What both surfaces do with an authenticated call: bound it, forward it to the router, observe it."""
+"""What both surfaces do with an authenticated call: bound it, mask it, forward it to the router, observe it."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from thinmesh_core.errors import MeshError, Reason
 from thinmesh_core.status import from_rpc_error, lost
 from thinmesh_core.telemetry import Observed
 from thinmesh_gateway.authorized import AuthorizedCall
+from thinmesh_gateway.privacy.tenants import Privacies
 from thinmesh_gateway.vetting import request as vetting
 
 A = TypeVar("A")
@@ -50,17 +51,21 @@ class Forwarding:
     `seconds` is the caller's own time limit, if any; `call_seconds` bounds it.
     """
 
-    def __init__(self, call_seconds: float) -> None:
+    def __init__(self, call_seconds: float, privacies: Privacies) -> None:
         self.call_seconds = call_seconds
+        self.privacies = privacies
 
     async def unary(
         self, operation: str, method: Method[A], request: Request, call: AuthorizedCall, hear: Hear, seconds: float | None
     ) -> A:
         """One bounded, observed call of `method`."""
-        with Observed(operation, capabilities.model(request), call):
+        with Observed(operation, capabilities.model(request), call), self.privacies.open(call.tenant) as session:
             call.check(capabilities.model(request))
             vetting.check(request)
-            return await self.send(method, request, call, hear, seconds)
+            if session is not None:
+                request = session.request(request)
+            answer = await self.send(method, request, call, hear, seconds)
+            return answer if session is None else session.response(answer)
 
     async def send(self, method: Method[A], request: Any, call: Call, hear: Hear = deaf, seconds: float | None = None) -> A:
         """One call of `method`, a second one where its router dies; what it raises is the router's MeshError."""

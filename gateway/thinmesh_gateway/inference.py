@@ -16,14 +16,15 @@ from thinmesh_core.status import lost
 from thinmesh_core.telemetry import Observed
 from thinmesh_gateway.authorized import AuthorizedCall
 from thinmesh_gateway.forwarding import Forwarding, Hear, failure, listen
+from thinmesh_gateway.privacy.tenants import NO_PRIVACIES, Privacies
 from thinmesh_gateway.vetting import request as vetting
 
 
 class Inference(Forwarding):
     """The router's InferenceService and ModelService, as REST and gRPC alike see them."""
 
-    def __init__(self, channel: grpc.aio.Channel, call_seconds: float) -> None:
-        super().__init__(call_seconds)
+    def __init__(self, channel: grpc.aio.Channel, call_seconds: float, privacies: Privacies = NO_PRIVACIES) -> None:
+        super().__init__(call_seconds, privacies)
         self._router = inference_grpc.InferenceServiceStub(channel)
         self._models = model_grpc.ModelServiceStub(channel)
 
@@ -31,9 +32,11 @@ class Inference(Forwarding):
         self, request: pb.GenerateRequest, call: AuthorizedCall, hear: Hear, seconds: float | None = None
     ) -> AsyncGenerator[pb.GenerateEvent, None]:
         """The events of a generation."""
-        with Observed("stream", request.model, call):
+        with Observed("stream", request.model, call), self.privacies.open(call.tenant) as session:
             call.check(request.model)
             vetting.check(request)
+            if session is not None:
+                request = session.request(request)
             until = time.monotonic() + self.bounded(seconds)
             fresh, moved = True, False
             while True:
@@ -45,6 +48,10 @@ class Inference(Forwarding):
                             if fresh:
                                 fresh = False
                                 await listen(stream, hear)
+                            if session is not None:
+                                event = session.event(event)  # noqa: PLW2901  # of which all may be held back
+                                if not (event.deltas or event.finishes or event.HasField("usage")):
+                                    continue
                             yield event
                     return
                 except grpc.aio.AioRpcError as error:

@@ -16,6 +16,7 @@ from thinmesh_core.telemetry import Observed
 from thinmesh_core.tensor_stream import failed, once
 from thinmesh_gateway.authorized import AuthorizedCall
 from thinmesh_gateway.forwarding import Forwarding, Hear, failure, listen
+from thinmesh_gateway.privacy.tenants import NO_PRIVACIES, Privacies
 from thinmesh_gateway.vetting import request as vetting
 
 NAME = "thinmesh"
@@ -27,8 +28,8 @@ EXTENSIONS = ("binary_tensor_data", "classification", "model_configuration", "sc
 class Tensors(Forwarding):
     """The router's inference.GRPCInferenceService, as REST and gRPC alike see it."""
 
-    def __init__(self, channel: grpc.aio.Channel, call_seconds: float) -> None:
-        super().__init__(call_seconds)
+    def __init__(self, channel: grpc.aio.Channel, call_seconds: float, privacies: Privacies = NO_PRIVACIES) -> None:
+        super().__init__(call_seconds, privacies)
         self._router = tensor_grpc.GRPCInferenceServiceStub(channel)
 
     async def infer(
@@ -41,9 +42,11 @@ class Tensors(Forwarding):
         self, request: pb.ModelInferRequest, call: AuthorizedCall, hear: Hear, seconds: float | None = None
     ) -> AsyncGenerator[pb.ModelStreamInferResponse, None]:
         """The answers to one request of a stream."""
-        with Observed("stream_infer", request.model_name, call):
+        with Observed("stream_infer", request.model_name, call), self.privacies.open(call.tenant) as session:
             call.check(request.model_name)
             vetting.check(request)
+            if session is not None:
+                request = session.request(request)
             until = time.monotonic() + self.bounded(seconds)
             fresh, moved = True, False
             while True:

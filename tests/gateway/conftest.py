@@ -23,15 +23,14 @@ from thinmesh_core.http import serve_http
 from thinmesh_core.inprocess import InProcessChannel, InProcessServer
 from thinmesh_core.interceptors import ErrorInterceptor
 from thinmesh_core.server import serve_grpc
-from thinmesh_core.tenants import TenantConfig
 from thinmesh_gateway.app import GatewayApp, build
-from thinmesh_gateway.config import GatewayConfig
+from thinmesh_gateway.config import GatewayConfig, Tenant
 from thinmesh_gateway.keys import KeyStore
 
 TENANTS = {
-    "first": TenantConfig(priority="critical"),
-    "usual": TenantConfig(),
-    "last": TenantConfig(priority="batch"),
+    "first": Tenant(priority="critical"),
+    "usual": Tenant(),
+    "last": Tenant(priority="batch"),
 }
 
 

@@ -104,10 +104,12 @@ async def test_llama_cpp_stops_when_its_client_goes(state: Path, mode: Mode, sur
             began = cpu_seconds(engine)
             await asyncio.sleep(1)
             at_work = cpu_seconds(engine) - began
-        await asyncio.sleep(SECONDS)
-        before = cpu_seconds(engine)
-        await asyncio.sleep(1)
-        assert cpu_seconds(engine) - before < at_work / 3
+        async with asyncio.timeout(10):  # to say all that was asked for takes much longer
+            while True:
+                before = cpu_seconds(engine)
+                await asyncio.sleep(1)
+                if cpu_seconds(engine) - before < at_work / 3:
+                    break
 
 
 async def _whole(running: Running, surface: Surface) -> None:

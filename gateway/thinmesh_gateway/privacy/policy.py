@@ -10,11 +10,13 @@ A session is one call's, for one task or thread at a time; a request of more tha
 from __future__ import annotations
 
 from collections import Counter
-from typing import TypeVar
+from copy import deepcopy
+from typing import TypeVar, cast
 
 from thinmesh.inference.v1 import inference_service_pb2 as pb
 from tritonclient.grpc import service_pb2 as tensor_pb
 
+from thinmesh_core.capabilities import Request
 from thinmesh_core.config import ConfigError
 from thinmesh_core.errors import MeshError, Reason, invalid
 from thinmesh_gateway.privacy import answers, requests
@@ -26,7 +28,8 @@ from thinmesh_gateway.privacy.patterns import Patterns
 from thinmesh_gateway.privacy.rewriter import Rewriter
 from thinmesh_gateway.privacy.vault import Vault
 
-T = TypeVar("T", pb.GenerateRequest, pb.EmbedRequest, pb.RerankRequest, pb.CountTokensRequest)
+T = TypeVar("T", bound=Request)
+A = TypeVar("A")
 
 _NEEDS_TEXT = frozenset({"mask", "reversible", "block"})
 
@@ -80,10 +83,12 @@ class Session:
         """The request as the engine may see it, a copy; INVALID_REQUEST names the parameter that holds what is blocked."""
         if not self._privacy.active:
             return request
+        if isinstance(request, tensor_pb.ModelInferRequest):
+            self._privacy.tensors(request)
+            return request
         if self._privacy.needs_text:
             requests.refuse_tokens(request)
-        new = type(request)()
-        new.CopyFrom(request)
+        new = deepcopy(request)
         requests.rewrite(new, self._avoid)
         requests.rewrite(new, self._ask)
         return new
@@ -92,9 +97,11 @@ class Session:
         """A streamed event as the caller may see it; where it is empty there is nothing to pass on yet."""
         return self._answer.event(event) if self._privacy.active else event
 
-    def response(self, response: pb.GenerateResponse) -> pb.GenerateResponse:
-        """A whole answer as the caller may see it."""
-        return answers.response(response, self._begin) if self._privacy.active else response
+    def response(self, response: A) -> A:
+        """A whole answer as the caller may see it; vectors, orders and counts are no texts."""
+        if isinstance(response, pb.GenerateResponse) and self._privacy.active:
+            return cast("A", answers.response(response, self._begin))
+        return response
 
     def _begin(self, quoted: bool) -> Rewriter:
         return Rewriter(self._privacy.detector, self._answered, quoted=quoted)

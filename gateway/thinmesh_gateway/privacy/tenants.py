@@ -1,0 +1,53 @@
+"""Every tenant's privacy, opened for each of its calls; what was found is counted by kind and direction, and never kept."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from contextlib import AbstractContextManager, nullcontext
+from types import TracebackType
+
+from thinmesh_core.config import ConfigError
+from thinmesh_core.telemetry import PERSONAL_DATA
+from thinmesh_gateway.privacy.config import PrivacyConfig
+from thinmesh_gateway.privacy.policy import Privacy, Session
+
+_OPEN: AbstractContextManager[None] = nullcontext()
+
+
+class Privacies:
+    """By tenant; one that looks at nothing costs its calls nothing."""
+
+    def __init__(self, configs: Mapping[str, PrivacyConfig]) -> None:
+        """ConfigError names the tenant whose policy can't be served."""
+        self._active: dict[str, Privacy] = {}
+        for tenant, config in configs.items():
+            try:
+                privacy = Privacy(config)
+            except ConfigError as error:
+                raise ConfigError(f"tenants.{tenant}.{error}") from error
+            if privacy.active:
+                self._active[tenant] = privacy
+
+    def open(self, tenant: str) -> AbstractContextManager[Session | None]:
+        """One call's session while it is entered; None where nothing is looked at."""
+        privacy = self._active.get(tenant)
+        return _OPEN if privacy is None else _Opened(privacy.open())
+
+
+NO_PRIVACIES = Privacies({})
+"""Nobody's texts are looked at."""
+
+
+class _Opened:
+    __slots__ = ("_session",)
+
+    def __init__(self, session: Session) -> None:
+        self._session = session
+
+    def __enter__(self) -> Session:
+        return self._session
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        for where, found in (("request", self._session.asked), ("answer", self._session.answered)):
+            for entity, count in found.items():
+                PERSONAL_DATA.labels(entity, where).inc(count)
