@@ -14,7 +14,7 @@ export MYPY_CACHE_DIR := .cache/mypy
 export RUFF_CACHE_DIR := .cache/ruff
 
 .DEFAULT_GOAL := help
-.PHONY: help up test test-vllm faults lint fix protos conformance bench simulate privacy wheel clean
+.PHONY: help up test test-vllm faults fuzz lint fix protos conformance bench simulate privacy wheel clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -30,6 +30,9 @@ test-vllm: .venv/.dev $(VLLM)/models/tiny/.made $(VLLM)/models/smollm2/.made ## 
 
 faults: .venv/.dev ## Break real processes in every way that is on the list, and keep the table in docs/reports
 	FAULTS_REPORT=docs/reports $(VENV)/pytest tests/faults -m "" $(ARGS)
+
+fuzz: .venv/.dev ## Try for FUZZ_SECONDS (300) to break what reads strangers' JSON, protobuf and streams, then the OpenAPI file's routes
+	FUZZ_SECONDS=$${FUZZ_SECONDS:-300} $(VENV)/pytest tests/fuzz tests/integration/test_openapi.py --capture=no $(ARGS)
 
 lint: .venv/.dev ## Check style, types, layers, protos and generated code
 	$(VENV)/ruff check .

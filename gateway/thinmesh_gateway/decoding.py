@@ -46,7 +46,7 @@ def _mistyped(text: str) -> MeshError:
     if "unknown field" in what:
         field = what.split("`")[1]
         path = f"{path}.{field}" if path else field
-        return invalid(path, f"Unknown field {path!r}.")
+        return invalid(path or "body", f"Unknown field {path!r}.")
     if "missing required field" in what:
         field = what.split("`")[1]
         path = f"{path}.{field}" if path else field

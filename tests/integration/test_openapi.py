@@ -3,14 +3,18 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import re
 import sys
 from pathlib import Path
 
 import aiohttp
+import pytest
 from launch import ECHO, mesh
 
-EXAMPLES = 25
+LONG = "FUZZ_SECONDS" in os.environ
+EXAMPLES = 200 if LONG else 25
+SECONDS = 600 if LONG else 100
 CHECKS = "not_a_server_error,status_code_conformance,content_type_conformance,response_schema_conformance"
 UNREADY = """
 [[operations]]
@@ -20,6 +24,7 @@ checks.not_a_server_error.expected-statuses = ["2xx", "4xx", 503]
 """Echo has no tensors: that it is not ready for them is an answer, and no error."""
 
 
+@pytest.mark.timeout(SECONDS + 60)
 async def test_no_answer_is_outside_the_description(state: Path) -> None:
     async with mesh(ECHO, state, "up") as running:
         async with (
@@ -46,7 +51,7 @@ async def test_no_answer_is_outside_the_description(state: Path) -> None:
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.STDOUT,
         )
-        async with asyncio.timeout(100):
+        async with asyncio.timeout(SECONDS):
             out, _ = await process.communicate()
     text = out.decode()
     assert process.returncode == 0, text

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Annotated, TypeAlias
 
 import msgspec
 from thinmesh.inference.v1 import inference_service_pb2 as pb
@@ -18,6 +19,9 @@ _REASONS = {
     "function_call": pb.FINISH_REASON_TOOL_CALLS,
     "content_filter": pb.FINISH_REASON_CONTENT_FILTER,
 }
+
+Count: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=(1 << 32) - 1)]
+"""What fits the contract's fields."""
 
 
 class TopLogprob(msgspec.Struct):
@@ -53,7 +57,7 @@ class FunctionDelta(msgspec.Struct):
 class ToolCallDelta(msgspec.Struct):
     """A piece of a tool call."""
 
-    index: int = 0
+    index: Count = 0
     id: str | None = None
     function: FunctionDelta = msgspec.field(default_factory=FunctionDelta)
 
@@ -70,7 +74,7 @@ class ChatDelta(msgspec.Struct):
 class ChunkChoice(msgspec.Struct):
     """One choice: `delta` or `message` in chat, `text` in completions."""
 
-    index: int = 0
+    index: Count = 0
     delta: ChatDelta | None = None
     message: ChatDelta | None = None
     text: str | None = None
@@ -81,20 +85,20 @@ class ChunkChoice(msgspec.Struct):
 class CachedTokens(msgspec.Struct):
     """Details of the prompt's tokens."""
 
-    cached_tokens: int | None = None
+    cached_tokens: Count | None = None
 
 
 class ReasoningTokens(msgspec.Struct):
     """Details of the answer's tokens."""
 
-    reasoning_tokens: int | None = None
+    reasoning_tokens: Count | None = None
 
 
 class EngineUsage(msgspec.Struct):
     """What the engine counted."""
 
-    prompt_tokens: int = 0
-    completion_tokens: int | None = None
+    prompt_tokens: Count = 0
+    completion_tokens: Count | None = None
     prompt_tokens_details: CachedTokens | None = None
     completion_tokens_details: ReasoningTokens | None = None
 
@@ -144,8 +148,6 @@ class Answer:
         return pb.GenerateEvent(usage=usage(self.usage, self._pieces))
 
     def _choice(self, choice: ChunkChoice, event: pb.GenerateEvent) -> None:
-        if choice.index < 0:
-            raise broken("answered a choice that can't be")
         added = _add(choice, event)
         if choice.index in self._finished and (added or choice.finish_reason is not None):
             raise broken("went on after a finish")
