@@ -123,6 +123,9 @@ async def test_a_child_never_exceeds_its_creator(stub: Any, store: KeyStore) -> 
         assert await refused(stub.CreateKey(request, **bearer(owner))) is Reason.INVALID_REQUEST
     child = await stub.CreateKey(pb.CreateKeyRequest(roles=["wide"]), **bearer(owner))
     assert child.key.expires_unix_seconds == AHEAD
+    lasting = store.create("usual", 0, roles=("wide",))
+    rotation = pb.RotateKeyRequest(id=id_of(lasting))
+    assert await refused(stub.RotateKey(rotation, **bearer(owner))) is Reason.PERMISSION_DENIED
     boss = id_of(admin)
     assert await refused(stub.RotateKey(pb.RotateKeyRequest(id=boss), **bearer(owner))) is Reason.PERMISSION_DENIED
     assert await refused(stub.RevokeKey(pb.RevokeKeyRequest(id=boss), **bearer(owner))) is Reason.PERMISSION_DENIED
@@ -142,6 +145,8 @@ async def test_a_usual_key_may_ask_who_it_is_and_nothing_else_of_keys(stub: Any,
     for call in (
         stub.CreateKey(pb.CreateKeyRequest(), **bearer(gateway.keys["usual"])),
         stub.ListKeys(pb.ListKeysRequest(), **bearer(gateway.keys["usual"])),
+        stub.RotateKey(pb.RotateKeyRequest(id=who.key_id), **bearer(gateway.keys["usual"])),
+        stub.RevokeKey(pb.RevokeKeyRequest(id=who.key_id), **bearer(gateway.keys["usual"])),
     ):
         assert await refused(call) is Reason.PERMISSION_DENIED
 

@@ -10,6 +10,7 @@ from typing import Any
 import msgspec
 import pytest
 from gateway.oidc.provider import Provider, public, rsa_key
+from jwt.algorithms import RSAAlgorithm
 
 from thinmesh_core.errors import MeshError, Reason
 from thinmesh_gateway.oidc import signers as module
@@ -138,7 +139,7 @@ async def test_a_slow_provider_holds_nobody_for_long(monkeypatch: pytest.MonkeyP
         {**public(rsa_key("first"), "k"), "use": "enc"},
         {**public(rsa_key("weak", 1024), "k")},
         {**public(rsa_key("first"), "k"), "n": 7},
-        {**public(rsa_key("first"), "k"), "d": "AQ"},
+        {**json.loads(RSAAlgorithm.to_jwk(rsa_key("first"))), "kid": "k", "use": "sig"},
         {**public(rsa_key("first"), "k"), "kid": 7},
         {"kty": "new", "kid": "k"},
         {},
