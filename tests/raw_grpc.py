@@ -16,14 +16,20 @@ def frame(kind: int, flags: int, payload: bytes, stream: int = 1) -> bytes:
     return len(payload).to_bytes(3, "big") + struct.pack(">BBI", kind, flags, stream) + payload
 
 
-def headers(*pairs: tuple[str, str]) -> bytes:
+def headers(*pairs: tuple[str, str | bytes]) -> bytes:
     """A header block of literals."""
     return b"".join(b"\x00" + _text(name) + _text(value) for name, value in pairs)
 
 
-def call(method: str, *pairs: tuple[str, str], message: bytes) -> bytes:
+def call(method: str | bytes, *pairs: tuple[str, str], message: bytes) -> bytes:
     """All that a client sends for a unary call; `message` is taken as it is."""
-    fixed = ((":method", "POST"), (":scheme", "http"), (":path", method), (":authority", "a"), ("te", "trailers"))
+    fixed: tuple[tuple[str, str | bytes], ...] = (
+        (":method", "POST"),
+        (":scheme", "http"),
+        (":path", method),
+        (":authority", "a"),
+        ("te", "trailers"),
+    )
     block = headers(*fixed, ("content-type", "application/grpc"), *pairs)
     framed = b"\0" + struct.pack(">I", len(message)) + message
     return PREFACE + frame(SETTINGS, 0, b"", 0) + frame(HEADERS, END_HEADERS, block) + frame(DATA, END_STREAM, framed)
@@ -55,8 +61,8 @@ def status(said: bytes) -> int | None:
     return int(found[1]) if found else None
 
 
-def _text(text: str) -> bytes:
-    data = text.encode()
+def _text(text: str | bytes) -> bytes:
+    data = text.encode() if isinstance(text, str) else text
     if len(data) < 127:
         return bytes([len(data)]) + data
     rest, size = len(data) - 127, bytearray([127])

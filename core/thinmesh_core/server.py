@@ -10,6 +10,7 @@ import grpc
 from grpc_health.v1 import health, health_pb2, health_pb2_grpc
 from grpc_reflection.v1alpha import reflection
 
+from thinmesh_core import grpc_server
 from thinmesh_core.address import Address
 from thinmesh_core.app import App
 from thinmesh_core.config import ConfigError
@@ -27,7 +28,7 @@ _STATUS = health_pb2.HealthCheckResponse
 async def serve_grpc(app: App, address: Address, *, grace: float, exposure: Exposure = LOCAL) -> AsyncIterator[Address]:
     """Serves an entered app until left; gives the address bound (port 0 is a free one). Running calls get `grace` seconds."""
     exposure.check(address)
-    server = grpc.aio.server(interceptors=[ErrorInterceptor(app.services), *app.interceptors], options=SERVER_OPTIONS)
+    server = grpc_server.server([ErrorInterceptor(app.services), *app.interceptors], SERVER_OPTIONS)
     app.register(server)
     servicer = health.aio.HealthServicer()
     health_pb2_grpc.add_HealthServicer_to_server(servicer, server)

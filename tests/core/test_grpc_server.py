@@ -1,0 +1,67 @@
+"""Calls of methods that a server does not have, whatever their path is: refused, and the server serves on."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from types import MappingProxyType
+from typing import Any, Self
+
+import pytest
+from channels import Servicer
+from grpc_health.v1 import health_pb2, health_pb2_grpc
+from raw_grpc import call, status, told
+from thinmesh.inference.v1 import inference_service_pb2_grpc as inference_grpc
+
+from thinmesh_core.address import parse
+from thinmesh_core.app import App
+from thinmesh_core.channel import dial
+from thinmesh_core.server import serve_grpc
+
+SERVICE = b"/thinmesh.inference.v1.InferenceService"
+PATHS = [b"/x", b"/\x8e", SERVICE + b"/\xff", SERVICE + b"/generate", b"*"]
+UNIMPLEMENTED = 12
+
+
+class Small(App):
+    """Serves one service, of which nothing is implemented."""
+
+    services = MappingProxyType({"thinmesh.inference.v1.InferenceService": frozenset[str]()})
+
+    def register(self, server: Any) -> None:
+        inference_grpc.add_InferenceServiceServicer_to_server(Servicer(), server)
+
+    def problems(self) -> list[str]:
+        return []
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        pass
+
+
+@pytest.fixture
+async def at() -> AsyncIterator[str]:
+    async with serve_grpc(Small(), parse("127.0.0.1:0"), grace=1) as address:
+        yield str(address)
+
+
+@pytest.mark.parametrize("path", PATHS)
+async def test_an_unknown_method_is_unimplemented_and_ends_nothing(at: str, path: bytes) -> None:
+    async with dial(at) as channel:
+        health: Any = health_pb2_grpc.HealthStub(channel)
+        watching = health.Watch(health_pb2.HealthCheckRequest())
+        await watching.read()
+        answers = await asyncio.gather(*(told(at, call(path, message=b"")) for _ in range(20)))
+        if path.startswith(b"/"):
+            assert {status(answer) for answer in answers} == {UNIMPLEMENTED}
+        answer = await health.Check(health_pb2.HealthCheckRequest(), timeout=5)
+        assert answer.status == health_pb2.HealthCheckResponse.SERVING
+        assert not watching.done()
+        watching.cancel()
+
+
+async def test_stopping_is_as_it_was() -> None:
+    async with asyncio.timeout(5), serve_grpc(Small(), parse("127.0.0.1:0"), grace=1) as address:
+        await told(str(address), call(b"/x", message=b""))
