@@ -2,15 +2,30 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import traceback
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from types import TracebackType
+from typing import Any
+
+log = logging.getLogger(__name__)
 
 _ESCAPED = {code: repr(chr(code))[1:-1] for code in (*range(32), *range(127, 160), 0x2028, 0x2029)}
 
 MAX_CHAIN = 8
 """Causes of a failure that are told."""
+
+
+def tell_of_loop(loop: asyncio.AbstractEventLoop, context: Mapping[str, Any]) -> None:
+    """An event loop's handler of failures that nobody awaits; asyncio's own would quote them."""
+    error = context.get("exception")
+    log.error("the event loop: %s", context["message"], exc_info=error)
+
+
+def quotes_nobody(record: logging.LogRecord) -> bool:
+    """Whether a record of grpc's may pass: of metadata that is no UTF-8 it would quote all, the key too."""
+    return not record.msg.startswith("Invalid encoding") if isinstance(record.msg, str) else True
 
 
 class LineFormatter(logging.Formatter):

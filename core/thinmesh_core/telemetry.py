@@ -12,7 +12,7 @@ from prometheus_client import REGISTRY, Counter, Gauge, Histogram, generate_late
 
 from thinmesh_core.call import Call
 from thinmesh_core.errors import MeshError
-from thinmesh_core.log_lines import LineFormatter
+from thinmesh_core.log_lines import LineFormatter, quotes_nobody
 
 CALLS = Counter("thinmesh_calls", "Calls that ended at the gateway.", ["operation", "outcome"])
 CALL_SECONDS = Histogram(
@@ -62,6 +62,7 @@ def configure_logging(level: str) -> None:
     handler = _Lines()
     handler.setFormatter(LineFormatter())
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
+    logging.getLogger("grpc._cython.cygrpc").addFilter(quotes_nobody)
     logging.getLogger("uvicorn").setLevel(logging.WARNING)  # its starts and stops are ours to tell
 
 

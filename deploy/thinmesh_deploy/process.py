@@ -14,6 +14,7 @@ import uvloop
 
 from thinmesh_core.config import ConfigError
 from thinmesh_core.lag import Lag
+from thinmesh_core.log_lines import tell_of_loop
 from thinmesh_core.telemetry import configure_logging
 
 EXIT_CONFIG = 2
@@ -73,6 +74,7 @@ def run(main: Main, *, log_level: str, lifeline: bool = False) -> None:
 
 async def _main(main: Main, *, lifeline: bool) -> None:
     loop = asyncio.get_running_loop()
+    loop.set_exception_handler(tell_of_loop)
     signals = Signals()
     loop.add_signal_handler(signal.SIGTERM, signals.terminate)
     loop.add_signal_handler(signal.SIGINT, signals.interrupt)

@@ -20,6 +20,7 @@ import grpc
 import numpy as np
 import pytest
 from launch import START_SECONDS, STOP_SECONDS, Mode, flags, output
+from raw_grpc import call, told
 from thinmesh.inference.v1 import chat_pb2, sampling_pb2
 from thinmesh.inference.v1 import inference_service_pb2 as pb
 from thinmesh.inference.v1 import inference_service_pb2_grpc as inference_grpc
@@ -36,6 +37,7 @@ backends: {{echo: {{adapter: echo}}, fake: {{adapter: openai, options: {{base_ur
 models: {{echo: {{backends: [echo]}}, fake: {{backends: [{{backend: fake, model: fake}}], engine_options: [seen]}}}}
 """
 
+GENERATE = "/thinmesh.inference.v1.InferenceService/Generate"
 WORDS = {
     "prompt": "kanarienvogel-im-prompt",
     "number": "900101-1234567",
@@ -215,31 +217,33 @@ async def by_grpc(at: Watched) -> None:
                 await method(request, metadata=metadata)
         with pytest.raises(grpc.aio.AioRpcError):
             await stub.Generate(fine, metadata=(("authorization", f"Bearer {WORDS['wrong key']}"),))
+    spoilt = call(GENERATE, *at.metadata(), message=fine.SerializeToString()).replace(b"Bearer ", b"Bearer\xff")
+    assert await told(at.grpc, spoilt)
 
 
 async def with_a_broken_engine(at: Watched, engine: FakeEngine) -> list[str]:
     """What is told of an engine that talks of others' words in its errors."""
-    told = []
+    heard = []
     words = f"{WORDS['engine']} {PROMPT}".encode()
     async with aiohttp.ClientSession(at.http, headers=at.headers("other")) as client:
         for status in (400, 404, 422, 429, 500, 503):
             engine.refusal = status, b'{"error": {"message": "' + words + b'", "type": "' + words + b'", "code": 5}}'
             for path, body in (("/v1/chat/completions", {"messages": [{"role": "user", "content": HARMLESS}]}), ("/v1/embeddings", {"input": HARMLESS})):  # fmt: skip
                 async with client.post(path, json={"model": "fake", **body}) as response:
-                    told.append(f"{response.headers} {await response.text()}")
+                    heard.append(f"{response.headers} {await response.text()}")
         engine.refusal = None
         for raw in (b"data: {" + words + b"\n\n", b'data: {"error": {"message": "' + words + b'"}}\n\n', words):
             engine.raw = [raw]
             streamed = {"model": "fake", "messages": [{"role": "user", "content": HARMLESS}], "stream": True}
             async with client.post("/v1/chat/completions", json=streamed) as response:
-                told.append(f"{response.headers} {await response.text()}")
+                heard.append(f"{response.headers} {await response.text()}")
     engine.raw = None
-    return told
+    return heard
 
 
 async def others(at: Watched) -> list[str]:
     """What somebody else is told."""
-    told = []
+    heard = []
     async with aiohttp.ClientSession(at.http, headers=at.headers("other")) as client:
         for method, path in (
             ("GET", "/v1/models"),
@@ -248,15 +252,15 @@ async def others(at: Watched) -> list[str]:
             ("GET", "/v1/models/none"),
         ):
             async with client.request(method, path, json={"model": "echo", "prompt": HARMLESS}) as response:
-                told.append(f"{response.headers} {await response.text()}")
+                heard.append(f"{response.headers} {await response.text()}")
         headers = {"idempotency-key": WORDS["kept"]}
         async with client.post("/v1/completions", json={"model": "echo", "prompt": HARMLESS}, headers=headers) as response:
-            told.append(f"{response.headers} {await response.text()}")
+            heard.append(f"{response.headers} {await response.text()}")
     if at.admin:
         for path in ("/metrics", "/healthz", "/readyz"):
             async with aiohttp.ClientSession() as client, client.get(f"{at.admin}{path}") as response:
-                told.append(await response.text())
-    return told
+                heard.append(await response.text())
+    return heard
 
 
 def written(folder: Path, *, but: set[str]) -> list[tuple[str, bytes]]:
@@ -269,12 +273,12 @@ async def test_no_canary_is_in_anything_that_is_emitted(mode: Mode, state: Path,
     async with fake_engine() as engine, mesh(mode, state, tmp_path, engine.base_url) as at:
         await by_rest(at)
         await by_grpc(at)
-        told = await with_a_broken_engine(at, engine) + await others(at)
+        heard = await with_a_broken_engine(at, engine) + await others(at)
         secrets = WORDS | {f"{tenant}'s key": key for tenant, key in at.keys.items()}
         dev = state / "dev-key"
         if dev.exists():
             secrets["the first key"] = dev.read_text().strip()
-    emitted = [("an answer", text.encode()) for text in told]
+    emitted = [("an answer", text.encode()) for text in heard]
     emitted += written(tmp_path, but=set()) + written(state, but={"dev-key"})  # that file is where the first key is handed over
     assert sum(len(data) for _, data in emitted) > 10_000
     assert b"DEBUG" in b"".join(data for _, data in written(tmp_path, but=set()))
