@@ -14,6 +14,7 @@ from grpc.aio import AbortError, AioRpcError, ServicerContext
 
 from thinmesh_core.errors import MeshError, Reason, internal
 from thinmesh_core.peers import Services, check
+from thinmesh_core.readable import each_readable, readable, reader
 from thinmesh_core.status import from_rpc_error, to_trailer
 
 log = logging.getLogger(__name__)
@@ -49,18 +50,13 @@ class ErrorInterceptor(grpc.aio.ServerInterceptor):
     def _wrap(self, handler: Any, method: str) -> Any:
         """Unary or generator; other kinds (health's Watch, reflection) answer for themselves."""
         allowed = self._services.get(method.split("/")[1])
+        read, write = reader(handler.request_deserializer), handler.response_serializer
         if handler.unary_unary is not None:
-            return grpc.unary_unary_rpc_method_handler(
-                _unary(handler.unary_unary, allowed), handler.request_deserializer, handler.response_serializer
-            )
+            return grpc.unary_unary_rpc_method_handler(_unary(handler.unary_unary, allowed), read, write)
         if inspect.isasyncgenfunction(handler.unary_stream):
-            return grpc.unary_stream_rpc_method_handler(
-                _stream(handler.unary_stream, allowed), handler.request_deserializer, handler.response_serializer
-            )
+            return grpc.unary_stream_rpc_method_handler(_stream(handler.unary_stream, allowed, readable), read, write)
         if inspect.isasyncgenfunction(handler.stream_stream):
-            return grpc.stream_stream_rpc_method_handler(
-                _stream(handler.stream_stream, allowed), handler.request_deserializer, handler.response_serializer
-            )
+            return grpc.stream_stream_rpc_method_handler(_stream(handler.stream_stream, allowed, each_readable), read, write)
         return handler
 
 
@@ -71,7 +67,7 @@ def _unary(
         try:
             if allowed is not None:
                 check(context, allowed)
-            return await handler(request, context)
+            return await handler(readable(request), context)
         except BaseException as error:  # noqa: BLE001  # cancellation too must leave as a status
             await _abort(error, context)
 
@@ -79,13 +75,13 @@ def _unary(
 
 
 def _stream(
-    handler: Callable[[Any, Context], Any], allowed: frozenset[str] | None
+    handler: Callable[[Any, Context], Any], allowed: frozenset[str] | None, read: Callable[[Any], Any]
 ) -> Callable[[Any, Context], AsyncIterator[Any]]:
     async def answer(request: Any, context: Context) -> AsyncIterator[Any]:
         try:
             if allowed is not None:
                 check(context, allowed)
-            async with aclosing(handler(request, context)) as events:
+            async with aclosing(handler(read(request), context)) as events:
                 async for event in events:
                     yield event
         except BaseException as error:  # noqa: BLE001  # cancellation too must leave as a status

@@ -11,6 +11,7 @@ import pytest
 from channels import Servicer
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from raw_grpc import call, status, told
+from thinmesh.inference.v1 import inference_service_pb2 as pb
 from thinmesh.inference.v1 import inference_service_pb2_grpc as inference_grpc
 
 from thinmesh_core.address import parse
@@ -20,16 +21,23 @@ from thinmesh_core.server import serve_grpc
 
 SERVICE = b"/thinmesh.inference.v1.InferenceService"
 PATHS = [b"/x", b"/\x8e", SERVICE + b"/\xff", SERVICE + b"/generate", b"*"]
-UNIMPLEMENTED = 12
+INVALID_ARGUMENT, UNIMPLEMENTED = 3, 12
+
+
+class Streaming(Servicer):
+    """Has one method that streams."""
+
+    async def StreamGenerate(self, request: Any, context: Any) -> AsyncIterator[pb.GenerateEvent]:
+        yield pb.GenerateEvent()
 
 
 class Small(App):
-    """Serves one service, of which nothing is implemented."""
+    """Serves one service, of which little is implemented."""
 
     services = MappingProxyType({"thinmesh.inference.v1.InferenceService": frozenset[str]()})
 
     def register(self, server: Any) -> None:
-        inference_grpc.add_InferenceServiceServicer_to_server(Servicer(), server)
+        inference_grpc.add_InferenceServiceServicer_to_server(Streaming(), server)
 
     def problems(self) -> list[str]:
         return []
@@ -65,3 +73,10 @@ async def test_an_unknown_method_is_unimplemented_and_ends_nothing(at: str, path
 async def test_stopping_is_as_it_was() -> None:
     async with asyncio.timeout(5), serve_grpc(Small(), parse("127.0.0.1:0"), grace=1) as address:
         await told(str(address), call(b"/x", message=b""))
+
+
+async def test_a_message_that_is_none_is_an_invalid_request(at: str, caplog: pytest.LogCaptureFixture) -> None:
+    for method in ("Generate", "StreamGenerate"):
+        answer = await told(at, call(SERVICE + f"/{method}".encode(), message=b"\xff" * 20))
+        assert status(answer) == INVALID_ARGUMENT
+    assert not caplog.records
