@@ -7,7 +7,7 @@ import logging
 import sqlite3
 import time
 from collections.abc import Sequence
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Self
 
@@ -46,6 +46,7 @@ class LocalCounts:
         self._router = router
         self._totals: dict[str, Calendar] = {}
         self._saved: dict[str, tuple[int, int]] = {}
+        self._closing = asyncio.Event()
         self._tasks = asyncio.TaskGroup()
 
     async def look(self) -> None:
@@ -59,15 +60,15 @@ class LocalCounts:
                 self._saved = await asyncio.to_thread(_read, self._ledger, self._router)
             except sqlite3.Error as error:
                 raise ConfigError(f"{self._ledger} can't be used ({error}): move it away, and totals begin anew") from error
-            self._saving = self._tasks.create_task(self._save_on(self._ledger))
+            self._tasks.create_task(self._save_on(self._ledger))
         return self
 
     async def __aexit__(self, *exc_info: object) -> None:
-        """Saves the last changes."""
-        if self._ledger is not None:
-            self._saving.cancel()
-            await self._save(self._ledger)
+        """Saves the last changes, after what is being saved now: a thread can't be cancelled, and would write over them."""
+        self._closing.set()
         await self._tasks.__aexit__(None, None, None)
+        if self._ledger is not None:
+            await self._save(self._ledger)
 
     def meter(self, subject: Subject, limit: int) -> Meter:
         """The count of a quota, as far as it was when it was saved."""
@@ -81,7 +82,9 @@ class LocalCounts:
 
     async def _save_on(self, ledger: Path) -> None:
         while True:
-            await asyncio.sleep(SAVE_SECONDS)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._closing.wait(), SAVE_SECONDS)
+                return
             await self._save(ledger)
 
     async def _save(self, ledger: Path) -> None:
