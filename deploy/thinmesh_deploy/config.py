@@ -18,6 +18,7 @@ from thinmesh_core.exposure import TlsConfig
 from thinmesh_core.ranges import Pause, Seconds
 from thinmesh_gateway.config import DatabaseUrl, GatewayConfig, Tenant
 from thinmesh_gateway.idempotency.config import IdempotencyConfig
+from thinmesh_gateway.media.config import MediaConfig
 from thinmesh_gateway.oidc.config import OidcConfig
 from thinmesh_gateway.roles import RoleConfig, RoleName, Roles
 from thinmesh_router.config import ModelConfig, QueueConfig, QuotaStoreConfig, RouterConfig, WatchdogConfig
@@ -64,6 +65,7 @@ class MeshConfig(Section, frozen=True, kw_only=True):
     queue: QueueConfig = QueueConfig()
     watchdog: WatchdogConfig = WatchdogConfig()
     idempotency: IdempotencyConfig = IdempotencyConfig()
+    media: MediaConfig = MediaConfig()
     database: DatabaseUrl | None = None
     oidc: OidcConfig | None = None
     keys_stale_seconds: Pause = 3600.0
@@ -110,6 +112,7 @@ class Setting:
             state=self.state,
             call_seconds=config.call_seconds,
             idempotency=config.idempotency,
+            media=config.media,
             database=config.database,
             roles=config.roles,
             oidc=config.oidc,

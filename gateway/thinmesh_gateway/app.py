@@ -26,6 +26,7 @@ from thinmesh_gateway.identity.keyring import Keyring
 from thinmesh_gateway.identity.service import KeyService
 from thinmesh_gateway.inference import Inference
 from thinmesh_gateway.keys import KeyStore
+from thinmesh_gateway.media.fetcher import build as build_fetcher
 from thinmesh_gateway.oidc.build import build as build_tokens
 from thinmesh_gateway.oip.service import TensorService
 from thinmesh_gateway.privacy.tenants import Privacies
@@ -61,7 +62,7 @@ class GatewayApp(App):
         reception = Reception(self._once)
         router = channels(config.router)
         privacies = _privacies(config)
-        self._inference = Inference(router, config.call_seconds, privacies)
+        self._inference = Inference(router, config.call_seconds, privacies, build_fetcher(config.media))
         self._tensors = Tensors(router, config.call_seconds, privacies)
         self._service = GatewayService(reception, self._inference)
         self._key_service = KeyService(reception, self._store, self._authenticator)

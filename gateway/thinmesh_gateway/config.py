@@ -11,6 +11,7 @@ from thinmesh_core.config import Section
 from thinmesh_core.ranges import Pause, Seconds
 from thinmesh_core.tenants import TenantConfig
 from thinmesh_gateway.idempotency.config import IdempotencyConfig
+from thinmesh_gateway.media.config import MediaConfig
 from thinmesh_gateway.oidc.config import OidcConfig
 from thinmesh_gateway.privacy.config import PrivacyConfig
 from thinmesh_gateway.roles import RoleConfig
@@ -40,3 +41,4 @@ class GatewayConfig(Section, frozen=True, kw_only=True):
     roles: dict[str, RoleConfig] = field(default_factory=dict)
     oidc: OidcConfig | None = None
     idempotency: IdempotencyConfig = IdempotencyConfig()
+    media: MediaConfig = MediaConfig()

@@ -15,6 +15,7 @@ from thinmesh_core.errors import MeshError, Reason
 from thinmesh_core.status import from_rpc_error, lost
 from thinmesh_core.telemetry import Observed
 from thinmesh_gateway.authorized import AuthorizedCall
+from thinmesh_gateway.media.fetcher import Fetcher
 from thinmesh_gateway.privacy.tenants import Privacies
 from thinmesh_gateway.vetting import request as vetting
 
@@ -51,9 +52,10 @@ class Forwarding:
     `seconds` is the caller's own time limit, if any; `call_seconds` bounds it.
     """
 
-    def __init__(self, call_seconds: float, privacies: Privacies) -> None:
+    def __init__(self, call_seconds: float, privacies: Privacies, media: Fetcher) -> None:
         self.call_seconds = call_seconds
         self.privacies = privacies
+        self.media = media
 
     async def unary(
         self, operation: str, method: Method[A], request: Request, call: AuthorizedCall, hear: Hear, seconds: float | None
@@ -61,6 +63,7 @@ class Forwarding:
         """One bounded, observed call of `method`."""
         with Observed(operation, capabilities.model(request), call), self.privacies.open(call.tenant) as session:
             call.check(capabilities.model(request))
+            request = await self.media.fetched(request)
             vetting.check(request)
             if session is not None:
                 request = session.request(request)

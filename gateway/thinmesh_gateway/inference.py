@@ -16,6 +16,7 @@ from thinmesh_core.status import lost
 from thinmesh_core.telemetry import Observed
 from thinmesh_gateway.authorized import AuthorizedCall
 from thinmesh_gateway.forwarding import Forwarding, Hear, failure, listen
+from thinmesh_gateway.media.fetcher import NO_FETCHER, Fetcher
 from thinmesh_gateway.privacy.tenants import NO_PRIVACIES, Privacies
 from thinmesh_gateway.vetting import request as vetting
 
@@ -23,8 +24,14 @@ from thinmesh_gateway.vetting import request as vetting
 class Inference(Forwarding):
     """The router's InferenceService and ModelService, as REST and gRPC alike see them."""
 
-    def __init__(self, channel: grpc.aio.Channel, call_seconds: float, privacies: Privacies = NO_PRIVACIES) -> None:
-        super().__init__(call_seconds, privacies)
+    def __init__(
+        self,
+        channel: grpc.aio.Channel,
+        call_seconds: float,
+        privacies: Privacies = NO_PRIVACIES,
+        media: Fetcher = NO_FETCHER,
+    ) -> None:
+        super().__init__(call_seconds, privacies, media)
         self._router = inference_grpc.InferenceServiceStub(channel)
         self._models = model_grpc.ModelServiceStub(channel)
 
@@ -34,6 +41,7 @@ class Inference(Forwarding):
         """The events of a generation."""
         with Observed("stream", request.model, call), self.privacies.open(call.tenant) as session:
             call.check(request.model)
+            request = await self.media.fetched(request)
             vetting.check(request)
             if session is not None:
                 request = session.request(request)

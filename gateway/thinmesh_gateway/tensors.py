@@ -16,6 +16,7 @@ from thinmesh_core.telemetry import Observed
 from thinmesh_core.tensor_stream import failed, once
 from thinmesh_gateway.authorized import AuthorizedCall
 from thinmesh_gateway.forwarding import Forwarding, Hear, failure, listen
+from thinmesh_gateway.media.fetcher import NO_FETCHER
 from thinmesh_gateway.privacy.tenants import NO_PRIVACIES, Privacies
 from thinmesh_gateway.vetting import request as vetting
 
@@ -29,7 +30,7 @@ class Tensors(Forwarding):
     """The router's inference.GRPCInferenceService, as REST and gRPC alike see it."""
 
     def __init__(self, channel: grpc.aio.Channel, call_seconds: float, privacies: Privacies = NO_PRIVACIES) -> None:
-        super().__init__(call_seconds, privacies)
+        super().__init__(call_seconds, privacies, NO_FETCHER)
         self._router = tensor_grpc.GRPCInferenceServiceStub(channel)
 
     async def infer(
