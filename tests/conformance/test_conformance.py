@@ -54,6 +54,7 @@ backends:
       max_concurrency: 8
   triton:
     adapter: triton
+    max_concurrency: 8 # its Python backend has a thread for each
     options:
       address: TRITON
       text:
