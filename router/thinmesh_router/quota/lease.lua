@@ -3,10 +3,10 @@
 -- KEYS[1]  the processes that live: a sorted set by the millisecond until which they do
 -- KEYS[2+] one quota each
 -- ARGV[1]  the process, ARGV[2] how long it lives without speaking, in ms
--- ARGV[3]  JSON, for each quota: {kind, limit, need, most, want} and what the process tells of it
+-- ARGV[3]  JSON, for each quota: {kind, limit, needs, want} and what the process tells of it
 --          kind minute:            back [[second, amount]] not used after all, debt granted without asking
 --          kind day, month, calls: window, used and held by the process, both in all
--- Gives JSON, for each: {given, stamp, seconds, used, wait, empty}; times in seconds.
+-- Gives JSON, for each: {given, short, stamp, seconds, used, wait, empty}; times in seconds; short: a need was not met.
 
 local clock = redis.call('TIME')
 local now = tonumber(clock[1])
@@ -23,11 +23,14 @@ local function alive(of)
   return score and tonumber(score) >= ms
 end
 
--- What is needed, and of what is wanted beside it at most a quarter of the rest: near the limit little lies about unused.
+-- All that a call needs or nothing of it, so that one which does not fit keeps nothing from those that do; and of what is wanted
+-- beside that at most a quarter of the rest: near the limit little lies about unused.
 local function given(ask, used)
-  local free = math.max(ask.limit - used, 0)
-  local needed = math.min(ask.need, free)
-  return needed + math.min(ask.want, math.floor((free - needed) / 4))
+  local free, lot, short = math.max(ask.limit - used, 0), 0, false
+  for _, need in ipairs(ask.needs) do
+    if lot + need <= free then lot = lot + need else short = true end
+  end
+  return lot + math.min(ask.want, math.floor((free - lot) / 4)), short
 end
 
 -- A lot may be used for some seconds after it was given, so it is booked at the end of those: whatever is granted of it is counted
@@ -49,12 +52,13 @@ local function minute(key, ask)
       if amount > 0 then newest = math.max(newest, second) end
     end
   end
-  local lot = given(ask, used)
+  local lot, short = given(ask, used)
   local hold = (used + lot) * 2 < ask.limit and LONG or SHORT
   local stamp = now + hold + 1
   if lot > 0 then redis.call('HINCRBY', key, stamp, lot) end
   redis.call('EXPIRE', key, 2 * MINUTE)
-  local wait, excess = 0, used + ask.most - ask.limit
+  local wait, excess = 0, used - ask.limit
+  for _, need in ipairs(ask.needs) do excess = math.max(excess, used + need - ask.limit) end
   table.sort(seconds, function(a, b) return a[1] < b[1] end)
   for _, pair in ipairs(seconds) do
     if excess <= 0 then break end
@@ -62,7 +66,7 @@ local function minute(key, ask)
     wait = pair[1] + MINUTE + 1 - ms / 1000
   end
   local empty = newest > 0 and newest + MINUTE + 1 - ms / 1000 or 0
-  return {given = lot, stamp = stamp, seconds = hold, used = used + lot, wait = wait, empty = empty}
+  return {given = lot, short = short, stamp = stamp, seconds = hold, used = used + lot, wait = wait, empty = empty}
 end
 
 -- Months since year 0, after Hinnant, "chrono-Compatible Low-Level Date Algorithms".
@@ -91,7 +95,8 @@ local function held(key, ask)
   local number, left = window(ask.kind)
   key = key .. ':' .. number
   local same = ask.window == number
-  redis.call('HSET', key, 'u:' .. process, same and ask.used or 0, 'h:' .. process, same and ask.held or 0)
+  local holds = same and ask.held or 0
+  redis.call('HSET', key, 'u:' .. process, same and ask.used or 0, 'h:' .. process, holds)
   redis.call('EXPIRE', key, KEPT)
   local used = 0
   local all = redis.call('HGETALL', key)
@@ -102,10 +107,11 @@ local function held(key, ask)
       redis.call('HDEL', key, all[i])
     end
   end
-  local lot = given(ask, used)
+  local all_of_it, short = given(ask, used - holds)  -- what it holds serves its needs too
+  local lot = math.max(all_of_it - holds, 0)
   redis.call('HINCRBY', key, 'h:' .. process, lot)
   local wait = ask.kind == 'calls' and 1 or left
-  return {given = lot, stamp = number, seconds = left, used = used + lot, wait = wait, empty = left}
+  return {given = lot, short = short, stamp = number, seconds = left, used = used + lot, wait = wait, empty = left}
 end
 
 local answers = {}

@@ -21,12 +21,11 @@ Kind = Literal["minute", "day", "month", "calls"]
 
 
 class Ask(msgspec.Struct, frozen=True):
-    """What the store is asked and told of one quota. `need` is what calls wait for, `most` the largest of them alone."""
+    """What the store is asked and told of one quota. `needs` is what each waiting call is short of: all of it or nothing."""
 
     kind: Kind
     limit: int
-    need: int
-    most: int
+    needs: list[int]
     want: int
     back: list[tuple[int, int]] = []
     debt: int = 0
@@ -36,9 +35,13 @@ class Ask(msgspec.Struct, frozen=True):
 
 
 class Answer(msgspec.Struct, frozen=True):
-    """A lot: its amount, the stamp it is booked under, how long it may be used; and how the quota is beside that."""
+    """A lot: its amount, the stamp it is booked under, how long it may be used; and how the quota is beside that.
+
+    `short`: the store has not what some call needs.
+    """
 
     given: int
+    short: bool
     stamp: int
     seconds: float
     used: int
@@ -46,7 +49,7 @@ class Answer(msgspec.Struct, frozen=True):
     empty: float
 
 
-NOTHING = Answer(0, 0, 0, 0, 0, 0)
+NOTHING = Answer(given=0, short=False, stamp=0, seconds=0, used=0, wait=0, empty=0)
 
 
 class Leased(Meter):
@@ -59,7 +62,8 @@ class Leased(Meter):
         self.cut_off = False
         """Whether the store can't be reached."""
         self._active = active
-        self._need = self._most = self._recent = 0
+        self._needs: list[int] = []
+        self._recent = 0
         self._curious = False
         self._answer = NOTHING
         self._answered = -inf
@@ -70,8 +74,7 @@ class Leased(Meter):
 
     def need(self, amount: int) -> None:
         """A call waits for so much."""
-        self._need += amount
-        self._most = max(self._most, amount)
+        self._needs.append(amount)
         self._active.add(self)
 
     def look(self) -> None:
@@ -131,15 +134,14 @@ class Leased(Meter):
 
     @property
     def dry(self) -> bool:
-        """Whether the store had no more when it answered last, or can't be asked."""
-        return self.cut_off or self._answer.used >= self.limit
+        """Whether the store had not what calls needed when it answered last, or can't be asked."""
+        return self.cut_off or self._answer.short
 
-    def _asked(self) -> tuple[int, int, int]:
-        """What calls wait for, the largest of them, and what is wanted beside it; whoever comes later asks anew."""
-        need, most = self._need, self._most
-        self._need = self._most = 0
+    def _asked(self) -> tuple[list[int], int]:
+        """What calls wait for, and what is wanted beside it; whoever comes later asks anew."""
+        needs, self._needs = self._needs, []
         self._curious = False
-        return need, most, 2 * self._recent if need else 0
+        return needs, 2 * self._recent if needs else 0
 
     @property
     def _scarce(self) -> bool:
@@ -197,7 +199,7 @@ class LeasedMinute(Leased):
     def speaks(self, at: Moment) -> bool:
         """While calls wait, or something is to be given back or booked."""
         self._expire(at)
-        speaks = bool(self._curious or self._need or self._back or self._debts)
+        speaks = bool(self._curious or self._needs or self._back or self._debts)
         if not (self._lots or speaks):
             self._active.discard(self)
         return speaks
@@ -212,10 +214,10 @@ class LeasedMinute(Leased):
         """Wants twice as much beside the need as was used since the last lot: lots grow until calls seldom ask."""
         back, self._back = list(self._back.items()), {}
         self._told = self._debts.copy()
-        need, most, want = self._asked()
-        if need:
+        needs, want = self._asked()
+        if needs:
             self._recent = 0
-        return Ask(self.kind, self.limit, need, most, want, back, sum(self._told.values()))
+        return Ask(self.kind, self.limit, needs, want, back, sum(self._told.values()))
 
     def spare(self, at: Moment) -> int:
         """In lots that may still be used."""
@@ -278,20 +280,20 @@ class LeasedTotal(Leased):
         """While calls wait or run, something is held, or the store does not know what was used."""
         if at.mono >= self._lapses:
             self._held = 0
-        if not self._need and at.mono - self._trimmed >= (SHORT_SECONDS if self._scarce else LONG_SECONDS):
+        if not self._needs and at.mono - self._trimmed >= (SHORT_SECONDS if self._scarce else LONG_SECONDS):
             self._held = min(self._held, self._recent)  # lets go of what was not needed lately
             self._recent, self._trimmed = 0, at.mono
         running = self.kind == "calls" and self._used > 0
-        speaks = bool(self._curious or self._need or self._held or running or (self._used, self._held) != self._told)
+        speaks = bool(self._curious or self._needs or self._held or running or (self._used, self._held) != self._told)
         if not speaks:
             self._active.discard(self)
         return speaks
 
     def ask(self, at: Moment) -> Ask:
         """Wants twice as much beside the need as was used lately."""
-        need, most, want = self._asked()
+        needs, want = self._asked()
         self._told = (self._used, self._held)
-        return Ask(self.kind, self.limit, need, most, want, [], 0, self._window, max(self._used, 0), self._held)
+        return Ask(self.kind, self.limit, needs, want, [], 0, self._window, max(self._used, 0), self._held)
 
     def spare(self, at: Moment) -> int:
         """While its window and the lease last."""

@@ -66,12 +66,12 @@ class Reservation:
         more = max(SLICE, short)
         try:
             refused = await self._take(0, more, self._plan.cost(0, more))
+            while refused is not None and more > short:
+                more = max(more // 2, short)
+                refused = await self._take(0, more, self._plan.cost(0, more))
         except MeshError as unknown:  # nobody can tell what is left: no reason to lose what was made so far
             self.note = f"ended early: {unknown.message}"
             return False
-        while refused is not None and more > short:
-            more = max(more // 2, short)
-            refused = self._try(0, more, self._plan.cost(0, more))
         if refused is None:
             self.covered += more
             return True

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from msgspec.structs import replace
+
 from thinmesh_router.quota.leases import Answer, LeasedMinute
 from thinmesh_router.quota.meters import MINUTE, Moment, SlidingMinute
 
-ANSWER = Answer(given=0, stamp=0, seconds=1, used=0, wait=0, empty=0)
+ANSWER = Answer(given=0, short=False, stamp=0, seconds=1, used=0, wait=0, empty=0)
 
 
 def at(seconds: float) -> Moment:
@@ -53,7 +55,7 @@ def test_what_is_given_back_of_a_debt_is_not_told() -> None:
 
 def test_alone_a_router_has_its_share_of_what_was_left() -> None:
     leased = LeasedMinute(100, SlidingMinute(100 // 4), set())
-    leased.answered(Answer(0, 0, 0, 60, 0, 0), 10.0)
+    leased.answered(replace(ANSWER, used=60), 10.0)
     leased.cut(4, Moment(11.0, 0))
     assert leased.take(11, Moment(11.0, 0)) is None
     assert leased.take(10, Moment(11.0, 0)) is not None
@@ -62,6 +64,6 @@ def test_alone_a_router_has_its_share_of_what_was_left() -> None:
 
 def test_what_was_used_longer_ago_than_a_minute_is_not_counted() -> None:
     leased = LeasedMinute(100, SlidingMinute(100 // 4), set())
-    leased.answered(Answer(0, 0, 0, 60, 0, 0), 10.0)
+    leased.answered(replace(ANSWER, used=60), 10.0)
     leased.cut(4, Moment(80.0, 0))
     assert leased.take(25, Moment(80.0, 0)) is not None

@@ -135,6 +135,29 @@ async def test_nobody_is_refused_while_there_is_enough_for_all(store: SharedStor
     assert refused == 0
 
 
+async def test_a_call_that_does_not_fit_keeps_nothing_from_those_that_do(store: SharedStore) -> None:
+    async with routers(store, 2, QuotaConfig(tokens_per_minute=1000)) as (one, other):
+        assert await reserve(one, 300)
+        for _ in range(10):
+            assert await reserve(one, 900) is None
+            assert await reserve(other, 20)
+
+
+async def test_a_stream_is_given_a_small_slice_where_a_large_one_does_not_fit(store: SharedStore) -> None:
+    async with routers(store, 1, QuotaConfig(tokens_per_minute=211)) as (quotas,):
+        held = await quotas.reserve("t", "k", "m", Cost(10, 1000), streaming=True)
+        made = 0
+        while held.spend(made + 1) or await held.extend():
+            made += 1
+        assert made == 201
+
+
+async def test_the_last_of_a_day_that_a_router_holds_serves_a_larger_call_with_what_is_free(store: SharedStore) -> None:
+    async with routers(store, 1, QuotaConfig(tokens_per_day=1000)) as (quotas,):
+        for _ in range(100):
+            assert await reserve(quotas, 10)
+
+
 async def test_what_is_settled_comes_back_to_all(store: SharedStore) -> None:
     async with routers(store, 2, QuotaConfig(tokens_per_minute=100)) as (one, other):
         held = await reserve(one, 100)
