@@ -6,7 +6,7 @@
 -- ARGV[3]  JSON, for each quota: {kind, limit, needs, want} and what the process tells of it
 --          kind minute:            back [[second, amount]] not used after all, debt granted without asking
 --          kind day, month, calls: window, used and held by the process, both in all
--- Gives JSON, for each: {given, short, stamp, seconds, used, wait, empty}; times in seconds; short: a need was not met.
+-- Gives JSON: {known, quotas}; known: the process was heard before, and not forgotten since. For each quota: {given, short, stamp, seconds, used, wait, empty}; times in seconds; short: a need was not met.
 
 local clock = redis.call('TIME')
 local now = tonumber(clock[1])
@@ -15,6 +15,7 @@ local process, lives, asks = ARGV[1], tonumber(ARGV[2]), cjson.decode(ARGV[3])
 
 local MINUTE, SHORT, LONG, DAY, KEPT = 60, 1, 10, 86400, 40 * 86400
 
+local known = redis.call('ZSCORE', KEYS[1], process) and true or false
 redis.call('ZADD', KEYS[1], ms + lives, process)
 redis.call('ZREMRANGEBYSCORE', KEYS[1], '-inf', ms - DAY * 1000)
 
@@ -118,4 +119,4 @@ local answers = {}
 for i, ask in ipairs(asks) do
   answers[i] = (ask.kind == 'minute' and minute or held)(KEYS[i + 1], ask)
 end
-return #answers > 0 and cjson.encode(answers) or '[]'
+return '{"known":' .. tostring(known) .. ',"quotas":' .. (#answers > 0 and cjson.encode(answers) or '[]') .. '}'

@@ -49,16 +49,33 @@ class Answer(msgspec.Struct, frozen=True):
     empty: float
 
 
+UNKNOWN = 0
+"""The day or month before the store has named it; calls at once have no other."""
+
+UNTOLD = (-1, -1)
+
+
+class Said(msgspec.Struct, frozen=True):
+    """The store's answer. `known`: it has not forgotten what this process told it."""
+
+    known: bool
+    quotas: list[Answer]
+
+
 NOTHING = Answer(given=0, short=False, stamp=0, seconds=0, used=0, wait=0, empty=0)
 
 
 class Leased(Meter):
-    """A quota of which this process holds lots. `alone` grants while the store can't be reached, if anything does."""
+    """A quota of which this process holds lots. `alone` grants while the store can't be reached, if anything does.
 
-    def __init__(self, kind: Kind, limit: int, alone: Meter | None, active: set[Leased]) -> None:
+    With `replicas`, that is one router's part of the limit.
+    """
+
+    def __init__(self, kind: Kind, limit: int, alone: Meter | None, active: set[Leased], replicas: int | None = None) -> None:
         self.kind: Kind = kind
-        self.limit = limit
         self.alone = alone
+        self._replicas = replicas
+        self.limit = limit
         self.cut_off = False
         """Whether the store can't be reached."""
         self._active = active
@@ -68,9 +85,24 @@ class Leased(Meter):
         self._answer = NOTHING
         self._answered = -inf
 
+    @property
+    def limit(self) -> int:
+        """Of all routers together."""
+        return self._limit
+
+    @limit.setter
+    def limit(self, limit: int) -> None:
+        self._limit = limit
+        if self.alone is not None and self._replicas is not None:
+            self.alone.limit = limit // self._replicas
+
     def cut(self, replicas: int, at: Moment) -> None:
         """The store can't be reached from now on, neither by this router nor, it is to be feared, by its others."""
         self.cut_off = True
+        self._needs.clear()  # who waited is decided without it
+
+    def forgotten(self) -> None:
+        """The store has not what it was told: it was emptied, or is another one now."""
 
     def need(self, amount: int) -> None:
         """A call waits for so much."""
@@ -188,8 +220,8 @@ class _Lot:
 class LeasedMinute(Leased):
     """A sliding minute: lots by the second that they are booked in."""
 
-    def __init__(self, limit: int, alone: Meter | None, active: set[Leased]) -> None:
-        super().__init__("minute", limit, alone, active)
+    def __init__(self, limit: int, alone: Meter | None, active: set[Leased], replicas: int | None = None) -> None:
+        super().__init__("minute", limit, alone, active, replicas)
         self._lots: list[_Lot] = []
         self._back: dict[int, int] = {}
         self._debts: dict[int, int] = {}
@@ -264,13 +296,16 @@ class LeasedMinute(Leased):
 class LeasedTotal(Leased):
     """A calendar window's total, or the calls that run: what this process has used and holds of it, in all.
 
-    What it holds is its own for `seconds` after the store has heard of it; then others may have it.
+    What it holds is its own for `seconds` after the store has heard of it; then others may have it. It is not used while the
+    store can't be told of that, which would not know then how much of it is left.
     """
 
-    def __init__(self, kind: Kind, limit: int, alone: Meter | None, active: set[Leased], seconds: float) -> None:
-        super().__init__(kind, limit, alone, active)
+    def __init__(
+        self, kind: Kind, limit: int, alone: Meter | None, active: set[Leased], seconds: float, replicas: int | None = None
+    ) -> None:
+        super().__init__(kind, limit, alone, active, replicas)
         self._seconds = seconds
-        self._window = 0
+        self._window = UNKNOWN
         self._until = self._lapses = 0.0
         self._used = self._held = 0
         self._told = (0, 0)
@@ -297,12 +332,17 @@ class LeasedTotal(Leased):
 
     def spare(self, at: Moment) -> int:
         """While its window and the lease last."""
-        return self._held if at.mono < min(self._until, self._lapses) else 0
+        return 0 if self.cut_off or at.mono >= min(self._until, self._lapses) else self._held
 
     def unanswered(self) -> None:
         """Tells all again: saying it twice changes nothing."""
         super().unanswered()
-        self._told = (-1, -1)
+        self._told = UNTOLD
+
+    def forgotten(self) -> None:
+        """Tells all again."""
+        self._told = UNTOLD
+        self._active.add(self)
 
     def fits(self, amount: int, at: Moment) -> bool:
         """Within the window and the lease."""
@@ -325,6 +365,8 @@ class LeasedTotal(Leased):
 
     def _add(self, answer: Answer, sent: float) -> None:
         if answer.stamp != self._window:
-            self._window, self._used, self._held = answer.stamp, 0, 0
+            granted_alone = self._used if self._window == UNKNOWN else 0
+            self._window, self._used, self._held = answer.stamp, granted_alone, 0
+            self._told = UNTOLD
         self._until, self._lapses = sent + answer.seconds, sent + self._seconds
         self._held += answer.given

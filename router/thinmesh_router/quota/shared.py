@@ -22,7 +22,7 @@ from redis.exceptions import RedisError
 from thinmesh_core.errors import MeshError, Reason
 from thinmesh_core.telemetry import QUOTA_STORE_REACHABLE, QUOTA_STORE_ROUNDS
 from thinmesh_router.config import QuotaStoreConfig
-from thinmesh_router.quota.leases import Answer, Ask, Kind, Leased, LeasedMinute, LeasedTotal
+from thinmesh_router.quota.leases import Ask, Kind, Leased, LeasedMinute, LeasedTotal, Said
 from thinmesh_router.quota.meters import Meter, Moment
 from thinmesh_router.quota.plan import Measure, Plan, Subject, made
 
@@ -88,13 +88,13 @@ class SharedCounts:
         kind = _KINDS[subject.measure]
         when = self._config.when_unreachable
         policy = when.totals if kind in {"day", "month"} else when.rates
-        if policy == "refuse":
-            alone = None
-        else:
-            alone = made(subject.measure, limit // self._config.replicas if policy == "share" else UNLIMITED)
+        alone = None if policy == "refuse" else made(subject.measure, UNLIMITED)
         own = self._config.lease_seconds - DECIDE_SECONDS  # what is said last may be heard so late
+        replicas = self._config.replicas if policy == "share" else None
         leased = (
-            LeasedMinute(limit, alone, self._active) if kind == "minute" else LeasedTotal(kind, limit, alone, self._active, own)
+            LeasedMinute(limit, alone, self._active, replicas)
+            if kind == "minute"
+            else LeasedTotal(kind, limit, alone, self._active, own, replicas)
         )
         leased.cut_off = not self._reachable
         self._all.append(leased)
@@ -149,21 +149,19 @@ class SharedCounts:
             self._asked.clear()
             served, self._next = self._next, asyncio.get_running_loop().create_future()
             at = Moment(time.monotonic(), time.time())
-            speaking = [one for one in tuple(self._active) if one.speaks(at)]
-            if speaking or not self._reachable:
-                await self._round(speaking)
+            await self._round([one for one in tuple(self._active) if one.speaks(at)])
             served.set_result(None)
             if not self._reachable:  # whoever has come meanwhile need not wait for a round of its own
                 late, self._next = self._next, asyncio.get_running_loop().create_future()
                 late.set_result(None)
 
     async def _round(self, leases: Sequence[Leased]) -> None:
-        """One question for all."""
+        """One question for all; for none it asks whether the store is still what it was."""
         at = Moment(time.monotonic(), time.time())
         asks = [one.ask(at) for one in leases]
         try:
             async with asyncio.timeout(DECIDE_SECONDS):
-                answers = await self._answers([self._keys[one] for one in leases], asks)
+                said = await self._said([self._keys[one] for one in leases], asks)
         except (RedisError, OSError, TimeoutError) as error:
             self._became(reachable=False, why=type(error).__name__)
             for one in leases:
@@ -171,15 +169,18 @@ class SharedCounts:
             return
         self._became(reachable=True)
         QUOTA_STORE_ROUNDS.inc()
-        for one, answer in zip(leases, answers, strict=True):
+        for one, answer in zip(leases, said.quotas, strict=True):
             one.answered(answer, at.mono)
+        if not said.known:
+            for one in self._all:
+                one.forgotten()
 
-    async def _answers(self, keys: list[str], asks: list[Ask]) -> list[Answer]:
+    async def _said(self, keys: list[str], asks: list[Ask]) -> Said:
         said = await self._lease(
             keys=[PREFIX + "alive", *keys],
             args=[self._process, int(self._config.lease_seconds * 1000), msgspec.json.encode(asks)],
         )
-        return msgspec.json.decode(said, type=list[Answer], strict=False)
+        return msgspec.json.decode(said, type=Said, strict=False)
 
     def _became(self, *, reachable: bool, why: str = "") -> None:
         """Told once, not with every call."""

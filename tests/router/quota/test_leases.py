@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
-from thinmesh_router.quota.leases import Answer, LeasedMinute
-from thinmesh_router.quota.meters import MINUTE, Moment, SlidingMinute
+from thinmesh_router.quota.leases import Answer, LeasedMinute, LeasedTotal
+from thinmesh_router.quota.meters import MINUTE, Calendar, Moment, SlidingMinute
 
 ANSWER = Answer(given=0, short=False, stamp=0, seconds=1, used=0, wait=0, empty=0)
 
@@ -67,3 +67,32 @@ def test_what_was_used_longer_ago_than_a_minute_is_not_counted() -> None:
     leased.answered(replace(ANSWER, used=60), 10.0)
     leased.cut(4, Moment(80.0, 0))
     assert leased.take(25, Moment(80.0, 0)) is not None
+
+
+def test_a_changed_limit_changes_a_routers_share_of_it() -> None:
+    leased = LeasedMinute(100, SlidingMinute(100), set(), replicas=4)
+    leased.cut_off = True
+    assert leased.take(25, at(10)) is not None
+    leased.limit = 120
+    assert leased.take(6, at(10)) is None
+    assert leased.take(5, at(10)) is not None
+
+
+def test_a_day_that_was_granted_before_the_store_was_first_reached_is_told() -> None:
+    leased = LeasedTotal("day", 100, Calendar(100, monthly=False), set(), 4.9, replicas=2)
+    leased.cut_off = True
+    assert leased.take(40, at(10)) is not None
+    assert leased.ask(at(11)).window == 0
+    leased.answered(replace(ANSWER, stamp=20_000, seconds=3600), 11)
+    assert leased.speaks(at(11))
+    told = leased.ask(at(12))
+    assert (told.window, told.used) == (20_000, 40)
+
+
+def test_what_is_held_of_a_total_is_not_used_while_the_store_cannot_be_told() -> None:
+    leased = LeasedTotal("day", 100, None, set(), 4.9)
+    leased.answered(replace(ANSWER, given=30, stamp=20_000, seconds=3600), 10)
+    leased.cut(1, at(10.1))
+    assert leased.take(1, at(10.1)) is None
+    leased.cut_off = False
+    assert leased.take(1, at(10.2)) is not None

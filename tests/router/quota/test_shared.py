@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from prometheus_client import REGISTRY
+from redis.asyncio import Redis
 from shared_store import SharedStore, shared_store
 
 from thinmesh_core.config import ConfigError
@@ -57,12 +58,27 @@ async def reserve(quotas: Quotas, tokens: int) -> Reservation | None:
         return None
 
 
+async def tried(quotas: Quotas, tokens: int) -> Reservation | None:
+    """Like `reserve`, of a store that may not answer yet."""
+    try:
+        return await quotas.reserve("t", "k", "m", Cost(tokens, 0), streaming=False)
+    except MeshError:
+        return None
+
+
 def silence(quotas: Quotas) -> None:
     """As if its process was killed: the store hears nothing more of it."""
     counted = quotas._counts
     assert isinstance(counted, SharedCounts)
     counted._rounds.cancel()
     counted._active.clear()
+
+
+async def has_heard_of(used: int, store: SharedStore) -> None:
+    """Waits until a router has told the store that it has used so much of a day."""
+    async with asyncio.timeout(10), Redis.from_url(store.url) as redis:
+        while not any([b"%d" % used in await redis.hvals(key) for key in await redis.keys("*DAY*")]):
+            await asyncio.sleep(0.05)
 
 
 def rounds() -> float:
@@ -101,7 +117,7 @@ async def test_four_routers_at_once_grant_the_limit_and_not_more(store: SharedSt
 
 
 async def test_calls_at_once_are_counted_over_routers_and_those_of_a_dead_one_are_free_again(store: SharedStore) -> None:
-    async with routers(store, 3, QuotaConfig(concurrent_calls=5), lease_seconds=0.8) as (one, other, dying):
+    async with routers(store, 3, QuotaConfig(concurrent_calls=5), lease_seconds=2.0) as (one, other, dying):
         assert all([await reserve(dying, 1) for _ in range(3)])
         more = [await reserve(one, 1), await reserve(other, 1)]
         assert all(more)
@@ -218,6 +234,40 @@ async def test_a_frozen_store_shares_rates_and_refuses_totals_and_is_used_again_
             while not REGISTRY.get_sample_value("thinmesh_quota_store_reachable"):
                 await asyncio.sleep(0.05)
         assert await reserve(one, 1)
+
+
+@pytest.mark.parametrize("how", ["another", "emptied"])
+async def test_a_store_that_has_forgotten_is_told_again_what_was_used_of_the_day(state: Path, how: str) -> None:
+    async with AsyncExitStack() as stack:
+        store = await stack.enter_async_context(shared_store(state))
+        async with routers(store, 2, QuotaConfig(tokens_per_day=1000)) as (one, other):
+            assert await reserve(one, 600)
+            await has_heard_of(600, store)
+            await asyncio.sleep(1.5)  # by then it has nothing to say
+            if how == "another":
+                store.process.kill()
+                await store.process.wait()
+                (state / "valkey.sock").unlink()
+                store = await stack.enter_async_context(shared_store(state))
+            else:
+                async with Redis.from_url(store.url) as redis:
+                    await redis.flushall()
+            await has_heard_of(600, store)
+            async with asyncio.timeout(10):
+                while (held := await tried(other, 400)) is None:
+                    await asyncio.sleep(0.05)
+            assert await tried(other, 1) is None
+            held.settle(400, 0)
+
+
+async def test_a_changed_limit_holds_without_the_store_too(store: SharedStore) -> None:
+    async with routers(store, 2, QuotaConfig(requests_per_minute=100)) as (one, _):
+        assert await reserve(one, 1)
+        one.update({"t": TenantConfig(quota=QuotaConfig(requests_per_minute=8))}, PRICES)
+        store.process.kill()
+        await store.process.wait()
+        granted = sum([await reserve(one, 1) is not None for _ in range(30)])
+        assert granted <= 8 // 2
 
 
 async def test_allow_lets_all_pass(store: SharedStore) -> None:
