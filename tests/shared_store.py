@@ -29,10 +29,21 @@ async def shared_store(folder: Path) -> AsyncIterator[SharedStore]:
     )
     try:
         async with asyncio.timeout(10):
-            while not socket.exists():
+            while not await _listens(socket):
                 await asyncio.sleep(0.01)
         yield SharedStore(f"unix://{socket}", process)
     finally:
         if process.returncode is None:
             process.kill()
         await process.wait()
+
+
+async def _listens(socket: Path) -> bool:
+    """The file is there before the server takes connections."""
+    try:
+        _, writer = await asyncio.open_unix_connection(socket)
+    except (FileNotFoundError, ConnectionRefusedError):
+        return False
+    writer.close()
+    await writer.wait_closed()
+    return True

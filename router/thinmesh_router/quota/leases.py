@@ -165,6 +165,11 @@ class Leased(Meter):
         """The store did not answer: whoever waits has to do without."""
 
     @property
+    def waited_for(self) -> bool:
+        """Whether calls wait for it."""
+        return bool(self._needs)
+
+    @property
     def dry(self) -> bool:
         """Whether the store had not what calls needed when it answered last, or can't be asked."""
         return self.cut_off or self._answer.short

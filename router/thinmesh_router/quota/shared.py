@@ -9,9 +9,9 @@ import asyncio
 import logging
 import secrets
 import time
-from collections.abc import Sequence
+from collections.abc import Coroutine, Sequence
 from importlib.resources import files
-from typing import Self
+from typing import Self, TypeVar
 
 import msgspec
 from redis.asyncio import Redis
@@ -28,8 +28,20 @@ from thinmesh_router.quota.plan import Measure, Plan, Subject, made
 
 log = logging.getLogger(__name__)
 
+T = TypeVar("T")
+
 DECIDE_SECONDS = 0.04
 """What the store may take to answer; then calls are decided without it."""
+
+START_SECONDS = 1.0
+"""What it may take at the start, when it is connected to and given its script."""
+
+QUOTAS_PER_QUESTION = 100
+"""The store takes about 4 ms for so many, and does nothing else meanwhile."""
+
+PUNCTUAL_SECONDS = 0.005
+MOST_LOOKS = 5
+"""An event loop that is later than that is busy itself, and looks for an answer again, so often at most."""
 
 LOOK_SECONDS = 0.5
 """Pause between two rounds that no call waits for."""
@@ -70,9 +82,10 @@ class SharedCounts:
 
     async def __aenter__(self) -> Self:
         """Begins to ask in rounds."""
+        QUOTA_STORE_REACHABLE.set(1)
+        await self._question([], START_SECONDS)
         await self._tasks.__aenter__()
         self._rounds = self._tasks.create_task(self._ask_in_rounds())
-        QUOTA_STORE_REACHABLE.set(1)
         return self
 
     async def __aexit__(self, *exc_info: object) -> None:
@@ -148,20 +161,31 @@ class SharedCounts:
                 pass
             self._asked.clear()
             served, self._next = self._next, asyncio.get_running_loop().create_future()
+            if not self._reachable:
+                await self._question([])  # with nothing in it that would be lost
             at = Moment(time.monotonic(), time.time())
-            await self._round([one for one in tuple(self._active) if one.speaks(at)])
+            speaking = [one for one in tuple(self._active) if one.speaks(at)]
+            await self._round([one for one in speaking if one.waited_for])
             served.set_result(None)
+            await self._round([one for one in speaking if not one.waited_for])
+            if not speaking:
+                await self._question([])
             if not self._reachable:  # whoever has come meanwhile need not wait for a round of its own
                 late, self._next = self._next, asyncio.get_running_loop().create_future()
                 late.set_result(None)
 
     async def _round(self, leases: Sequence[Leased]) -> None:
-        """One question for all; for none it asks whether the store is still what it was."""
+        """In as many questions as it takes, while they are answered."""
+        for begin in range(0, len(leases), QUOTAS_PER_QUESTION):
+            if self._reachable:
+                await self._question(leases[begin : begin + QUOTAS_PER_QUESTION])
+
+    async def _question(self, leases: Sequence[Leased], seconds: float | None = None) -> None:
+        """About no quota at all it asks whether the store is still what it was."""
         at = Moment(time.monotonic(), time.time())
         asks = [one.ask(at) for one in leases]
         try:
-            async with asyncio.timeout(DECIDE_SECONDS):
-                said = await self._said([self._keys[one] for one in leases], asks)
+            said = await _within(seconds or DECIDE_SECONDS, self._said([self._keys[one] for one in leases], asks))
         except (RedisError, OSError, TimeoutError) as error:
             self._became(reachable=False, why=type(error).__name__)
             for one in leases:
@@ -198,3 +222,22 @@ class SharedCounts:
             log.warning("the quota store answers again")
         else:
             log.warning("the quota store does not answer (%s): quotas do what quotas.when_unreachable says", why)
+
+
+async def _within(seconds: float, awaited: Coroutine[object, object, T]) -> T:
+    """TimeoutError where it takes longer. Time for which this process was too busy to look is not counted."""
+    task = asyncio.create_task(awaited)
+    try:
+        for _ in range(MOST_LOOKS):
+            due = time.monotonic() + seconds
+            await asyncio.wait({task}, timeout=seconds)
+            if task.done():
+                return task.result()
+            late = time.monotonic() - due
+            if late < PUNCTUAL_SECONDS:
+                break
+            seconds = min(late, seconds)
+        raise TimeoutError
+    finally:
+        task.cancel()
+        await asyncio.wait({task})
