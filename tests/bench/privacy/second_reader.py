@@ -47,12 +47,13 @@ def spans(privacy: Privacy, text: str) -> list[Span]:
     return out
 
 
-def _judged(told: Told, found: list[Span]) -> tuple[bool, bool]:
-    """Whether all letters and digits of the value are covered, and by its own entity's name alone."""
+def _judged(told: Told, found: list[Span]) -> tuple[bool, bool, bool]:
+    """Whether all letters and digits of the value are covered, by its own entity's name alone, and all but Hangul."""
     start = told.case.text.index(told.case.value)
     places = [place for place, letter in enumerate(told.case.value, start) if letter.isalnum()]
     kinds = [{span.kind for span in found if span.start <= place < span.end} for place in places]
-    return all(kinds), all(kind == {told.case.entity} for kind in kinds)
+    numbers = [kind for place, kind in zip(places, kinds, strict=True) if not "가" <= told.case.text[place] <= "힣"]
+    return all(kinds), all(kind == {told.case.entity} for kind in kinds), all(numbers)
 
 
 def _shown(text: str) -> str:
@@ -64,19 +65,20 @@ def _shown(text: str) -> str:
 def report(seed: int = SEED) -> str:
     r, privacy = Random(seed), Privacy(PrivacyConfig(default="mask"))
     texts, plain = personal(r), harmless(r)
-    all_, hit, named, bare, bare_hit = (Counter[str]() for _ in range(5))
+    all_, hit, named, numbers, bare, bare_hit = (Counter[str]() for _ in range(6))
     missed: dict[str, list[tuple[Told, list[Span]]]] = defaultdict(list)
     wrong: Counter[tuple[str, str]] = Counter()
     beside = 0
     for told in texts:
         assert told.case.entity is not None
         entity, found = told.case.entity.value, spans(privacy, told.case.text)
-        whole, right = _judged(told, found)
+        whole, right, number = _judged(told, found)
         start = told.case.text.index(told.case.value)
         end = start + len(told.case.value)
         all_[entity] += 1
         hit[entity] += whole
         named[entity] += right
+        numbers[entity] += number
         bare[entity] += not told.labelled
         bare_hit[entity] += whole and not told.labelled
         beside += sum(not (span.start < end and span.end > start) for span in found)
@@ -91,12 +93,15 @@ def report(seed: int = SEED) -> str:
     lines = [
         HEADING, "", f"{len(texts)} personal and {len(plain)} harmless texts (seed {seed}), written from public formats by a reader who had not seen the engine's",
         "rules, its tests or the corpus above, apart from a few lines of that corpus's templates; `tests/bench/privacy/blind.py` made them.",
-        "A value is found where all its letters and digits are covered by findings of any entity, and named where its own entity covers them.", "Without a label: no word beside the value says what it is.", "",
-        "| Entity | Values | Found | Named | Without a label | Found |", "|---|---|---|---|---|---|",
+        "A value is found where all its letters and digits are covered by findings of any entity, and named where its own entity covers them.", "Its number: all but a region's name in Hangul is covered. Without a label: no word beside the value says what it is.", "",
+        "| Entity | Values | Found | Named | Its number | Without a label | Found |", "|---|---|---|---|---|---|---|",
     ]  # fmt: skip
     for entity in (*all_, ""):
-        a, h, n, b, c = (counter[entity] if entity else counter.total() for counter in (all_, hit, named, bare, bare_hit))
-        lines.append(f"| {entity or '**all**'} | {a} | {h / a:.1%} | {n / a:.1%} | {b} | {f'{c / b:.1%}' if b else '-'} |")
+        counters = (all_, hit, named, numbers, bare, bare_hit)
+        a, h, n, d, b, c = (counter[entity] if entity else counter.total() for counter in counters)
+        lines.append(
+            f"| {entity or '**all**'} | {a} | {h / a:.1%} | {n / a:.1%} | {d / a:.1%} | {b} | {f'{c / b:.1%}' if b else '-'} |"
+        )
     hits, count_of = sum(map(len, flagged.values())), Counter(told.pattern for told in plain)
     lines += [
         "",
@@ -130,9 +135,10 @@ def _examples(groups: dict[str, list[tuple[Told, list[Span]]]]) -> list[str]:
         if cases:
             lines.append(
                 f"- **{name}**, {len(cases)}: "
-                + "; ".join(f"{pattern} ({count})" for pattern, count in patterns.most_common(12))
+                + "; ".join(f"{pattern} ({count})" for pattern, count in patterns.most_common(24))
             )
-        for told, found in cases[:10]:
+        first = {told.pattern: place for place, (told, _) in reversed(list(enumerate(cases)))}
+        for told, found in sorted(cases, key=lambda case: case not in [cases[place] for place in first.values()])[:10]:
             cut = ", ".join(f"{span.kind} {_shown(told.case.text[span.start : span.end])}" for span in found) or "nothing found"
             lines.append(f"    - {_shown(told.case.text)}: {cut}")
     return lines or ["None."]
