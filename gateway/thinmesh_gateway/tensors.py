@@ -11,14 +11,12 @@ from tritonclient.grpc import service_pb2 as pb
 from tritonclient.grpc import service_pb2_grpc as tensor_grpc
 
 from thinmesh_core.channel import cancelling
-from thinmesh_core.status import lost
 from thinmesh_core.telemetry import Observed
 from thinmesh_core.tensor_stream import failed, once
 from thinmesh_gateway.authorized import AuthorizedCall
-from thinmesh_gateway.forwarding import Forwarding, Hear, failure, listen
+from thinmesh_gateway.forwarding import Forwarding, Hear, Way, listen
 from thinmesh_gateway.media.fetcher import NO_FETCHER
 from thinmesh_gateway.privacy.tenants import NO_PRIVACIES, Privacies
-from thinmesh_gateway.vetting import request as vetting
 
 NAME = "thinmesh"
 VERSION = version("thinmesh")
@@ -44,20 +42,17 @@ class Tensors(Forwarding):
     ) -> AsyncGenerator[pb.ModelStreamInferResponse, None]:
         """The answers to one request of a stream."""
         with Observed("stream_infer", request.model_name, call), self.privacies.open(call.tenant) as session:
-            call.check(request.model_name)
-            vetting.check(request)
-            if session is not None:
-                request = session.request(request)
+            request = await self.prepared(request, call, session)
             until = time.monotonic() + self.bounded(seconds)
-            fresh, moved = True, False
+            way = Way()
             while True:
                 try:
                     left = until - time.monotonic()
                     stream = self._router.ModelStreamInfer(once(request), metadata=call.to_metadata(), timeout=left)
                     async with cancelling(stream) as responses:
                         async for response in responses:
-                            if fresh:
-                                fresh = False
+                            if not way.heard:
+                                way.heard = True
                                 await listen(stream, hear)
                             error = failed(response)
                             if error is not None:
@@ -65,9 +60,7 @@ class Tensors(Forwarding):
                             yield response
                     return
                 except grpc.aio.AioRpcError as broken:
-                    if moved or not fresh or not lost(broken):
-                        raise failure(broken) from None
-                    moved = True  # its router died before the first response: another may be there
+                    way.ended(broken)
 
     async def server_ready(self, call: AuthorizedCall) -> pb.ServerReadyResponse:
         """Whether any model with tensors takes calls."""

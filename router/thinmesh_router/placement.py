@@ -44,12 +44,10 @@ class Placement:
 
     def grant(self, wanted: Wanted, now: float) -> Place | None:
         """A place now, its slot taken, or None to wait; MeshError where there is nothing to wait for."""
-        expected: list[bool] = []
-        for stage in self.table.chain(self.table.resolve(wanted.model)):
-            able = self._able(stage, wanted)
-            if able:
-                return self._choose(able, stage, wanted.key, now)
-            expected += self._expected(stage, wanted)
+        stage, able = self._first(wanted)
+        if able:
+            return self._choose(able, stage, wanted.key, now)
+        expected = [known for stage in self._chain(wanted.model) for known in self._expected(stage, wanted)]
         refusal = self.refusal(wanted)
         if any(expected) or (expected and refusal.reason is Reason.NO_BACKEND):
             return None
@@ -57,25 +55,17 @@ class Placement:
 
     def able(self, asked: str, needs: frozenset[Capability]) -> list[Place]:
         """Where the model could be served now, full or not; of the first of its routes that has a backend for it."""
-        wanted = Wanted(asked, needs, set())
-        for stage in self.table.chain(self.table.resolve(asked)):
-            able = self._able(stage, wanted)
-            if able:
-                return [Place(backend, engine_model(target, stage)) for target, backend in able]
-        return []
+        stage, able = self._first(Wanted(asked, needs, set()))
+        return [Place(backend, engine_model(target, stage)) for target, backend in able]
 
     def usual(self, wanted: Wanted, now: float) -> float:
         """How long before its deadline a call has to have a place, in seconds."""
-        for stage in self.table.chain(self.table.resolve(wanted.model)):
-            able = self._able(stage, wanted)
-            if able:
-                return usual([backend.latency for _, backend in able], now)
-        return 0.0
+        _, able = self._first(wanted)
+        return usual([backend.latency for _, backend in able], now)
 
     def takes_calls(self, model: str) -> bool:
         """Whether any of the model's backends does."""
-        chain = self.table.chain(self.table.resolve(model))
-        return any(self._backends[target.backend].ready for stage in chain for target in stage.targets)
+        return any(self._backends[target.backend].ready for stage in self._chain(model) for target in stage.targets)
 
     def refusal(self, wanted: Wanted) -> MeshError:
         """What to say where no backend is able: CAPABILITY_MISSING where one is ready, else NO_BACKEND."""
@@ -95,6 +85,18 @@ class Placement:
             return None
         backend.limit.acquire()
         return Place(backend, model)
+
+    def _chain(self, asked: str) -> list[Route]:
+        return self.table.chain(self.table.resolve(asked))
+
+    def _first(self, wanted: Wanted) -> tuple[Route, list[tuple[Target, Backend]]]:
+        """The first route of the chain that has a backend for the call, and all that it has; the last with none."""
+        able: list[tuple[Target, Backend]] = []
+        for stage in self._chain(wanted.model):
+            able = self._able(stage, wanted)
+            if able:
+                break
+        return stage, able
 
     def _able(self, stage: Route, wanted: Wanted) -> list[tuple[Target, Backend]]:
         return [

