@@ -8,9 +8,13 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from emitted import EMITTED
 
 from thinmesh_adapters.conformance.case import Result
 from thinmesh_adapters.conformance.report import markdown
+
+pytest_plugins = ["searching", "pytester"]
+"""The first looks for secrets in whatever tests make the mesh emit, the other runs tests of that."""
 
 VERDICTS = pytest.StashKey[dict[str, list[Result]]]()
 """What the conformance cases said, by target."""
@@ -40,4 +44,5 @@ def state() -> Iterator[Path]:
     """A state folder whose path is short enough for sockets."""
     folder = Path(tempfile.mkdtemp(prefix="tm-", dir="/tmp"))
     yield folder
+    EMITTED.add_folder(folder)
     shutil.rmtree(folder)

@@ -10,6 +10,7 @@ from random import Random
 from typing import Any, NamedTuple
 
 import grpc
+from canaries import PHRASE
 from grpc.aio import AioRpcError
 from launch import Running, flags, mesh, output
 from load import Sent, play, poisson
@@ -75,7 +76,7 @@ class Crowd:
 
     async def _call(self, tenant: str, words: int) -> Ended:
         request = pb.GenerateRequest(
-            model="one", text=" ".join(["word"] * words), stopping=sampling_pb2.Stopping(max_tokens=words)
+            model="one", text=" ".join([PHRASE, *["word"] * (words - 1)]), stopping=sampling_pb2.Stopping(max_tokens=words)
         )
         try:
             answer = await self._stub.Generate(request, metadata=self._metadata[tenant], timeout=LATEST)

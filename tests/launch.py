@@ -9,12 +9,14 @@ import shutil
 import socket
 import sys
 from collections.abc import AsyncIterator, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Literal
+from typing import Literal, TextIO
+from weakref import WeakKeyDictionary
 
 import aiohttp
+from emitted import EMITTED
 
 ROOT = Path(__file__).parents[1]
 
@@ -73,49 +75,70 @@ class Running:
 
 
 @asynccontextmanager
-async def mesh(config: str, state: Path, mode: Mode) -> AsyncIterator[Running]:
+async def mesh(config: str, state: Path, mode: Mode, log_level: str = "info") -> AsyncIterator[Running]:
     """A mesh of this configuration; every backend is ready."""
     state.mkdir(parents=True, exist_ok=True)
     file = state / "thinmesh.yaml"
     file.write_text(config)
     async with AsyncExitStack() as stack:
-        running = await (_up if mode == "up" else _split)(stack, file, state)
+        running = await (_up if mode == "up" else _split)(stack, file, state, ("--log-level", log_level))
         await _until_ready(running)
         yield running
+        await _search_metrics(running)
+    EMITTED.add_folder(state)
 
 
 @asynccontextmanager
 async def command(*arguments: str) -> AsyncIterator[asyncio.subprocess.Process]:
-    """A `thinmesh` command; told to stop on the way out, and killed if it does not."""
-    process = await asyncio.create_subprocess_exec(
-        sys.executable, "-m", "thinmesh_deploy", *arguments, stderr=asyncio.subprocess.PIPE, env=os.environ | {"COLUMNS": "200"}
-    )
-    try:
-        yield process
-    finally:
-        if process.returncode is None:
-            process.terminate()
-        assert process.stderr is not None
+    """A `thinmesh` command; told to stop on the way out, and killed if it does not. What it says is searched for secrets."""
+    log = EMITTED.output(f"what `thinmesh {arguments[0]}` said")
+    with log.open("wb") as file:
+        process = await asyncio.create_subprocess_exec(
+            *(sys.executable, "-m", "thinmesh_deploy", *arguments),
+            stdout=file,
+            stderr=file,
+            env=os.environ | {"COLUMNS": "200"},
+        )
+    with log.open(errors="replace") as _HEARD[process]:
         try:
-            async with asyncio.timeout(STOP_SECONDS):
-                await process.communicate()
-        except TimeoutError:
-            process.kill()
-            await process.communicate()
-            raise
+            yield process
+        finally:
+            if process.returncode is None:
+                process.terminate()
+            try:
+                async with asyncio.timeout(STOP_SECONDS):
+                    await process.wait()
+            except TimeoutError:
+                process.kill()
+                await process.wait()
+                raise
+
+
+_HEARD: WeakKeyDictionary[asyncio.subprocess.Process, TextIO] = WeakKeyDictionary()
+"""What each process says, from where nobody has listened yet."""
 
 
 async def said(process: asyncio.subprocess.Process, pattern: str) -> re.Match[str]:
-    """Waits for a line on standard error that matches; what came until then is in the failure's text."""
-    assert process.stderr is not None
-    lines: list[str] = []
+    """Waits for a line that matches; what came until then is in the failure's text."""
+    heard, line = "", ""
     async with asyncio.timeout(START_SECONDS):
-        async for line in process.stderr:
-            lines.append(line.decode())
-            found = re.search(pattern, lines[-1])
-            if found is not None:
-                return found
-    raise AssertionError(f"the process never said {pattern!r} but:\n{''.join(lines)}")
+        while True:
+            ended = process.returncode is not None
+            line += _HEARD[process].readline()
+            if line.endswith("\n"):
+                heard += line
+                if (found := re.search(pattern, line)) is not None:
+                    return found
+                line = ""
+            elif ended:
+                raise AssertionError(f"the process never said {pattern!r} but:\n{heard}")
+            else:
+                await asyncio.sleep(0.01)
+
+
+def told(process: asyncio.subprocess.Process) -> str:
+    """What a process has said that nobody has listened to yet."""
+    return _HEARD[process].read()
 
 
 async def output(*arguments: str) -> tuple[int, str, str]:
@@ -126,6 +149,9 @@ async def output(*arguments: str) -> tuple[int, str, str]:
     async with asyncio.timeout(START_SECONDS):
         out, error = await process.communicate()
     assert process.returncode is not None
+    search = EMITTED.handed_over if arguments[:2] in {("key", "create"), ("key", "rotate")} else EMITTED.add
+    search(f"the output of `thinmesh {arguments[0]}`", out)
+    EMITTED.add(f"the errors of `thinmesh {arguments[0]}`", error)
     return process.returncode, out.decode(), error.decode()
 
 
@@ -160,9 +186,9 @@ def flags(file: Path, state: Path) -> Sequence[str]:
     return ("--config", str(file), "--state", str(state))
 
 
-async def _up(stack: AsyncExitStack, file: Path, state: Path) -> Running:
+async def _up(stack: AsyncExitStack, file: Path, state: Path, log: Sequence[str]) -> Running:
     ports = ("--http", "127.0.0.1:0", "--grpc", "127.0.0.1:0", "--admin", "127.0.0.1:0")
-    process = await stack.enter_async_context(command("up", *flags(file, state), *ports))
+    process = await stack.enter_async_context(command("up", *flags(file, state), *log, *ports))
     http = (await said(process, r"REST +http://(\S+)/v1"))[1]
     grpc = (await said(process, r"gRPC +(\S+)"))[1]
     admin = (await said(process, r"admin +(http://\S+)"))[1]
@@ -170,19 +196,30 @@ async def _up(stack: AsyncExitStack, file: Path, state: Path) -> Running:
     return Running(f"http://{http}", grpc, key, state, admin, {"up": process})
 
 
-async def _split(stack: AsyncExitStack, file: Path, state: Path) -> Running:
+async def _split(stack: AsyncExitStack, file: Path, state: Path, log: Sequence[str]) -> Running:
     processes: dict[str, asyncio.subprocess.Process] = {}
-    quiet = (*flags(file, state), "--log-level", "warning")  # nobody reads their standard error after the first line
+    run = (*flags(file, state), *log)
     backends = re.findall(r"^backends: \{(\w+):|^  (\w+):\n    adapter:", file.read_text(), re.MULTILINE)
     for name in (first or second for first, second in backends):
-        processes[name] = await stack.enter_async_context(command("adapter", name, *quiet))
-    processes["router"] = await stack.enter_async_context(command("router", *quiet))
-    ports = ("--http", "127.0.0.1:0", "--grpc", "127.0.0.1:0", "--admin", "127.0.0.1:0")
-    processes["gateway"] = await stack.enter_async_context(command("gateway", *quiet, *ports))
+        processes[name] = await stack.enter_async_context(command("adapter", name, *run))
+    processes["router"] = await stack.enter_async_context(command("router", *run))
+    admin = f"127.0.0.1:{free_port()}"
+    ports = ("--http", "127.0.0.1:0", "--grpc", "127.0.0.1:0", "--admin", admin)
+    processes["gateway"] = await stack.enter_async_context(command("gateway", *run, *ports))
     found = await said(processes["gateway"], r"REST (http://\S+)/v1, gRPC ([^\s,]+)")
     code, key, error = await output("key", "create", "--tenant", "dev", *flags(file, state))
     assert code == 0, error
-    return Running(found[1], found[2], key.strip(), state, processes=processes)
+    return Running(found[1], found[2], key.strip(), state, f"http://{admin}", processes)
+
+
+async def _search_metrics(running: Running) -> None:
+    """Looks for secrets in what those who watch the mesh are told, unless the test has ended it."""
+    if running.admin:
+        with suppress(aiohttp.ClientConnectionError, TimeoutError):
+            async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(5)) as session:
+                for path in ("/metrics", "/healthz", "/readyz"):
+                    async with session.get(running.admin + path) as response:
+                        EMITTED.add(path, await response.read())
 
 
 async def _until_ready(running: Running) -> None:

@@ -10,6 +10,7 @@ from random import Random
 from typing import Generic, NamedTuple, TypeVar
 
 import aiohttp
+from canaries import PHRASE
 from launch import Running
 
 T = TypeVar("T")
@@ -79,7 +80,7 @@ def session(running: Running) -> aiohttp.ClientSession:
 
 async def complete(client: aiohttp.ClientSession, running: Running, model: str, **fields: object) -> Answer:
     """One completion, to the end of its answer."""
-    body = {"model": model, "prompt": "hello"} | fields
+    body = {"model": model, "prompt": PHRASE} | fields
     async with client.post(f"{running.http}/v1/completions", json=body) as response:
         return Answer(response.status, await response.text(), response.headers)
 

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
+from canaries import PROMPT
 from thinmesh.inference.v1 import chat_pb2, sampling_pb2
 from thinmesh.inference.v1 import inference_service_pb2 as pb
 
@@ -71,7 +72,7 @@ async def busy(llama: LlamaCppAdapter) -> int:
 
 
 async def test_llama_cpp_stops_generating_within_250_ms_of_being_left(llama: LlamaCppAdapter) -> None:
-    async with aclosing(llama.generate(pb.GenerateRequest(text="The sea", stopping=ENDLESS), CALL)) as events:
+    async with aclosing(llama.generate(pb.GenerateRequest(text=PROMPT, stopping=ENDLESS), CALL)) as events:
         async for _ in events:
             break
         assert await busy(llama) == 1

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Self
 
 import pytest
+from canaries import PROMPT
 from grpc.aio import AioRpcError
 from thinmesh.adapter.v1 import adapter_service_pb2 as adapter_pb
 from thinmesh.adapter.v1 import adapter_service_pb2_grpc as adapter_grpc
@@ -31,7 +32,7 @@ from thinmesh_core.errors import MeshError, Reason
 from thinmesh_core.inprocess import InProcessChannel, InProcessServer
 from thinmesh_core.interceptors import ErrorInterceptor
 
-TEXT = pb.GenerateRequest(model="m", text="x")
+TEXT = pb.GenerateRequest(model="m", text=PROMPT)
 PLACE = Place("a", Path("/nowhere"))
 SECONDS = 10.0
 
@@ -101,7 +102,7 @@ async def test_above_its_limit_it_refuses_at_once_and_not_below(limit: int | Non
 async def test_what_is_not_declared_never_reaches_the_adapter() -> None:
     adapter = Held()
     async with hosted(adapter) as (stub, _):
-        request = pb.GenerateRequest(model="m", text="x", logprobs=sampling_pb2.LogprobOptions())
+        request = pb.GenerateRequest(model="m", text=PROMPT, logprobs=sampling_pb2.LogprobOptions())
         assert await refused(stub, request) == "CAPABILITY_MISSING"
         assert not adapter.began.is_set()
         with pytest.raises(AioRpcError) as raised:

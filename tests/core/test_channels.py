@@ -9,6 +9,7 @@ from typing import Any
 
 import grpc
 import pytest
+from canaries import PROMPT
 from channels import Connected, Servicer
 from grpc import StatusCode
 from grpc.aio import AioRpcError
@@ -21,7 +22,7 @@ Connect = Callable[..., Awaitable[Connected]]
 
 SECONDS = 10.0
 SOON = 0.1
-REQUEST = pb.GenerateRequest(model="m", text="x")
+REQUEST = pb.GenerateRequest(model="m", text=PROMPT)
 ANSWER = pb.GenerateResponse(choices=[pb.Choice(text="whole")])
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import grpc
 import pytest
+from canaries import PROMPT
 from channels import Servicer, connected
 from grpc import StatusCode
 from grpc.aio import AioRpcError, UsageError
@@ -16,7 +17,7 @@ from thinmesh.inference.v1 import inference_service_pb2 as pb
 
 from thinmesh_core.inprocess import InProcessChannel, InProcessServer
 
-REQUEST = pb.GenerateRequest(model="m", text="x")
+REQUEST = pb.GenerateRequest(model="m", text=PROMPT)
 NOWHERE = Path("/nowhere")
 
 

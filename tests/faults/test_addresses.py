@@ -39,9 +39,7 @@ async def test_fault_31_the_list_of_backends_changes(state: Path, record_propert
     (state / "adapters.yaml").write_text(config(addresses))
     async with AsyncExitStack() as stack:
         for name in addresses:
-            adapter = await stack.enter_async_context(
-                command("adapter", name, *flags(state / "adapters.yaml", state), "--log-level", "warning")
-            )
+            adapter = await stack.enter_async_context(command("adapter", name, *flags(state / "adapters.yaml", state)))
             await said(adapter, f"adapter {name}: gRPC")
         running = await stack.enter_async_context(mesh(config(a | b), state, "up"))
         client = await stack.enter_async_context(session(running))

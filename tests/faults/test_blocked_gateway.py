@@ -22,7 +22,7 @@ async def test_fault_12_a_blocked_gateway_is_known_and_does_not_hold_the_other(s
     """
     with socket.create_server(("127.0.0.1", 0)) as free:
         admin = f"127.0.0.1:{free.getsockname()[1]}"
-    ports = ("--http", "127.0.0.1:0", "--grpc", "127.0.0.1:0", "--admin", admin, "--log-level", "warning")
+    ports = ("--http", "127.0.0.1:0", "--grpc", "127.0.0.1:0", "--admin", admin)
     async with (
         mesh(ECHO, state, "split") as running,
         command("gateway", *flags(state / "thinmesh.yaml", state), *ports) as blocked,

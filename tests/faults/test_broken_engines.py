@@ -9,6 +9,7 @@ from pathlib import Path
 
 import aiohttp
 import pytest
+from canaries import PROMPT
 from launch import Running, memory_bytes, mesh
 
 from fakes.openai_engine import FakeEngine
@@ -48,7 +49,7 @@ MALFORMED: dict[str, list[bytes]] = {
 
 async def ask(running: Running, *, stream: bool) -> tuple[int, str]:
     """Status and body of a completion."""
-    body = {"model": "fake", "prompt": "x", "stream": stream}
+    body = {"model": "fake", "prompt": PROMPT, "stream": stream}
     async with (
         aiohttp.ClientSession(headers=running.headers) as session,
         session.post(f"{running.http}/v1/completions", json=body) as response,
@@ -118,7 +119,7 @@ async def test_readers_that_do_not_read_cost_no_memory(state: Path, engine: Fake
         pid = running.processes["up"].pid
         before = memory_bytes(pid)
         host, port = running.http.removeprefix("http://").split(":")
-        body = json.dumps({"model": "fake", "prompt": "x", "stream": True})
+        body = json.dumps({"model": "fake", "prompt": PROMPT, "stream": True})
         writers = []
         for _ in range(20):
             _, writer = await asyncio.open_connection(host, int(port), limit=1)
@@ -150,7 +151,7 @@ async def test_a_thousand_open_streams_are_served(state: Path, engine: FakeEngin
         async with aiohttp.ClientSession(connector=connector, headers=running.headers) as session:
 
             async def one() -> str:
-                body = {"model": "fake", "prompt": "x", "stream": True}
+                body = {"model": "fake", "prompt": PROMPT, "stream": True}
                 async with session.post(f"{running.http}/v1/completions", json=body) as response:
                     return await response.text()
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import grpc
 import pytest
+from canaries import PROMPT
 from grpc.aio import AioRpcError
 from launch import Running, mesh
 from load import Record, percentile, play, poisson, seconds
@@ -28,7 +29,7 @@ backends:
     options: {base_url: "URL", max_concurrency: SEATS}
 models: {fake: {backends: [one]}}
 """
-REQUEST = pb.GenerateRequest(model="fake", text="x")
+REQUEST = pb.GenerateRequest(model="fake", text=PROMPT)
 
 
 async def ending(stub: Any, running: Running, given: float) -> AioRpcError | None:

@@ -12,6 +12,7 @@ from pathlib import Path
 
 import aiohttp
 import pytest
+from canaries import PROMPT
 from grpc.aio import AioRpcError
 from launch import ECHO, Running, cpu_seconds, flags, mesh
 from load import Record, complete, play, session, until
@@ -106,7 +107,7 @@ async def test_fault_28_idle_connections_use_up_the_descriptors(state: Path, rec
             with suppress(AioRpcError):
                 async with dial(running.grpc) as channel:
                     stub = inference_grpc.InferenceServiceStub(channel)
-                    await stub.Generate(pb.GenerateRequest(model="echo", text="x"), metadata=running.metadata, timeout=5)
+                    await stub.Generate(pb.GenerateRequest(model="echo", text=PROMPT), metadata=running.metadata, timeout=5)
                     return True
             return False
 

@@ -15,6 +15,7 @@ from statistics import median
 
 import aiohttp
 import pytest
+from canaries import PROMPT
 from fuzz.documents import messages
 from launch import ECHO, Running, memory_bytes, mesh
 from load import Record, session
@@ -23,7 +24,7 @@ from raw_grpc import DATA, END_HEADERS, END_STREAM, HEADERS, PREFACE, SETTINGS, 
 from thinmesh_core.wire import MAX_REQUEST_BYTES
 
 GENERATE = "/thinmesh.inference.v1.InferenceService/Generate"
-MESSAGES = '"messages": [{"role": "user", "content": "x"}]'
+MESSAGES = f'"messages": [{{"role": "user", "content": "{PROMPT}"}}]'
 LARGE = 8 * 1024 * 1024
 CALLERS = 200
 LIMIT = 1024 * 1024 * 1024
@@ -32,7 +33,7 @@ MIB = 1 << 20
 
 async def alive(client: aiohttp.ClientSession, running: Running) -> bool:
     """Whether the mesh serves."""
-    async with client.post(f"{running.http}/v1/completions", json={"model": "echo", "prompt": "hello"}) as response:
+    async with client.post(f"{running.http}/v1/completions", json={"model": "echo", "prompt": PROMPT}) as response:
         return response.status == 200
 
 

@@ -15,6 +15,7 @@ from typing import Any
 import aiohttp
 import grpc
 import pytest
+from canaries import PROMPT
 from grpc.aio import AioRpcError
 from launch import SMOLLM2, Running, mesh, only_child
 from load import Record, complete, percentile, play, poisson, seconds, session
@@ -44,7 +45,7 @@ TOKENS = 60
 
 async def stream(client: aiohttp.ClientSession, running: Running, model: str, begun: asyncio.Semaphore) -> tuple[str, float]:
     """How a long stream ends, its last event, and when."""
-    body = {"model": model, "prompt": "on and on", "max_tokens": TOKENS, "ignore_eos": True, "stream": True}
+    body = {"model": model, "prompt": PROMPT, "max_tokens": TOKENS, "ignore_eos": True, "stream": True}
     last = b""
     async with client.post(f"{running.http}/v1/completions", json=body) as response:
         assert response.status == 200
@@ -96,7 +97,7 @@ async def lose(running: Running, number: signal.Signals) -> float:
 async def opened(stub: Any, running: Running) -> Any:
     """A stream over gRPC that has said its first word."""
     request = pb.GenerateRequest(
-        model="only-one", text="on and on", stopping=sampling_pb2.Stopping(max_tokens=TOKENS, ignore_eos=True)
+        model="only-one", text=PROMPT, stopping=sampling_pb2.Stopping(max_tokens=TOKENS, ignore_eos=True)
     )
     call = stub.StreamGenerate(request, metadata=running.metadata, timeout=60)
     assert (await call.read()).deltas

@@ -7,6 +7,7 @@ from pathlib import Path
 import aiohttp
 import grpc
 import pytest
+from canaries import PHRASE
 from grpc.aio import AioRpcError, Metadata
 from launch import ECHO, Running, mesh
 from load import Record, session
@@ -16,7 +17,7 @@ from thinmesh.inference.v1 import inference_service_pb2_grpc as inference_grpc
 from thinmesh_core.channel import dial
 from thinmesh_core.wire import MAX_METADATA_BYTES
 
-REQUEST = pb.GenerateRequest(model="echo", text="hello")
+REQUEST = pb.GenerateRequest(model="echo", text=PHRASE)
 TIMES = 5
 FITS = MAX_METADATA_BYTES - 1024
 """Less than the cap by what gRPC's own headers and the key need."""
@@ -61,7 +62,7 @@ async def test_fault_45_headers_have_one_answer_a_size(state: Path, record_prope
 
 async def status(client: aiohttp.ClientSession, running: Running, size: int) -> int:
     """How a call with a header of that size ends."""
-    body = {"model": "echo", "prompt": "hello"}
+    body = {"model": "echo", "prompt": PHRASE}
     async with client.post(f"{running.http}/v1/completions", json=body, headers={"x-long": "x" * size}) as response:
         await response.read()
         return response.status

@@ -59,7 +59,7 @@ async def test_fault_32_nobody_waits_past_his_time(
         config = CONFIG.replace("ADDRESS", f"127.0.0.1:{far}").replace("URL", f"http://127.0.0.1:{near}/v1")
         state.mkdir(exist_ok=True)
         (state / "adapter.yaml").write_text(config)
-        listening = ("--listen", f"127.0.0.1:{adapter_port}", "--log-level", "warning")
+        listening = ("--listen", f"127.0.0.1:{adapter_port}")
         adapter = await stack.enter_async_context(command("adapter", "far", *flags(state / "adapter.yaml", state), *listening))
         await said(adapter, "adapter far: gRPC")
         running = await stack.enter_async_context(mesh(config, state, "up"))

@@ -15,6 +15,7 @@ from pathlib import Path
 
 import aiohttp
 import pytest
+from canaries import PROMPT
 from launch import Running, mesh
 from load import Record
 from redis.asyncio import Redis
@@ -192,7 +193,7 @@ async def test_fault_8_what_a_killed_gateway_had_reserved_is_free_again_within_i
             meshes(2, "{concurrent_calls: 4, tokens_per_day: 1000000}", store.url, state, engine) as (dying, other),
             aiohttp.ClientSession() as session,
         ):
-            body = {"model": "fake", "prompt": "on and on", "max_tokens": 10_000, "stream": True}
+            body = {"model": "fake", "prompt": PROMPT, "max_tokens": 10_000, "stream": True}
             streams = [await session.post(f"{dying.http}/v1/completions", json=body, headers=dying.headers) for _ in range(4)]
             assert {one.status for one in streams} == {200}
             assert (await answer(session, other))[0] == 429

@@ -9,6 +9,7 @@ from random import Random
 
 import grpc
 import pytest
+from canaries import PHRASE
 from grpc.aio import AioRpcError
 from launch import mesh
 from load import Record, Sent, play, poisson
@@ -25,7 +26,7 @@ SLOW, QUICK = 10, 20
 """When the engines turn slow, and when they are quick again."""
 
 TIMEOUT, TRIES = 1.0, 3
-REQUEST = pb.GenerateRequest(model="fake", text="hello", stopping=sampling_pb2.Stopping(max_tokens=1))
+REQUEST = pb.GenerateRequest(model="fake", text=PHRASE, stopping=sampling_pb2.Stopping(max_tokens=1))
 
 
 @pytest.mark.faults

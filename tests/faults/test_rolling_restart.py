@@ -88,12 +88,12 @@ async def test_fault_10_a_rolling_restart_of_every_part(state: Path, record_prop
     (state / "run").mkdir()
     file = state / "thinmesh.yaml"
     file.write_text(CONFIG.replace("STATE", str(state)))
-    quiet = (*flags(file, state), "--log-level", "warning")
+    run = flags(file, state)
     ports = [_free() for _ in range(4)]
-    adapters = [Part(f"adapter {name}: gRPC", "adapter", name, *quiet) for name in ("one", "two")]
-    routers = [Part("router: gRPC", "router", *quiet, "--listen", f"unix:{state}/run/{name}.sock") for name in ("r1", "r2")]
+    adapters = [Part(f"adapter {name}: gRPC", "adapter", name, *run) for name in ("one", "two")]
+    routers = [Part("router: gRPC", "router", *run, "--listen", f"unix:{state}/run/{name}.sock") for name in ("r1", "r2")]
     gateways = [
-        Part("REST http", "gateway", *quiet, "--http", at, "--grpc", other, "--admin", "127.0.0.1:0")
+        Part("REST http", "gateway", *run, "--http", at, "--grpc", other, "--admin", "127.0.0.1:0")
         for at, other in (ports[:2], ports[2:])
     ]
     async with AsyncExitStack() as stack:

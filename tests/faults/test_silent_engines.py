@@ -6,6 +6,7 @@ import asyncio
 from pathlib import Path
 
 import pytest
+from canaries import PROMPT
 from launch import mesh
 from load import Record, complete, percentile, play, seconds, session
 
@@ -76,7 +77,7 @@ async def test_fault_4_a_stream_that_goes_silent_ends(state: Path, engine: FakeE
     config = ONE.replace("ONE", engine.base_url) + "watchdog: {idle_seconds: 20}\n"
     async with mesh(config, state, "up") as running, session(running) as client:
         loop = asyncio.get_running_loop()
-        body = {"model": "fake", "prompt": "x", "stream": True}
+        body = {"model": "fake", "prompt": PROMPT, "stream": True}
         async with client.post(f"{running.http}/v1/completions", json=body) as response:
             assert b"hello" in await response.content.readline()
             heard = loop.time()

@@ -11,6 +11,7 @@ from typing import Any
 import aiohttp
 import grpc
 import pytest
+from canaries import PROMPT
 from gateway.conftest import Gateway, ScriptedRouter, Serve
 from google.protobuf import descriptor_pool, message_factory
 from thinmesh.inference.v1 import inference_service_pb2 as pb
@@ -45,10 +46,10 @@ ROLES = {f"only-{action}": RoleConfig(actions=(action,)) for action in Action} |
 MINE, OTHERS = ("mine", "org/mine-2"), ("other", "mine2", "org", "mine/", "")
 INPUT = {"name": "x", "shape": [2], "datatype": "INT16", "data": [1, 2]}
 BODIES: dict[str, dict[str, Any]] = {
-    "/v1/chat/completions": {"messages": [{"role": "user", "content": "a"}]},
-    "/v1/completions": {"prompt": "a"},
-    "/v1/embeddings": {"input": "a"},
-    "/v1/rerank": {"query": "a", "documents": ["b"]},
+    "/v1/chat/completions": {"messages": [{"role": "user", "content": PROMPT}]},
+    "/v1/completions": {"prompt": PROMPT},
+    "/v1/embeddings": {"input": PROMPT},
+    "/v1/rerank": {"query": PROMPT, "documents": ["b"]},
 }
 
 
@@ -254,7 +255,7 @@ async def test_a_kept_answer_is_not_for_a_key_that_could_not_have_made_it(
         for role in ("only-infer", "mine"):
             metadata = (("authorization", f"Bearer {keys[role]}"), ("idempotency-key", "g"))
             try:
-                await generate(pb.GenerateRequest(model="other", text="a"), metadata=metadata, timeout=10)
+                await generate(pb.GenerateRequest(model="other", text=PROMPT), metadata=metadata, timeout=10)
                 ends.append("ok")
             except grpc.aio.AioRpcError as error:
                 ends.append(error.code().name)

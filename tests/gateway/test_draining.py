@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from canaries import PROMPT
 from gateway.conftest import Gateway
 
-CHAT: Any = {"model": "m", "messages": [{"role": "user", "content": "a"}]}
+CHAT: Any = {"model": "m", "messages": [{"role": "user", "content": PROMPT}]}
 
 
 async def test_calls_are_answered_and_their_connections_closed(gateway: Gateway) -> None:

@@ -7,6 +7,7 @@ from typing import Any
 
 import grpc
 import pytest
+from canaries import PROMPT
 from channels import Servicer
 from thinmesh.inference.v1 import inference_service_pb2 as pb
 from thinmesh.inference.v1 import inference_service_pb2_grpc as inference_grpc
@@ -24,8 +25,8 @@ from thinmesh_gateway.roles import Models
 from thinmesh_gateway.tensors import Tensors
 
 TensorServicer: Any = tensor_grpc.GRPCInferenceServiceServicer
-REQUEST = pb.GenerateRequest(model="m", text="x")
-EMBED = pb.EmbedRequest(model="m", inputs=[pb.EmbedInput(text="x")])
+REQUEST = pb.GenerateRequest(model="m", text=PROMPT)
+EMBED = pb.EmbedRequest(model="m", inputs=[pb.EmbedInput(text=PROMPT)])
 TENSORS = tensor_pb.ModelInferRequest(
     model_name="m",
     inputs=[tensor_pb.ModelInferRequest.InferInputTensor(name="x", datatype="INT32", shape=[1])],

@@ -8,6 +8,7 @@ from typing import Any
 
 import grpc
 import pytest
+from canaries import PROMPT
 from gateway.conftest import Gateway, ScriptedRouter
 from thinmesh.inference.v1 import chat_pb2, sampling_pb2
 from thinmesh.inference.v1 import inference_service_pb2 as pb
@@ -17,7 +18,7 @@ from thinmesh_core.status import from_rpc_error
 CHAT = "/v1/chat/completions"
 TEXT = "/v1/completions"
 INFER = "/v2/models/m/infer"
-MESSAGES = '"messages": [{"role": "user", "content": "x"}]'
+MESSAGES = f'"messages": [{{"role": "user", "content": "{PROMPT}"}}]'
 
 
 def chat(fields: str) -> bytes:
@@ -25,7 +26,7 @@ def chat(fields: str) -> bytes:
 
 
 def text(fields: str) -> bytes:
-    return f'{{"model": "m", "prompt": "x", {fields}}}'.encode()
+    return f'{{"model": "m", "prompt": "{PROMPT}", {fields}}}'.encode()
 
 
 def schema(value: str) -> bytes:
@@ -111,18 +112,18 @@ async def test_hostile_tensors_are_refused(gateway: Gateway, router: ScriptedRou
 
 
 ODD: Any = 99
-USER = chat_pb2.Message(role=chat_pb2.ROLE_USER, content=[chat_pb2.ContentPart(text="x")])
+USER = chat_pb2.Message(role=chat_pb2.ROLE_USER, content=[chat_pb2.ContentPart(text=PROMPT)])
 
 
 @pytest.mark.parametrize(
     ("param", "request_"),
     [
-        ("n", pb.GenerateRequest(model="m", text="x", sampling=sampling_pb2.Sampling(n=10**6))),
+        ("n", pb.GenerateRequest(model="m", text=PROMPT, sampling=sampling_pb2.Sampling(n=10**6))),
         ("messages[0].role", pb.GenerateRequest(model="m", chat=chat_pb2.ChatInput(messages=[chat_pb2.Message(role=ODD)]))),
         ("tools", pb.GenerateRequest(model="m", chat=chat_pb2.ChatInput(messages=[USER], tools=[chat_pb2.Tool(name="t", parameters_json="[" * 10**6)]))),
-        ("response_format", pb.GenerateRequest(model="m", text="x", response_format=sampling_pb2.ResponseFormat(regex="(a+)+$"))),
-        ("engine_options", pb.GenerateRequest(model="m", text="x", engine_options_json='{"a": ' + DEEP + "}")),
-        ("model", pb.GenerateRequest(model="\N{GRINNING FACE}" * 100_000, text="x")),
+        ("response_format", pb.GenerateRequest(model="m", text=PROMPT, response_format=sampling_pb2.ResponseFormat(regex="(a+)+$"))),
+        ("engine_options", pb.GenerateRequest(model="m", text=PROMPT, engine_options_json='{"a": ' + DEEP + "}")),
+        ("model", pb.GenerateRequest(model="\N{GRINNING FACE}" * 100_000, text=PROMPT)),
     ],
     ids=lambda one: one if isinstance(one, str) else "",
 )  # fmt: skip

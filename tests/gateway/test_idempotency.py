@@ -10,6 +10,7 @@ from typing import Any
 import aiohttp
 import grpc
 import pytest
+from canaries import PROMPT
 from gateway.conftest import Gateway, ScriptedRouter, Serve
 from shared_store import shared_store
 from thinmesh.inference.v1 import inference_service_pb2 as pb
@@ -21,13 +22,13 @@ from thinmesh_gateway.idempotency import redis
 from thinmesh_gateway.idempotency.config import IdempotencyConfig
 
 BODIES: dict[str, Any] = {
-    "/v1/chat/completions": {"model": "m", "messages": [{"role": "user", "content": "a"}]},
-    "/v1/completions": {"model": "m", "prompt": "a"},
-    "/v1/embeddings": {"model": "m", "input": "a"},
+    "/v1/chat/completions": {"model": "m", "messages": [{"role": "user", "content": PROMPT}]},
+    "/v1/completions": {"model": "m", "prompt": PROMPT},
+    "/v1/embeddings": {"model": "m", "input": PROMPT},
 }
 CHAT = "/v1/chat/completions"
 KEY = {"idempotency-key": "k"}
-REQUEST = pb.GenerateRequest(model="m", text="a")
+REQUEST = pb.GenerateRequest(model="m", text=PROMPT)
 
 
 async def post(

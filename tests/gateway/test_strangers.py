@@ -8,16 +8,17 @@ from typing import Any
 
 import grpc
 import pytest
+from canaries import PROMPT
 from gateway.conftest import Gateway, ScriptedRouter
 from raw_grpc import call, told
 from thinmesh.inference.v1 import inference_service_pb2 as pb
 
 from thinmesh_core.wire import MAX_METADATA_BYTES, MAX_REQUEST_BYTES
 
-PROMPT = {"model": "m", "prompt": "hi"}
+BODY = {"model": "m", "prompt": PROMPT}
 CENTURY = 100 * 366 * 86400
 GENERATE = "/thinmesh.inference.v1.InferenceService/Generate"
-REQUEST = pb.GenerateRequest(model="m", text="hi")
+REQUEST = pb.GenerateRequest(model="m", text=PROMPT)
 SPOOFED = {
     "thinmesh-tenant": "first",
     "thinmesh-principal": "root",
@@ -45,7 +46,7 @@ def heard(router: ScriptedRouter) -> dict[str, Any]:
 
 
 async def test_a_router_hears_nothing_that_a_stranger_made_up(gateway: Gateway, router: ScriptedRouter, stub: Any) -> None:
-    async with gateway.session() as client, client.post("/v1/completions", json=PROMPT, headers=SPOOFED) as response:
+    async with gateway.session() as client, client.post("/v1/completions", json=BODY, headers=SPOOFED) as response:
         assert response.status == 200
     by_rest = heard(router)
     await stub.Generate(REQUEST, metadata=gateway.metadata(*SPOOFED.items()))
@@ -58,7 +59,7 @@ async def test_a_router_hears_nothing_that_a_stranger_made_up(gateway: Gateway, 
 @pytest.mark.parametrize("trace", TRACES)
 async def test_a_trace_that_is_none_goes_no_further(gateway: Gateway, router: ScriptedRouter, stub: Any, trace: str) -> None:
     sent = {"traceparent": trace}
-    async with gateway.session() as client, client.post("/v1/completions", json=PROMPT, headers=sent) as response:
+    async with gateway.session() as client, client.post("/v1/completions", json=BODY, headers=sent) as response:
         assert response.status == 200
     assert "traceparent" not in heard(router)
     await stub.Generate(REQUEST, metadata=gateway.metadata(("traceparent", trace)))
@@ -80,7 +81,7 @@ async def test_a_deadline_of_centuries_is_cut_to_the_mesh_s(gateway: Gateway, ro
     )
     async with (
         gateway.session() as client,
-        client.post("/v1/completions", json=PROMPT, headers={"grpc-timeout": "99999999H"}) as response,
+        client.post("/v1/completions", json=BODY, headers={"grpc-timeout": "99999999H"}) as response,
     ):
         assert response.status == 200
     assert all(0 < seconds <= 600 for seconds in left)
@@ -126,7 +127,7 @@ async def test_a_head_without_an_end_is_not_collected(gateway: Gateway, piece: b
     pieces = [b"GET /v1/models HTTP/1.1\r\nhost: a\r\nx: "]
     answer = await exchange(gateway, *pieces, *[piece] * 10_000)
     assert answer == b"" or answer.startswith(b"HTTP/1.1 431 ")
-    async with gateway.session() as client, client.post("/v1/completions", json=PROMPT) as response:
+    async with gateway.session() as client, client.post("/v1/completions", json=BODY) as response:
         assert response.status == 200
 
 
@@ -169,5 +170,5 @@ async def test_bodies_together_have_a_bound_that_is_given_back(gateway: Gateway)
         go.set()
     statuses = [one.result() for one in posting]
     assert set(statuses) == {200, 503}
-    async with gateway.session() as client, client.post("/v1/completions", json=PROMPT) as response:
+    async with gateway.session() as client, client.post("/v1/completions", json=BODY) as response:
         assert response.status == 200

@@ -9,14 +9,15 @@ from typing import Any
 import grpc
 import openai
 import pytest
+from canaries import PROMPT
 from gateway.conftest import Gateway, ScriptedRouter
 from thinmesh.inference.v1 import inference_service_pb2 as pb
 
 from thinmesh_core.errors import MeshError, Reason
 from thinmesh_core.status import from_rpc_error
 
-CHAT: Any = {"model": "m", "messages": [{"role": "user", "content": "a"}]}
-REQUEST = pb.GenerateRequest(model="m", text="a")
+CHAT: Any = {"model": "m", "messages": [{"role": "user", "content": PROMPT}]}
+REQUEST = pb.GenerateRequest(model="m", text=PROMPT)
 LEFT = (("x-ratelimit-remaining-tokens", "7"), ("x-thinmesh-queue-position", "0"), ("x-thinmesh-secret", "no"))
 TOLD = dict(LEFT[:2])
 
@@ -63,7 +64,7 @@ async def test_grpc_has_them_in_front_of_answers_and_behind_errors(router: Scrip
 async def test_a_note_stands_beside_the_finish_reason_only_where_it_was_given(
     gateway: Gateway, router: ScriptedRouter, path: str
 ) -> None:
-    body = {"model": "m", "stream": True} | ({"prompt": "a"} if path == "/v1/completions" else CHAT)
+    body = {"model": "m", "stream": True} | ({"prompt": PROMPT} if path == "/v1/completions" else CHAT)
     for note in (None, "tokens_per_minute of tenant"):
         router.note = note
         async with gateway.session() as session, session.post(path, json=body) as response:

@@ -6,6 +6,7 @@ from typing import Any
 
 import grpc
 import pytest
+from canaries import PROMPT
 from gateway.conftest import Gateway, ScriptedRouter
 from hypothesis import given
 from hypothesis import strategies as st
@@ -17,8 +18,8 @@ from thinmesh_core.priority import Priority
 from thinmesh_core.status import from_rpc_error
 from thinmesh_gateway.wishes import GIVEN, REST, TIERS, heeded, lowered, tiered
 
-CHAT = {"model": "m", "messages": [{"role": "user", "content": "a"}]}
-REQUEST = pb.GenerateRequest(model="m", text="a")
+CHAT = {"model": "m", "messages": [{"role": "user", "content": PROMPT}]}
+REQUEST = pb.GenerateRequest(model="m", text=PROMPT)
 
 
 @given(st.sampled_from(Priority), st.sampled_from(Priority))
@@ -84,7 +85,7 @@ async def test_a_wrong_tier_is_refused_with_the_words(gateway: Gateway) -> None:
 async def test_headers_wish_on_rest_and_metadata_on_grpc(gateway: Gateway, router: ScriptedRouter, stub: Any) -> None:
     headers = {"x-thinmesh-priority": "batch", "x-thinmesh-session": "s-1", "x-thinmesh-queue": "true"}
     async with gateway.session() as session:
-        await session.post("/v1/embeddings", json={"model": "m", "input": "a"}, headers=headers)
+        await session.post("/v1/embeddings", json={"model": "m", "input": PROMPT}, headers=headers)
     pairs = (("thinmesh-priority", "batch"), ("thinmesh-session", "s-1"), ("x-thinmesh-queue", "true"))
     await stub.Generate(REQUEST, metadata=gateway.metadata(*pairs), timeout=9)
     for sent in router.metadata:

@@ -10,6 +10,7 @@ from typing import Literal
 
 import aiohttp
 import pytest
+from canaries import PROMPT
 from launch import SMOLLM2, Mode, Running, cpu_seconds, mesh, only_child
 from thinmesh.inference.v1 import inference_service_pb2 as pb
 from thinmesh.inference.v1 import inference_service_pb2_grpc as inference_grpc
@@ -42,7 +43,7 @@ async def engine() -> AsyncIterator[FakeEngine]:
 async def streaming(running: Running, model: str, surface: Surface) -> AsyncIterator[None]:
     """A client that has the first piece of an endless answer; leaving the block it goes away."""
     if surface == "rest":
-        body = {"model": model, "prompt": "go on", "stream": True, "max_tokens": 1500, "ignore_eos": True}
+        body = {"model": model, "prompt": PROMPT, "stream": True, "max_tokens": 1500, "ignore_eos": True}
         async with aiohttp.ClientSession(headers=running.headers) as session:
             response = await session.post(f"{running.http}/v1/completions", json=body)
             assert response.status == 200
@@ -51,7 +52,7 @@ async def streaming(running: Running, model: str, surface: Surface) -> AsyncIter
             response.close()
     else:
         stopping = sampling_pb2.Stopping(max_tokens=1500, ignore_eos=True)
-        request = pb.GenerateRequest(model=model, text="go on", stopping=stopping)
+        request = pb.GenerateRequest(model=model, text=PROMPT, stopping=stopping)
         async with dial(running.grpc) as channel:
             stub = inference_grpc.InferenceServiceStub(channel)
             call = stub.StreamGenerate(request, metadata=running.metadata, timeout=60)
@@ -107,8 +108,8 @@ async def test_llama_cpp_stops_when_its_client_goes(state: Path, mode: Mode, sur
 async def _whole(running: Running, surface: Surface) -> None:
     if surface == "rest":
         async with aiohttp.ClientSession(headers=running.headers) as session:
-            await session.post(f"{running.http}/v1/completions", json={"model": "fake", "prompt": "go on"})
+            await session.post(f"{running.http}/v1/completions", json={"model": "fake", "prompt": PROMPT})
     else:
         async with dial(running.grpc) as channel:
             stub = inference_grpc.InferenceServiceStub(channel)
-            await stub.Generate(pb.GenerateRequest(model="fake", text="go on"), metadata=running.metadata, timeout=60)
+            await stub.Generate(pb.GenerateRequest(model="fake", text=PROMPT), metadata=running.metadata, timeout=60)

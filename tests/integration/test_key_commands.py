@@ -7,6 +7,7 @@ from pathlib import Path
 
 import aiohttp
 import pytest
+from canaries import PROMPT
 from launch import flags, mesh, output
 
 CONFIG = """
@@ -44,7 +45,7 @@ async def test_a_key_is_made_rotated_and_revoked_while_the_mesh_runs(state: Path
         assert code == 0
         await until(session, key, 200)
         headers = {"authorization": f"Bearer {key}"}
-        async with session.post("/v1/embeddings", json={"model": "echo", "input": "a"}, headers=headers) as response:
+        async with session.post("/v1/embeddings", json={"model": "echo", "input": PROMPT}, headers=headers) as response:
             assert (response.status, (await response.json())["error"]["code"]) == (403, "permission_denied")
 
         code, new, said = await thinmesh(state, "key", "rotate", key_id, "--overlap-hours", "1")

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import aiohttp
 import pytest
+from canaries import PROMPT
 from certificates import Authority
 from launch import command, flags, free_port, listeners, output, said
 
@@ -44,10 +45,10 @@ async def test_every_listener_of_a_split_mesh_demands_a_certificate(state: Path)
         config = config.replace(f"LOCALHOST:{name}", f"LOCALHOST:{port}")
     file = state / "thinmesh.yaml"
     file.write_text(config)
-    quiet = (*flags(file, state), "--log-level", "warning")
+    run = flags(file, state)
     async with AsyncExitStack() as stack:
         processes = [
-            await stack.enter_async_context(command(*words, *quiet))
+            await stack.enter_async_context(command(*words, *run))
             for words in (
                 ("adapter", "echo", "--admin", f"{HERE}:{admins[0]}"),
                 ("router", "--admin", f"{HERE}:{admins[1]}"),
@@ -66,10 +67,10 @@ async def test_every_listener_of_a_split_mesh_demands_a_certificate(state: Path)
             async with asyncio.timeout(15):
                 while True:
                     async with session.post(
-                        url, json={"model": "echo", "prompt": "the sea"}, ssl=trusting, server_hostname=name
+                        url, json={"model": "echo", "prompt": PROMPT}, ssl=trusting, server_hostname=name
                     ) as answer:
                         if answer.status == 200:
-                            assert (await answer.json())["choices"][0]["text"] == "the sea"
+                            assert (await answer.json())["choices"][0]["text"] == PROMPT
                             break
                     await asyncio.sleep(0.1)
         code, table, error = await output("status", *flags(file, state))

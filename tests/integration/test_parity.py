@@ -11,6 +11,7 @@ from typing import Any
 import aiohttp
 import grpc
 import pytest
+from canaries import PHRASE
 from launch import Running
 from thinmesh.inference.v1 import chat_pb2, sampling_pb2
 from thinmesh.inference.v1 import inference_service_pb2 as pb
@@ -55,11 +56,11 @@ def _user(text: str) -> Body:
 
 
 def _chat(body: Body) -> Body:
-    return {"model": "echo", "messages": [_user("one two three")]} | body
+    return {"model": "echo", "messages": [_user(f"one two {PHRASE}")]} | body
 
 
 def _generate(**fields: Any) -> pb.GenerateRequest:
-    message = chat_pb2.Message(role=chat_pb2.ROLE_USER, content=[chat_pb2.ContentPart(text="one two three")])
+    message = chat_pb2.Message(role=chat_pb2.ROLE_USER, content=[chat_pb2.ContentPart(text=f"one two {PHRASE}")])
     defaults: Body = {"model": "echo", "chat": chat_pb2.ChatInput(messages=[message])}
     return pb.GenerateRequest(**(defaults | fields))
 
@@ -102,7 +103,7 @@ CASES = [
     Case("min_tokens", _CHAT, _chat({"min_tokens": 5}), _stopped(min_tokens=5)),
     Case("ignore_eos", _CHAT, _chat({"ignore_eos": True, "max_tokens": 7}), _stopped(ignore_eos=True, max_tokens=7)),
     Case("sampling knobs", _CHAT, _chat({"temperature": 0.5, "top_p": 0.9, "seed": 7}), _sampled(temperature=0.5, top_p=0.9, seed=7)),
-    Case("completion", _TEXT, {"model": "echo", "prompt": "a b c"}, pb.GenerateRequest(model="echo", text="a b c", stopping=_TEXT_16)),
+    Case("completion", _TEXT, {"model": "echo", "prompt": f"a b {PHRASE}"}, pb.GenerateRequest(model="echo", text=f"a b {PHRASE}", stopping=_TEXT_16)),
     Case("completion of 16 tokens", _TEXT, {"model": "echo", "prompt": "x " * 20},
          pb.GenerateRequest(model="echo", text="x " * 20, stopping=_TEXT_16)),
     Case("embed", _EMBED, {"model": "echo", "input": ["a b", "c"]}, pb.EmbedRequest(model="echo", inputs=_INPUTS)),

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import aiohttp
 import pytest
+from canaries import PROMPT
 from launch import Mode, Running, mesh
 
 CONFIG = """
@@ -37,7 +38,7 @@ BAD = {
 
 async def status(session: aiohttp.ClientSession, running: Running, model: str) -> int:
     """How a small call to a model ends."""
-    body = {"model": model, "prompt": "hi"}
+    body = {"model": model, "prompt": PROMPT}
     async with session.post(f"{running.http}/v1/completions", json=body) as response:
         return response.status
 

@@ -10,7 +10,8 @@ from typing import Any
 
 import aiohttp
 import pytest
-from launch import MINILM, Mode, Running, mesh
+from canaries import PHRASE, PROMPT
+from launch import MINILM, Mode, Running, mesh, told
 from thinmesh.adapter.v1 import adapter_service_pb2 as adapter_pb
 from thinmesh.adapter.v1 import adapter_service_pb2_grpc as adapter_grpc
 
@@ -22,8 +23,8 @@ backends: {echo: {adapter: echo, options: {delay_ms: 50}}}
 models: {echo: {backends: [echo]}}
 drain_seconds: DRAIN
 """
-LONG = {"model": "echo", "prompt": "on and on", "max_tokens": 40, "ignore_eos": True, "stream": True}
-SHORT = {"model": "echo", "prompt": "a"}
+LONG = {"model": "echo", "prompt": f"on and {PHRASE}", "max_tokens": 40, "ignore_eos": True, "stream": True}
+SHORT = {"model": "echo", "prompt": PROMPT}
 
 
 async def stream(session: aiohttp.ClientSession, running: Running, begun: asyncio.Event) -> str:
@@ -100,8 +101,6 @@ async def test_the_adapters_of_a_mesh_need_not_drain_once_it_has(state: Path) ->
         process = running.processes["up"]
         process.send_signal(signal.SIGTERM)
         process.send_signal(signal.SIGINT)
-        assert process.stderr is not None
         async with asyncio.timeout(20):
-            told = (await process.stderr.read()).decode()
             assert await process.wait() == 0
-    assert "is killed" not in told
+        assert "is killed" not in told(process)

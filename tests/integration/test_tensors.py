@@ -13,6 +13,7 @@ import aiohttp
 import numpy as np
 import pytest
 import pytest_asyncio
+from canaries import PROMPT
 from engines.triton_engine import triton_engine
 from launch import Running, mesh
 
@@ -276,7 +277,7 @@ async def test_other_tensor_names_speak_openais_api_by_configuration(running: Ru
 async def test_leaving_a_text_stream_cancels_it_at_the_engine(running: Running, folder: Path) -> None:
     mark = folder / "cancelled"
     mark.unlink(missing_ok=True)
-    body = {"model": "llm", "prompt": "on and on", "max_tokens": 4000, "ignore_eos": True, "stream": True}
+    body = {"model": "llm", "prompt": PROMPT, "max_tokens": 4000, "ignore_eos": True, "stream": True}
     async with aiohttp.ClientSession(headers=running.headers) as session:
         async with session.post(f"{running.http}/v1/completions", json=body) as response:
             assert response.status == 200

@@ -7,6 +7,7 @@ from contextlib import AsyncExitStack
 from pathlib import Path
 
 import aiohttp
+from canaries import PROMPT
 from launch import Running, command, flags, output, said
 
 from fakes.openai_engine import fake_engine
@@ -26,14 +27,14 @@ async def test_one_engines_limit_holds_over_two_routers_and_no_call_is_lost(stat
         engine.delay = 0.02
         file = state / "thinmesh.yaml"
         file.write_text(CONFIG.replace("URL", engine.base_url).replace("STATE", str(state)))
-        quiet = (*flags(file, state), "--log-level", "warning")
-        await stack.enter_async_context(command("adapter", "fake", *quiet))
+        run = flags(file, state)
+        await stack.enter_async_context(command("adapter", "fake", *run))
         for name in ("one", "two"):
-            router = ("router", *quiet, "--listen", f"unix:{state}/run/{name}.sock")
+            router = ("router", *run, "--listen", f"unix:{state}/run/{name}.sock")
             await said(await stack.enter_async_context(command(*router)), "router: gRPC")
         ports = ("--http", "127.0.0.1:0", "--grpc", "127.0.0.1:0", "--admin", "127.0.0.1:0")
         found = await said(
-            await stack.enter_async_context(command("gateway", *quiet, *ports)), r"REST (http://\S+)/v1, gRPC ([^\s,]+)"
+            await stack.enter_async_context(command("gateway", *run, *ports)), r"REST (http://\S+)/v1, gRPC ([^\s,]+)"
         )
         code, key, error = await output("key", "create", "--tenant", "dev", *flags(file, state))
         assert code == 0, error
@@ -41,7 +42,7 @@ async def test_one_engines_limit_holds_over_two_routers_and_no_call_is_lost(stat
         async with aiohttp.ClientSession(headers=running.headers) as session:
 
             async def ask() -> int:
-                body = {"model": "fake", "prompt": "x", "max_tokens": 5, "stream": True}
+                body = {"model": "fake", "prompt": PROMPT, "max_tokens": 5, "stream": True}
                 async with session.post(f"{running.http}/v1/completions", json=body) as response:
                     await response.read()
                     return response.status

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
+from canaries import PROMPT
 from grpc.aio import AioRpcError
 from thinmesh.inference.v1 import inference_service_pb2 as pb
 from thinmesh.router.v1 import backend_service_pb2 as backend_pb
@@ -16,8 +17,8 @@ from thinmesh_core.errors import MeshError, Reason
 from thinmesh_router.config import ModelConfig
 
 Route = Callable[..., Awaitable[Any]]
-EMBED = pb.EmbedRequest(model="m", inputs=[pb.EmbedInput(text="x")])
-GENERATE = pb.GenerateRequest(model="m", text="x")
+EMBED = pb.EmbedRequest(model="m", inputs=[pb.EmbedInput(text=PROMPT)])
+GENERATE = pb.GenerateRequest(model="m", text=PROMPT)
 MODELS = {"m": ModelConfig(backends=("slow", "quick"), hedge_seconds=0.02, affinity="none")}
 SECONDS = 10.0
 

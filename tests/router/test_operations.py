@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
+from canaries import PROMPT
 from grpc.aio import AioRpcError
 from prometheus_client import REGISTRY
 from thinmesh.adapter.v1 import adapter_service_pb2 as adapter_pb
@@ -17,7 +18,7 @@ from fakes.adapter import EVENTS, ScriptedAdapter, reason
 from thinmesh_router.config import ModelConfig, RouterConfig
 
 Route = Callable[..., Awaitable[Any]]
-REQUEST = pb.GenerateRequest(model="m", text="x")
+REQUEST = pb.GenerateRequest(model="m", text=PROMPT)
 SECONDS = 10.0
 
 

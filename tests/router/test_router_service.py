@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
+from canaries import PROMPT
 from grpc.aio import AioRpcError
 from thinmesh.adapter.v1 import adapter_service_pb2 as adapter_pb
 from thinmesh.inference.v1 import capability_pb2 as cap
@@ -19,7 +20,7 @@ from thinmesh_core.errors import MeshError, Reason
 from thinmesh_router.config import ModelConfig, QueueConfig, Target, WatchdogConfig
 
 Route = Callable[..., Awaitable[Any]]
-REQUEST = pb.GenerateRequest(model="m", text="x")
+REQUEST = pb.GenerateRequest(model="m", text=PROMPT)
 SECONDS = 10.0
 
 RETRYABLE = [Reason.ENGINE_UNAVAILABLE, Reason.BACKEND_FULL, Reason.DRAINING]
@@ -35,7 +36,7 @@ async def test_a_request_passes_unchanged_with_its_identity(route: Route) -> Non
     routed = await route(
         {"a": adapter}, {"m": ModelConfig(backends=(Target(backend="a", model="engine-name"),), aliases=("al",))}
     )
-    request = pb.GenerateRequest(model="al", text="x", sampling=sampling_pb2.Sampling(temperature=0.5))
+    request = pb.GenerateRequest(model="al", text=PROMPT, sampling=sampling_pb2.Sampling(temperature=0.5))
     metadata = (("thinmesh-tenant", "t"), ("thinmesh-principal", "p"), ("x-request-id", "r"))
     assert [event async for event in routed.stub.StreamGenerate(request, timeout=SECONDS, metadata=metadata)] == EVENTS
     assert adapter.requests == [request]
@@ -168,7 +169,7 @@ async def test_engine_options_pass_only_where_the_models_entry_lets_them(route: 
     adapter = ScriptedAdapter()
     routed = await route({"a": adapter}, {"m": ModelConfig(backends=("a",), engine_options=("priority",))})
     for options, passes in (('{"priority": 1}', True), ('{"priority": 1, "stream": false}', False), ("{}", True)):
-        request = pb.GenerateRequest(model="m", text="x", engine_options_json=options)
+        request = pb.GenerateRequest(model="m", text=PROMPT, engine_options_json=options)
         if passes:
             assert await events(routed.stub, request) == EVENTS
         else:
@@ -190,7 +191,7 @@ async def test_a_draining_backend_gets_no_new_calls(route: Route) -> None:
 async def test_an_unknown_model_names_what_lists_the_known_ones(route: Route) -> None:
     routed = await route({"a": ScriptedAdapter()})
     with pytest.raises(AioRpcError, match="/v1/models") as raised:
-        await routed.stub.Generate(pb.GenerateRequest(model="nope", text="x"), timeout=SECONDS)
+        await routed.stub.Generate(pb.GenerateRequest(model="nope", text=PROMPT), timeout=SECONDS)
     assert reason(raised.value) == "MODEL_NOT_FOUND"
 
 

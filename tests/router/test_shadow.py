@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 import pytest
+from canaries import PROMPT
 from grpc.aio import UsageError
 from prometheus_client import REGISTRY
 from thinmesh.inference.v1 import inference_service_pb2 as pb
@@ -18,8 +19,8 @@ from thinmesh_router.config import ModelConfig, RouterConfig, ShadowConfig
 
 Route = Callable[..., Awaitable[Any]]
 MODELS = {"m": ModelConfig(backends=("a",), shadow=ShadowConfig(backend="new", share=1.0))}
-GENERATE = pb.GenerateRequest(model="m", text="x")
-EMBED = pb.EmbedRequest(model="m", inputs=[pb.EmbedInput(text="x")])
+GENERATE = pb.GenerateRequest(model="m", text=PROMPT)
+EMBED = pb.EmbedRequest(model="m", inputs=[pb.EmbedInput(text=PROMPT)])
 SECONDS = 10.0
 
 

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import pytest
+from canaries import PROMPT
 from gateway.vetting.test_image import png
 from thinmesh.inference.v1 import chat_pb2
 from thinmesh.inference.v1 import inference_service_pb2 as pb
@@ -38,7 +39,7 @@ PRIVATE = [
 
 
 def asking(*urls: str) -> pb.GenerateRequest:
-    parts = [chat_pb2.ContentPart(text="see"), *(chat_pb2.ContentPart(image=chat_pb2.Image(url=url)) for url in urls)]
+    parts = [chat_pb2.ContentPart(text=PROMPT), *(chat_pb2.ContentPart(image=chat_pb2.Image(url=url)) for url in urls)]
     return pb.GenerateRequest(
         model="m", chat=chat_pb2.ChatInput(messages=[chat_pb2.Message(role=chat_pb2.ROLE_USER, content=parts)])
     )

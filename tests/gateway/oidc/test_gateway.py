@@ -8,6 +8,7 @@ import time
 import aiohttp
 import grpc
 import pytest
+from canaries import PROMPT
 from gateway.conftest import Gateway, Serve
 from gateway.oidc.provider import Provider, rsa_key
 from thinmesh.gateway.v1 import key_service_pb2 as pb
@@ -16,7 +17,7 @@ from thinmesh.gateway.v1 import key_service_pb2_grpc as key_grpc
 from thinmesh_core.channel import dial
 from thinmesh_gateway.oidc.config import OidcConfig
 
-CHAT = {"model": "m", "messages": [{"role": "user", "content": "a"}]}
+CHAT = {"model": "m", "messages": [{"role": "user", "content": PROMPT}]}
 
 
 @pytest.fixture
