@@ -10,6 +10,7 @@ from thinmesh_core.errors import MeshError, Reason
 from thinmesh_core.priority import PRIORITIES, Priority
 from thinmesh_core.tenants import TenantConfig
 from thinmesh_gateway.authorized import AuthorizedCall
+from thinmesh_gateway.identity.guesses import Guesses
 from thinmesh_gateway.identity.key import PREFIX
 from thinmesh_gateway.identity.keyring import Keyring
 from thinmesh_gateway.roles import Action, Roles
@@ -34,6 +35,7 @@ class Authenticator:
     ) -> None:
         self._keyring = keyring
         self._tokens = tokens
+        self.guesses = Guesses()
         self.know(tenants, roles or Roles({}))
 
     def know(self, tenants: Mapping[str, TenantConfig], roles: Roles) -> None:

@@ -9,6 +9,7 @@ import msgspec
 from thinmesh_core.errors import MeshError, Reason, invalid
 from thinmesh_core.http import Message, Receive, Send
 from thinmesh_core.wire import MAX_REQUEST_BYTES
+from thinmesh_gateway.identity.guesses import FORWARDED, origin
 from thinmesh_gateway.intake import Intake
 
 JSON = "application/json"
@@ -52,6 +53,12 @@ class Request:
         """The path, unquoted."""
         path: str = self._scope["path"]
         return path
+
+    @property
+    def origin(self) -> str:
+        """What a stranger is counted by."""
+        peer = self._scope.get("client")
+        return origin(peer[0] if peer else "", self.header(FORWARDED))
 
     def parameter(self, name: str) -> str:
         """A part of the path that its route names; "" where the route names none such."""

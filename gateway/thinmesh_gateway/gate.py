@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextvars import ContextVar
 from typing import Any, NamedTuple, TypeAlias
@@ -13,6 +14,7 @@ from thinmesh_core.errors import MeshError
 from thinmesh_gateway.actions import PUBLIC, RPCS
 from thinmesh_gateway.auth import Authenticator
 from thinmesh_gateway.authorized import AuthorizedCall
+from thinmesh_gateway.identity.guesses import FORWARDED, grpc_host, origin
 from thinmesh_gateway.wishes import GRPC
 
 Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
@@ -47,17 +49,17 @@ class Gate(grpc.aio.ServerInterceptor):
             try:
                 call = await self._authenticator.call(sent.get, GRPC, known, RPCS.get(method))
             except MeshError as error:
-                return _refusing(error, known)
+                return self._refusing(error, known, sent.get(FORWARDED))
             ARRIVAL.set(Arrival(call, sent))
         return handler
 
+    def _refusing(self, failed: MeshError, known: str, forwarded: str | None) -> Handler:
+        """A handler that fits every kind of method: it reads nothing, and its answer never begins."""
 
-def _refusing(error: MeshError, known: str) -> Handler:
-    """A handler that fits every kind of method: it reads nothing, and its answer never begins."""
+        async def refuse(_: Any, context: grpc.aio.ServicerContext[Any, Any]) -> AsyncIterator[Any]:
+            context.set_trailing_metadata(((REQUEST_ID, known),))
+            peer = origin(grpc_host(context.peer()), forwarded)
+            raise self._authenticator.guesses.told(failed, peer, time.monotonic())
+            yield None  # type: ignore[unreachable]  # it makes a generator of this, as streaming handlers are
 
-    async def refuse(_: Any, context: grpc.aio.ServicerContext[Any, Any]) -> AsyncIterator[Any]:
-        context.set_trailing_metadata(((REQUEST_ID, known),))
-        raise error
-        yield None  # type: ignore[unreachable]  # it makes a generator of this, as streaming handlers are
-
-    return grpc.stream_stream_rpc_method_handler(refuse)
+        return grpc.stream_stream_rpc_method_handler(refuse)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import time
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
 
@@ -77,7 +78,8 @@ class Guarded:
             if key is None or self._once is None:
                 return await self._endpoint(request, call)
             return await self._replayable(self._once, key, request, call)
-        except MeshError as error:
+        except MeshError as failed:
+            error = self._authenticator.guesses.told(failed, request.origin, time.monotonic())
             request.told.update(error.headers)
             return self._told(error)
         except Exception:
