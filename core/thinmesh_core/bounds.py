@@ -97,7 +97,7 @@ def _generate(request: pb.GenerateRequest) -> None:
         _response_format(request.response_format)
     if request.HasField("logprobs"):
         _range("top_logprobs" if request.HasField("chat") else "logprobs", request.logprobs.top, 0, MAX_TOP_LOGPROBS)
-    if max(request.sampling.n, 1) * request.stopping.max_tokens > MAX_TOKENS:
+    if (request.sampling.n or 1) * request.stopping.max_tokens > MAX_TOKENS:
         raise invalid("n", f"n times max_tokens is above {MAX_TOKENS}.")
     if request.HasField("engine_options_json"):
         _options(request.engine_options_json)
@@ -113,9 +113,10 @@ def _embed(request: pb.EmbedRequest) -> None:
 
 
 def _chat(chat: chat_pb2.ChatInput) -> None:
-    _count("messages", chat.messages, 1, MAX_MESSAGES)
-    for index, message in enumerate(chat.messages):
-        _message(f"messages[{index}]", message)
+    messages = chat.messages
+    _count("messages", messages, 1, MAX_MESSAGES)
+    for index, message in enumerate(messages[:]):  # going through a list is half the price
+        _message(index, message)
     if chat.tools:
         _count("tools", chat.tools, 0, MAX_TOOLS)
         for tool in chat.tools:
@@ -124,30 +125,41 @@ def _chat(chat: chat_pb2.ChatInput) -> None:
         _tool_choice(chat)
 
 
-def _message(where: str, message: chat_pb2.Message) -> None:
-    if message.role not in _ROLES:
-        raise invalid(f"{where}.role", "A message has no role.")
-    if len(message.content) > 1:
-        _count(f"{where}.content", message.content, 0, MAX_PARTS)
-    for part in message.content:
+def _message(index: int, message: chat_pb2.Message) -> None:
+    role, content, calls = message.role, message.content, message.tool_calls
+    if role not in _ROLES:
+        raise invalid(f"messages[{index}].role", "A message has no role.")
+    _content(index, content)
+    if message.HasField("name"):
+        _length(f"messages[{index}].name", message.name, 0, MAX_NAME_CHARACTERS)
+    if calls:
+        _calls(f"messages[{index}].tool_calls", calls)
+    answers = message.tool_call_id
+    if answers:
+        _length(f"messages[{index}].tool_call_id", answers, 0, MAX_ID_CHARACTERS)
+    elif role == chat_pb2.ROLE_TOOL:
+        raise invalid(f"messages[{index}].tool_call_id", "A tool message names the call that it answers.")
+
+
+def _content(index: int, content: Sequence[chat_pb2.ContentPart]) -> None:
+    for part in content[:]:
         kind = part.WhichOneof("part")
         if kind is None:
-            raise invalid(f"{where}.content", "A content part is empty.")
+            raise invalid(f"messages[{index}].content", "A content part is empty.")
         if kind == "image" and part.image.HasField("detail") and part.image.detail not in _DETAILS:
-            raise invalid(f"{where}.content", "An image's detail must be auto, low or high.")
-    if message.HasField("name"):
-        _length(f"{where}.name", message.name, 0, MAX_NAME_CHARACTERS)
-    if message.tool_calls:
-        _count(f"{where}.tool_calls", message.tool_calls, 0, MAX_TOOLS)
-        for call in message.tool_calls:
-            _length(f"{where}.tool_calls", call.id, 0, MAX_ID_CHARACTERS)
-            _length(f"{where}.tool_calls", call.name, 0, MAX_NAME_CHARACTERS)
-            if not strict_json.shallow(call.arguments_json):
-                what = f"The arguments of a call are nested deeper than {strict_json.MAX_DEPTH} levels."
-                raise invalid(f"{where}.tool_calls", what)
-    if message.role == chat_pb2.ROLE_TOOL and not message.tool_call_id:
-        raise invalid(f"{where}.tool_call_id", "A tool message names the call that it answers.")
-    _length(f"{where}.tool_call_id", message.tool_call_id, 0, MAX_ID_CHARACTERS)
+            raise invalid(f"messages[{index}].content", "An image's detail must be auto, low or high.")
+    if len(content) > MAX_PARTS:
+        _count(f"messages[{index}].content", content, 0, MAX_PARTS)
+
+
+def _calls(where: str, calls: Sequence[chat_pb2.ToolCall]) -> None:
+    _count(where, calls, 0, MAX_TOOLS)
+    for call in calls:
+        _length(where, call.id, 0, MAX_ID_CHARACTERS)
+        _length(where, call.name, 0, MAX_NAME_CHARACTERS)
+        if not strict_json.shallow(call.arguments_json):
+            what = f"The arguments of a call are nested deeper than {strict_json.MAX_DEPTH} levels."
+            raise invalid(where, what)
 
 
 def _tool_choice(chat: chat_pb2.ChatInput) -> None:
@@ -161,12 +173,13 @@ def _tool_choice(chat: chat_pb2.ChatInput) -> None:
 
 def _sampling(sampling: sampling_pb2.Sampling) -> None:
     for field, value in sampling.ListFields():
-        if field.name in _SAMPLING_RANGES:
-            _range(field.name, value, *_SAMPLING_RANGES[field.name])
-        elif field.name == "logit_bias":
+        name = field.name
+        if name in _SAMPLING_RANGES:
+            _range(name, value, *_SAMPLING_RANGES[name])
+            if name == "repetition_penalty" and value == 0:
+                raise invalid("repetition_penalty", "repetition_penalty must be above 0.")
+        elif name == "logit_bias":
             _biases(value)
-    if sampling.HasField("repetition_penalty") and sampling.repetition_penalty == 0:
-        raise invalid("repetition_penalty", "repetition_penalty must be above 0.")
 
 
 def _biases(biases: Mapping[int, float]) -> None:
@@ -184,7 +197,7 @@ def _stopping(stopping: sampling_pb2.Stopping) -> None:
         if stopping.HasField("max_tokens") and stopping.min_tokens > stopping.max_tokens:
             raise invalid("min_tokens", "min_tokens is above max_tokens.")
     _count("stop", stopping.stop, 0, MAX_STOPS)
-    for text in stopping.stop:
+    for text in stopping.stop[:]:
         _length("stop", text, 1, MAX_STOP_CHARACTERS)
     _count("stop_token_ids", stopping.stop_token_ids, 0, MAX_STOPS)
 

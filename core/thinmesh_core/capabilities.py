@@ -77,9 +77,10 @@ def _of_generate(request: pb.GenerateRequest) -> frozenset[Capability]:
     if kind == "chat":
         _of_chat(request.chat, needs)
     if request.HasField("sampling"):
-        if request.sampling.n > 1:
+        sampling = request.sampling
+        if sampling.n > 1:
             needs.add(cap.CAPABILITY_N)
-        if request.sampling.logit_bias:
+        if sampling.logit_bias:
             needs.add(cap.CAPABILITY_LOGIT_BIAS)
     if request.HasField("response_format"):
         constraint = request.response_format.WhichOneof("format")
@@ -93,10 +94,11 @@ def _of_generate(request: pb.GenerateRequest) -> frozenset[Capability]:
 def _of_chat(chat: chat_pb2.ChatInput, needs: set[Capability]) -> None:
     if chat.tools:
         needs.add(cap.CAPABILITY_TOOLS)
-    for message in chat.messages:
-        for part in message.content:
+    for message in chat.messages[:]:
+        for part in message.content[:]:
             if part.HasField("image"):
                 needs.add(cap.CAPABILITY_IMAGES)
+                return
 
 
 def _of_embed(request: pb.EmbedRequest) -> Iterable[Capability]:

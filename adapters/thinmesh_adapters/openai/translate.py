@@ -47,14 +47,15 @@ def generate_body(request: pb.GenerateRequest, model: str, *, stream: bool = Tru
 
 def chat_body(chat: chat_pb2.ChatInput) -> Body:
     """The part of a body that holds a conversation."""
-    body: Body = {"messages": [_message(message) for message in chat.messages]}
+    body: Body = {"messages": [_message(message) for message in chat.messages[:]]}
     if chat.tools:
         body["tools"] = [{"type": "function", "function": _function(tool)} for tool in chat.tools]
-    match chat.tool_choice.WhichOneof("choice"):
-        case "mode" if chat.tool_choice.mode in _MODES:
-            body["tool_choice"] = _MODES[chat.tool_choice.mode]
-        case "function":
-            body["tool_choice"] = {"type": "function", "function": {"name": chat.tool_choice.function}}
+    if chat.HasField("tool_choice"):
+        match chat.tool_choice.WhichOneof("choice"):
+            case "mode" if chat.tool_choice.mode in _MODES:
+                body["tool_choice"] = _MODES[chat.tool_choice.mode]
+            case "function":
+                body["tool_choice"] = {"type": "function", "function": {"name": chat.tool_choice.function}}
     if chat.HasField("parallel_tool_calls"):
         body["parallel_tool_calls"] = chat.parallel_tool_calls
     return body

@@ -29,12 +29,12 @@ def check(request: Request) -> None:
 
 
 def _chat(chat: chat_pb2.ChatInput) -> None:
-    for index, message in enumerate(chat.messages):
-        for part in message.content:
+    for index, message in enumerate(chat.messages[:]):
+        for part in message.content[:]:
             if part.HasField("image"):
                 _refuse(f"messages[{index}].content", "The image", image.fault(part.image.url))
     left = MAX_TOOL_CHARACTERS
-    for tool in chat.tools:
+    for tool in chat.tools[:]:
         if tool.HasField("parameters_json"):
             left -= len(tool.parameters_json)
             if left < 0:
