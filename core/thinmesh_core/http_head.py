@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections import deque
+
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from thinmesh_core.wire import MAX_METADATA_BYTES, METADATA_PAIR_OVERHEAD
@@ -34,11 +36,6 @@ class BoundedHead(HttpToolsProtocol):
         self._open, self._came = True, 0
         super().on_message_begin()
 
-    def on_header(self, name: bytes, value: bytes) -> None:
-        """A header; what comes behind a body is none of a request's."""
-        if self._open:
-            super().on_header(name, value)
-
     def on_headers_complete(self) -> None:
         """A head is whole; one that is too large never becomes a request."""
         self._open = False
@@ -47,6 +44,7 @@ class BoundedHead(HttpToolsProtocol):
             self._refuse()
             raise ValueError("the head is too large")  # ends the parsing: what follows is nobody's body
         super().on_headers_complete()
+        self.headers = deque(maxlen=0)  # type: ignore[assignment]  # what comes behind a body is none of a request's
 
     def send_400_response(self, msg: str) -> None:
         """Says what is wrong with the request, unless that has been said."""

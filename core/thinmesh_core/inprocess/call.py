@@ -42,7 +42,8 @@ class InProcessCall(grpc.aio.Call):
         self._runner: asyncio.Task[Any] | None = None
         self._callbacks: list[Callable[[Any], None]] = []
         self._deadline = None if timeout is None else self._loop.time() + timeout
-        self._timer = None if self._deadline is None else self._loop.call_at(self._deadline, self._expire)
+        if self._deadline is not None:
+            server.deadlines.add(self._expire, self._deadline)
         server.began(self)
 
     # What a caller may ask of a call.
@@ -172,8 +173,8 @@ class InProcessCall(grpc.aio.Call):
         if self._status is not None:
             return
         self._status = (code, details)
-        if self._timer is not None:
-            self._timer.cancel()
+        if self._deadline is not None:
+            self.server.deadlines.discard(self._expire)
         self.server.ended(self)
         for callback in self._callbacks:
             callback(self)

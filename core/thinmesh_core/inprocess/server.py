@@ -11,6 +11,7 @@ from typing import Any, NoReturn, Protocol, TypeAlias
 import grpc
 from grpc.aio import ServerInterceptor, UsageError
 
+from thinmesh_core.deadlines import Deadlines
 from thinmesh_core.inprocess.context import Pairs
 
 Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
@@ -42,6 +43,7 @@ class InProcessServer(grpc.aio.Server):
     def __init__(self, name: str, interceptors: Sequence[ServerInterceptor] = ()) -> None:
         self.name = name
         self.loop = asyncio.get_running_loop()
+        self.deadlines = Deadlines(self.loop)
         self.running: set[RunningCall] = set()
         self.refusing = False
         self._generic_handlers: list[grpc.GenericRpcHandler] = []
