@@ -44,10 +44,11 @@ class Authority:
         self.file = folder / "authority.pem"
         self.file.write_bytes(self._certificate.public_bytes(Encoding.PEM))
 
-    def issue(self, *roles: str, days: float = 5, named: str | None = None) -> Files:
-        """A certificate for parts of the mesh; under the name of an earlier one it takes its place."""
+    def issue(self, *roles: str, days: float = 5, named: str | None = None, host: str | None = None) -> Files:
+        """A certificate for parts of the mesh, or of a host; under the name of an earlier one it takes its place."""
         key = ec.generate_private_key(ec.SECP256R1())
-        names = x509.SubjectAlternativeName([x509.DNSName(f"{role}.thinmesh") for role in roles])
+        known = [f"{role}.thinmesh" for role in roles] if host is None else [host]
+        names = x509.SubjectAlternativeName([x509.DNSName(name) for name in known])
         certificate = (
             _begun(self._name, x509.Name([]), key, days=days)
             .add_extension(names, critical=True)

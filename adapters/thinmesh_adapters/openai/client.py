@@ -1,18 +1,17 @@
-"""HTTP to an OpenAI-compatible engine, by aiohttp: over TCP, TLS or a unix socket, every wait bounded.
-
-Why aiohttp: docs/adr/0008-aiohttp-to-engines.md.
-"""
+"""What is asked of an OpenAI-compatible engine, and what its answers and refusals mean; every wait is bounded."""
 
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator
-from functools import partial
+from http import HTTPStatus
 from pathlib import Path
 from typing import Self, TypeVar
 
-import aiohttp
 import msgspec
 
+from thinmesh_adapters.http.connection import Connection, LostError
+from thinmesh_adapters.http.origin import Origin
+from thinmesh_adapters.http.pool import Pool
 from thinmesh_adapters.openai.translate import Body
 from thinmesh_core.errors import MeshError, Reason
 
@@ -24,7 +23,8 @@ MAX_LINE_BYTES = 4 * 1024 * 1024
 MAX_ANSWER_BYTES = 64 * 1024 * 1024
 """Largest whole answer."""
 
-CONNECT_SECONDS = 5.0
+MAX_REFUSAL_BYTES = 1024 * 1024
+"""Of an engine's error that are read."""
 
 KEEPALIVE_SECONDS = 2.0
 """How long an idle connection is kept. Engines close theirs after 5 s (uvicorn, llama.cpp); a call must not meet that."""
@@ -41,7 +41,7 @@ class _Error(msgspec.Struct):
 
 
 class EngineClient:
-    """A session with one engine; `socket` replaces the URL's host.
+    """What is asked of one engine; `socket` replaces the URL's host.
 
     `idle_seconds` bounds the wait for a stream's next byte, `answer_seconds` that for a whole answer's.
     """
@@ -49,44 +49,27 @@ class EngineClient:
     def __init__(
         self, base_url: str, *, key: str | None, idle_seconds: float, answer_seconds: float, socket: Path | None = None
     ) -> None:
-        self._base = base_url.rstrip("/")
-        self._headers = {"content-type": "application/json"} | ({"authorization": f"Bearer {key}"} if key else {})
-        self._timeout = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_SECONDS, sock_read=idle_seconds)
-        self._patient = aiohttp.ClientTimeout(total=None, sock_connect=CONNECT_SECONDS, sock_read=answer_seconds)
-        self._socket = socket
-        self._session: aiohttp.ClientSession | None = None
+        self._origin = Origin(base_url, key, socket)
+        # A local connection costs next to nothing, and llama.cpp closes after each stream without saying so.
+        self._pool = Pool(self._origin, KEEPALIVE_SECONDS if socket is None else 0)
+        self._idle_seconds = idle_seconds
+        self._answer_seconds = answer_seconds
 
     async def __aenter__(self) -> Self:
-        """Opens the session; connections are made when they are needed."""
-        # limit=0: how many calls run at once is the host's to say, not the pool's
-        connector: aiohttp.BaseConnector
-        if self._socket is None:
-            connector = aiohttp.TCPConnector(limit=0, keepalive_timeout=KEEPALIVE_SECONDS)
-        else:
-            # A local connection costs next to nothing, and llama.cpp closes after each stream without saying so.
-            connector = aiohttp.UnixConnector(str(self._socket), limit=0, force_close=True)
-        self._session = aiohttp.ClientSession(
-            connector=connector,
-            headers=self._headers,
-            timeout=self._timeout,
-            cookie_jar=aiohttp.DummyCookieJar(),
-            skip_auto_headers=("accept-encoding", "user-agent"),  # unpacking costs more than a short way's bytes
-            auto_decompress=False,
-        )
+        """Nothing to do: connections are made when they are needed."""
         return self
 
     async def __aexit__(self, *exc_info: object) -> None:
-        """Closes every connection."""
-        if self._session is not None:
-            await self._session.close()
+        """Closes the connections that are kept."""
+        self._pool.close()
 
     async def get(self, path: str, kind: type[T]) -> T:
         """The answer to a GET, typed."""
-        return await self._whole("GET", path, None, None, self._timeout, kind)
+        return await self._whole(self._origin.request("GET", path, b"", None), self._idle_seconds, kind)
 
     async def post(self, path: str, body: Body, kind: type[T], *, request_id: str) -> T:
         """The answer to a POST, typed."""
-        return await self._whole("POST", path, body, request_id, self._patient, kind)
+        return await self._whole(self._post(path, body, request_id), self._answer_seconds, kind)
 
     async def stream(self, path: str, body: Body, *, request_id: str) -> AsyncGenerator[list[bytes], None]:
         """What stands behind `data:` in each event, as many as one read brought; ends before `[DONE]`.
@@ -94,10 +77,11 @@ class EngineClient:
         Leaving it closes the connection, which is how an engine learns that nobody listens any more.
         """
         try:
-            async with await self._send("POST", path, body, request_id, self._timeout) as response:
+            connection = await self._ask(self._post(path, body, request_id), self._idle_seconds)
+            try:
                 rest = b""
                 while True:
-                    read = await response.content.readany()
+                    read = await connection.read()
                     if not read:
                         raise MeshError(Reason.ENGINE_UNAVAILABLE, "The model's engine was lost while it answered.")
                     lines = (rest + read).split(b"\n")
@@ -106,64 +90,71 @@ class EngineClient:
                         raise MeshError(Reason.ENGINE_PROTOCOL, "The model's engine sent a line without an end.")
                     events = [line[5:].strip() for line in lines if line.startswith(b"data:")]
                     if b"[DONE]" in events:
-                        if not response.content.at_eof():
-                            response.close()  # what was left in the middle must not carry the next call
                         yield events[: events.index(b"[DONE]")]
                         return
                     if events:
                         yield events
-        except (TimeoutError, aiohttp.ClientError) as error:
+            finally:
+                self._pool.give_back(connection)
+        except OSError as error:
             raise _lost(error) from error
 
-    async def _whole(
-        self,
-        method: str,
-        path: str,
-        body: Body | None,
-        request_id: str | None,
-        patience: aiohttp.ClientTimeout,
-        kind: type[T],
-    ) -> T:
-        data = bytearray()
+    def _post(self, path: str, body: Body, request_id: str) -> bytes:
+        return self._origin.request("POST", path, msgspec.json.encode(body), request_id)
+
+    async def _whole(self, request: bytes, patience: float, kind: type[T]) -> T:
         try:
-            async with await self._send(method, path, body, request_id, patience) as response:
-                while piece := await response.content.readany():
-                    data += piece
-                    if len(data) > MAX_ANSWER_BYTES:
-                        raise MeshError(Reason.ENGINE_PROTOCOL, "The model's engine sent an answer that is too large.")
-        except (TimeoutError, aiohttp.ClientError) as error:
+            connection = await self._ask(request, patience)
+            try:
+                data = await _all(connection, MAX_ANSWER_BYTES)
+            finally:
+                self._pool.give_back(connection)
+        except OSError as error:
             raise _lost(error) from error
         try:
             return msgspec.json.decode(data, type=kind)
         except (msgspec.DecodeError, RecursionError, UnicodeDecodeError) as error:
             raise MeshError(Reason.ENGINE_PROTOCOL, "The model's engine sent what is no answer.") from error
 
-    async def _send(
-        self, method: str, path: str, body: Body | None, request_id: str | None, patience: aiohttp.ClientTimeout
-    ) -> aiohttp.ClientResponse:
-        """What the engine answers with status 200; asked on a second connection where an idle one was just being closed."""
-        assert self._session is not None, "the client is used before it is entered"
-        ask = partial(
-            self._session.request,
-            *(method, self._base + path),
-            data=None if body is None else msgspec.json.encode(body),
-            headers=None if request_id is None else {"x-request-id": request_id},
-            timeout=patience,
-            allow_redirects=False,
-        )
+    async def _ask(self, request: bytes, patience: float) -> Connection:
+        """Where an answer with status 200 comes; asked on a second connection where an idle one was just being closed."""
+        connection = self._pool.idle()
+        if connection is not None:
+            try:
+                return await self._answering(connection, request, patience)
+            except LostError as error:
+                if error.answered:
+                    raise
+        return await self._answering(await self._pool.connect(), request, patience)
+
+    async def _answering(self, connection: Connection, request: bytes, patience: float) -> Connection:
+        connection.send(request, patience)
         try:
-            response = await ask()
-        except aiohttp.ClientConnectorError:
+            status = await connection.status()
+            if status == HTTPStatus.OK:
+                return connection
+            refusal = _refusal(status, await _all(connection, MAX_REFUSAL_BYTES))
+        except BaseException:
+            self._pool.give_back(connection)
             raise
-        except (aiohttp.ServerDisconnectedError, aiohttp.ClientOSError):
-            response = await ask()
-        if response.status != 200:
-            async with response:
-                raise _refusal(response.status, await response.content.read(MAX_LINE_BYTES))
-        return response
+        self._pool.give_back(connection)
+        raise refusal
 
 
-def _lost(error: Exception) -> MeshError:
+async def _all(connection: Connection, most: int) -> bytes:
+    """The whole body."""
+    data = await connection.read()
+    if connection.complete:  # most answers come at once
+        return data
+    whole = bytearray(data)
+    while piece := await connection.read():
+        whole += piece
+        if len(whole) > most:
+            raise MeshError(Reason.ENGINE_PROTOCOL, "The model's engine sent an answer that is too large.")
+    return bytes(whole)
+
+
+def _lost(error: OSError) -> MeshError:
     if isinstance(error, TimeoutError):
         return MeshError(Reason.ENGINE_UNAVAILABLE, "The model's engine fell silent.")
     return MeshError(Reason.ENGINE_UNAVAILABLE, "The model's engine can't be reached; try again shortly.")
