@@ -31,6 +31,7 @@ QUOTA_STORE_REACHABLE = Gauge("thinmesh_quota_store_reachable", "Whether the sto
 QUOTA_STORE_ROUNDS = Counter("thinmesh_quota_store_rounds", "Answers of that store.")
 CERTIFICATE_EXPIRES = Gauge("thinmesh_certificate_expires_unix_seconds", "When this process's own certificate ends.")
 PERSONAL_DATA = Counter("thinmesh_personal_data", "Values found in texts, by kind; never the values.", ["entity", "where"])
+AUDIT_LOST = Counter("thinmesh_audit_entries_lost", "Audit entries that are not in a place: memory, file, database.", ["place"])
 LOOP_LAG = Gauge("thinmesh_event_loop_lag_seconds", "How late the event loop is; one that was blocked, for a while.")
 QUEUE_CALLS = Gauge("thinmesh_queue_calls", "Calls that wait at this router.", ["model"])
 QUEUE_TOKENS = Gauge("thinmesh_queue_tokens", "Their estimated tokens.", ["model"])

@@ -12,7 +12,7 @@ import typer
 from typer.core import TyperGroup
 
 from thinmesh_core.config import ConfigError
-from thinmesh_deploy import keys, operate, split
+from thinmesh_deploy import audit, keys, operate, split
 from thinmesh_deploy.config import Listen, Setting
 from thinmesh_deploy.options import STATE, Config, State, console, fail, say, setting_of
 from thinmesh_deploy.process import run
@@ -47,6 +47,7 @@ for command in operate.COMMANDS:
 app.add_typer(operate.quota_app, name="quota")
 app.add_typer(keys.key_app, name="key")
 app.command()(keys.whoami)
+app.add_typer(audit.audit_app, name="audit")
 
 Http = Annotated[str | None, typer.Option("--http", metavar="HOST:PORT", help="Where REST listens. [127.0.0.1:8080]")]
 Grpc = Annotated[str | None, typer.Option("--grpc", metavar="HOST:PORT", help="Where gRPC listens. [127.0.0.1:8081]")]

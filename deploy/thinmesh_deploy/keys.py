@@ -3,23 +3,18 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 from rich.console import Console
 
-from thinmesh_core.errors import MeshError, Reason
 from thinmesh_deploy import tables
-from thinmesh_deploy.config import Setting
-from thinmesh_deploy.options import STATE, Config, State, fail, say, setting_of
+from thinmesh_deploy.audit import audited, operator
+from thinmesh_deploy.options import STATE, Config, State, fail, opened, say, setting_of
+from thinmesh_gateway.identity.key import id_of
 from thinmesh_gateway.identity.principal import is_name
 from thinmesh_gateway.roles import Roles
-
-if TYPE_CHECKING:
-    from thinmesh_gateway.keys import KeyStore
 
 DAY = 86_400.0
 HOUR = 3_600.0
@@ -31,22 +26,6 @@ key_app = typer.Typer(help="API keys.", no_args_is_help=True)
 output = Console(highlight=False)
 
 KeyId = Annotated[str, typer.Argument(metavar="ID", help="A key's id, as `thinmesh key list` shows it.")]
-
-
-@contextmanager
-def opened(setting: Setting) -> Iterator[KeyStore]:
-    """The store of keys; ends the command where the database is gone, or refuses."""
-    from thinmesh_gateway.identity.database import cause  # a router alone has no database's library installed
-    from thinmesh_gateway.keys import KeyStore
-
-    store = KeyStore(setting.state, setting.config.database)
-    try:
-        yield store
-    except MeshError as error:
-        lost = error.reason is Reason.IDENTITY_UNAVAILABLE
-        fail(f"the database of keys can't be used: {cause(error)}" if lost else error.message)
-    finally:
-        store.close()
 
 
 @key_app.command("create")
@@ -77,9 +56,11 @@ def create(
     if principal is not None and not is_name(principal):
         fail("--principal must be 1 to 128 visible ASCII characters")
     now = time.time()
-    with opened(setting) as store:
-        expires = None if days is None else now + days * DAY
-        print(store.create(tenant, now, principal=principal, roles=roles, expires=expires))
+    with opened(setting) as store, audited(setting.state, store, "key create") as trail:
+        trail.holder = operator(tenant)
+        key = store.create(tenant, now, principal=principal, roles=roles, expires=None if days is None else now + days * DAY)
+        trail.object = id_of(key)
+        print(key)
 
 
 @key_app.command("list")
@@ -111,8 +92,12 @@ def rotate(
 
     thinmesh key rotate 3f9a12bc7d40 --overlap-hours 2
     """
-    with opened(setting_of(config, state)) as store:
-        print(store.rotate(key_id, time.time(), overlap=hours * HOUR))
+    setting = setting_of(config, state)
+    with opened(setting) as store, audited(setting.state, store, "key rotate") as trail:
+        trail.holder, trail.object = operator(store.get(key_id).tenant), key_id
+        key = store.rotate(key_id, time.time(), overlap=hours * HOUR)
+        trail.object += f" {id_of(key)}"
+        print(key)
         say(f"{key_id} holds for {hours:g} h yet")
 
 
@@ -124,7 +109,9 @@ def revoke(key_id: KeyId, config: Config = None, state: State = STATE) -> None:
 
     thinmesh key revoke 3f9a12bc7d40
     """
-    with opened(setting_of(config, state)) as store:
+    setting = setting_of(config, state)
+    with opened(setting) as store, audited(setting.state, store, "key revoke") as trail:
+        trail.holder, trail.object = operator(store.get(key_id).tenant), key_id
         key = store.revoke(key_id, time.time())
     say(f"{key.id} of {key.principal}, tenant {key.tenant}, is revoked")
 

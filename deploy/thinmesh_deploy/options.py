@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 from rich.console import Console
 
 from thinmesh_core.config import ConfigError
+from thinmesh_core.errors import MeshError, Reason
 from thinmesh_deploy.config import Setting, read
 from thinmesh_deploy.process import EXIT_CONFIG
+
+if TYPE_CHECKING:
+    from thinmesh_gateway.keys import KeyStore
 
 console = Console(stderr=True, highlight=False)
 
@@ -28,6 +34,22 @@ def setting_of(config: Path | None, state: Path) -> Setting:
         return read(config, state)
     except ConfigError as error:
         fail(str(error))
+
+
+@contextmanager
+def opened(setting: Setting) -> Iterator[KeyStore]:
+    """The store of keys; ends the command where the database is gone, or refuses."""
+    from thinmesh_gateway.identity.database import cause  # a router alone has no database's library installed
+    from thinmesh_gateway.keys import KeyStore
+
+    store = KeyStore(setting.state, setting.config.database)
+    try:
+        yield store
+    except MeshError as error:
+        lost = error.reason is Reason.IDENTITY_UNAVAILABLE
+        fail(f"the database of keys can't be used: {cause(error)}" if lost else error.message)
+    finally:
+        store.close()
 
 
 def fail(message: str) -> NoReturn:

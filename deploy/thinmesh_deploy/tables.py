@@ -1,8 +1,9 @@
-"""How a terminal shows backends, queues, quotas and keys. Pure."""
+"""How a terminal shows backends, queues, quotas, keys and the audit log. Pure."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
+from datetime import datetime
 from enum import StrEnum
 
 from rich.table import Table
@@ -13,6 +14,7 @@ from thinmesh.router.v1 import quota_service_pb2 as quota_pb
 
 from thinmesh_core.config import ConfigError
 from thinmesh_core.ranges import MILLION, MOST
+from thinmesh_gateway.audit.entry import ALLOWED, Entry
 from thinmesh_gateway.identity.principal import Key
 from thinmesh_gateway.roles import Action, Models
 
@@ -138,6 +140,19 @@ def keys(found: Iterable[Key], now: float) -> Table:
         of = one.principal if one.principal != one.id else "-"
         style = "" if one.active(now) else "dim"
         table.add_row(one.id, one.tenant, of, ", ".join(one.roles), _ago(one.created, now), used, ends, style=style)
+    return table
+
+
+def entries(found: Iterable[Entry]) -> Table:
+    """One line an entry of the audit log, in this machine's time."""
+    table = _table("audit", "when", "tenant", "principal", "by", "what", "model", "decision", "found")
+    for one in found:
+        when = datetime.fromtimestamp(one.unix_ms / 1000).astimezone().isoformat(" ", "milliseconds")
+        what = " ".join(filter(None, (one.operation, one.object, f"x{one.times}" if one.times > 1 else "")))
+        personal = ", ".join(f"{kind} {count}" for kind, count in sorted(one.personal_data.items()))
+        decided = Text(one.decision, "" if one.decision == ALLOWED else "red")
+        told = (one.tenant, one.principal, one.surface, what, one.model)
+        table.add_row(when, *(Text(word or "-") for word in told), decided, personal or "-")
     return table
 
 

@@ -10,11 +10,13 @@ from pathlib import Path
 from rich.console import Console
 
 from thinmesh_core.errors import MeshError
+from thinmesh_deploy.audit import audited, operator
 from thinmesh_deploy.config import DEV_TENANT, Listen, Setting
 from thinmesh_deploy.embedded import Mesh
 from thinmesh_deploy.keys import DEV_KEY
 from thinmesh_deploy.process import Signals
 from thinmesh_gateway.identity.database import cause
+from thinmesh_gateway.identity.key import id_of
 from thinmesh_gateway.keys import KeyStore
 
 log = logging.getLogger(__name__)
@@ -64,7 +66,10 @@ def _dev_key(setting: Setting) -> Path | None:
     if not path.exists():
         store = KeyStore(setting.state, setting.config.database)
         try:
-            key = store.create(DEV_TENANT, time.time(), roles=setting.config.tenants[DEV_TENANT].roles)
+            with audited(setting.state, store, "up") as trail:
+                trail.holder = operator(DEV_TENANT)
+                key = store.create(DEV_TENANT, time.time(), roles=setting.config.tenants[DEV_TENANT].roles)
+                trail.object = id_of(key)
         except MeshError as error:
             log.warning("no development key is made, the database of keys can't be used: %s", cause(error))
             return None

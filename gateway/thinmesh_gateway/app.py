@@ -17,6 +17,7 @@ from thinmesh_core.app import App
 from thinmesh_core.channel import Channels
 from thinmesh_core.http import Asgi
 from thinmesh_core.peers import EDGE, OPERATOR, WORKER
+from thinmesh_gateway.audit.log import AuditLog
 from thinmesh_gateway.auth import Authenticator
 from thinmesh_gateway.config import GatewayConfig
 from thinmesh_gateway.gate import Gate
@@ -56,7 +57,8 @@ class GatewayApp(App):
         self._keyring = Keyring(self._store, config.state, config.keys_stale_seconds)
         self._tokens = build_tokens(config.oidc)
         self._authenticator = Authenticator(self._keyring, config.tenants, Roles(config.roles), self._tokens)
-        self.interceptors = (Gate(self._authenticator),)
+        self._audit = AuditLog(config.state, self._store.database)
+        self.interceptors = (Gate(self._authenticator, self._audit.add),)
         self._answers = build_store(config.idempotency, config.state)
         self._once = Once(self._answers, config.call_seconds)
         reception = Reception(self._once)
@@ -67,7 +69,9 @@ class GatewayApp(App):
         self._service = GatewayService(reception, self._inference)
         self._key_service = KeyService(reception, self._store, self._authenticator)
         self._tensor_service = TensorService(reception, self._tensors)
-        self.rest: Asgi = rest(self._authenticator, self._inference, self._tensors, self._once, lambda: self.draining)
+        self.rest: Asgi = rest(
+            self._authenticator, self._audit.add, self._inference, self._tensors, self._once, lambda: self.draining
+        )
         self._stack = AsyncExitStack()
 
     def register(self, server: grpc.aio.Server) -> None:
@@ -84,8 +88,8 @@ class GatewayApp(App):
         return self._troubles() if self._keyring.empty else []
 
     def notes(self) -> list[str]:
-        """What is wrong with keys and tokens while it goes on with those that are known."""
-        return [] if self._keyring.empty else self._troubles()
+        """What is wrong with keys, tokens and the audit log while it goes on all the same."""
+        return [*([] if self._keyring.empty else self._troubles()), *self._audit.troubles()]
 
     def _troubles(self) -> list[str]:
         found = [self._keyring.trouble, None if self._tokens is None else self._tokens.signers.trouble]
@@ -99,12 +103,13 @@ class GatewayApp(App):
         self._inference.call_seconds = self._tensors.call_seconds = self._once.call_seconds = config.call_seconds
 
     async def __aenter__(self) -> Self:
-        """Reads the keys, and starts to follow them."""
+        """Reads the keys, and starts to follow them and to write the audit log."""
         self._stack.push_async_callback(self._answers.aclose)
         self._stack.callback(self._store.close)
+        self._stack.push_async_callback(asyncio.to_thread, self._audit.close)
         await asyncio.to_thread(self._keyring.refresh)
         tasks = await self._stack.enter_async_context(asyncio.TaskGroup())
-        followed = [self._keyring.follow(), self._answers.follow()]
+        followed = [self._keyring.follow(), self._answers.follow(), self._audit.follow()]
         if self._tokens is not None:
             followed.append(self._tokens.signers.follow())
         for following in followed:
@@ -112,7 +117,7 @@ class GatewayApp(App):
         return self
 
     async def __aexit__(self, *exc_info: object) -> None:
-        """Stops following the keys."""
+        """Stops following the keys, and ends the audit log."""
         await self._stack.aclose()
 
 

@@ -9,11 +9,12 @@ from thinmesh_core.call import AUTHORIZATION, TRACEPARENT, traceparent
 from thinmesh_core.errors import MeshError, Reason
 from thinmesh_core.priority import PRIORITIES, Priority
 from thinmesh_core.tenants import TenantConfig
+from thinmesh_gateway.audit.trail import Trail
 from thinmesh_gateway.authorized import AuthorizedCall
 from thinmesh_gateway.identity.guesses import Guesses
 from thinmesh_gateway.identity.key import PREFIX
 from thinmesh_gateway.identity.keyring import Keyring
-from thinmesh_gateway.roles import Action, Roles
+from thinmesh_gateway.roles import Roles
 from thinmesh_gateway.wishes import Names, Sent, heeded
 
 if TYPE_CHECKING:
@@ -51,7 +52,7 @@ class Authenticator:
         known = self._tenants.get(tenant)
         return () if known is None else known.roles
 
-    async def call(self, sent: Sent, names: Names, request_id: str, action: Action | None) -> AuthorizedCall:
+    async def call(self, sent: Sent, names: Names, trail: Trail) -> AuthorizedCall:
         """The call of whoever holds what was sent; INVALID_KEY where nobody does, PERMISSION_DENIED without the action.
 
         It waits only where a token is signed with a key that is not known yet. Of what strangers send beside, the trace
@@ -68,9 +69,18 @@ class Authenticator:
         best = None if holder is None else self._best.get(holder.tenant)
         if holder is None or best is None:
             raise MeshError(Reason.INVALID_KEY, UNKNOWN)
+        trail.holder, action = holder, trail.action
         models = None if action is None else self.roles.granted(holder.roles).get(action)
         if models is None:
             raise MeshError(Reason.PERMISSION_DENIED, f"This key may not do this: none of its roles has {action or 'it'}.")
-        trace = traceparent(sent(TRACEPARENT))
-        call = AuthorizedCall(request_id, holder.tenant, holder.name, trace, priority=best, holder=holder, models=models)
+        call = AuthorizedCall(
+            trail.request_id,
+            holder.tenant,
+            holder.name,
+            traceparent(sent(TRACEPARENT)),
+            priority=best,
+            holder=holder,
+            models=models,
+            trail=trail,
+        )
         return heeded(call, sent, names)

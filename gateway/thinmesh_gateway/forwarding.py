@@ -80,7 +80,7 @@ class Forwarding:
         self, operation: str, method: Method[A], request: Request, call: AuthorizedCall, hear: Hear, seconds: float | None
     ) -> A:
         """One bounded, observed call of `method`."""
-        with Observed(operation, capabilities.model(request), call), self.privacies.open(call.tenant) as session:
+        with Observed(operation, capabilities.model(request), call), self.privacies.open(call) as session:
             request = await self.prepared(request, call, session)
             answer = await self.send(method, request, call, hear, seconds)
             return answer if session is None else session.response(answer)

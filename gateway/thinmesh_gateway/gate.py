@@ -12,6 +12,7 @@ import grpc
 from thinmesh_core.call import REQUEST_ID, request_id
 from thinmesh_core.errors import MeshError
 from thinmesh_gateway.actions import PUBLIC, RPCS
+from thinmesh_gateway.audit.trail import Add, Trail
 from thinmesh_gateway.auth import Authenticator
 from thinmesh_gateway.authorized import AuthorizedCall
 from thinmesh_gateway.identity.guesses import FORWARDED, grpc_host, origin
@@ -34,8 +35,9 @@ ARRIVAL: ContextVar[Arrival] = ContextVar("arrival")
 class Gate(grpc.aio.ServerInterceptor):
     """Lets RPCs in. A method without an action in the table is denied to everybody."""
 
-    def __init__(self, authenticator: Authenticator) -> None:
+    def __init__(self, authenticator: Authenticator, add: Add) -> None:
         self._authenticator = authenticator
+        self._add = add
 
     async def intercept_service(
         self, continuation: Callable[[grpc.HandlerCallDetails], Awaitable[Handler | None]], handler_call_details: Any
@@ -45,21 +47,23 @@ class Gate(grpc.aio.ServerInterceptor):
         if handler is not None and not method.startswith(PUBLIC):
             metadata = handler_call_details.invocation_metadata or ()
             sent = {key: value for key, value in metadata if isinstance(value, str)}
-            known = request_id(sent.get(REQUEST_ID))
+            trail = Trail(self._add, GRPC.surface, method, RPCS.get(method), request_id(sent.get(REQUEST_ID)))
             try:
-                call = await self._authenticator.call(sent.get, GRPC, known, RPCS.get(method))
+                call = await self._authenticator.call(sent.get, GRPC, trail)
             except MeshError as error:
-                return self._refusing(error, known, sent.get(FORWARDED))
+                return self._refusing(error, trail, sent.get(FORWARDED))
             ARRIVAL.set(Arrival(call, sent))
         return handler
 
-    def _refusing(self, failed: MeshError, known: str, forwarded: str | None) -> Handler:
+    def _refusing(self, failed: MeshError, trail: Trail, forwarded: str | None) -> Handler:
         """A handler that fits every kind of method: it reads nothing, and its answer never begins."""
 
         async def refuse(_: Any, context: grpc.aio.ServicerContext[Any, Any]) -> AsyncIterator[Any]:
-            context.set_trailing_metadata(((REQUEST_ID, known),))
+            context.set_trailing_metadata(((REQUEST_ID, trail.request_id),))
             peer = origin(grpc_host(context.peer()), forwarded)
-            raise self._authenticator.guesses.told(failed, peer, time.monotonic())
+            error = self._authenticator.guesses.told(failed, peer, time.monotonic())
+            trail.end(error)
+            raise error
             yield None  # type: ignore[unreachable]  # it makes a generator of this, as streaming handlers are
 
         return grpc.stream_stream_rpc_method_handler(refuse)

@@ -13,6 +13,7 @@ from thinmesh_core.call import REQUEST_ID, request_id
 from thinmesh_core.errors import MeshError, internal
 from thinmesh_core.http import Message, Receive, Send
 from thinmesh_gateway.attendance import Attendance
+from thinmesh_gateway.audit.trail import Add, Trail
 from thinmesh_gateway.auth import Authenticator
 from thinmesh_gateway.authorized import AuthorizedCall
 from thinmesh_gateway.exchange import Answer, Reply, Request, unpacked
@@ -42,6 +43,8 @@ class Guarded:
     def __init__(
         self,
         authenticator: Authenticator,
+        add: Add,
+        operation: str,
         action: Action | None,
         endpoint: Endpoint,
         told: Told,
@@ -50,6 +53,8 @@ class Guarded:
         intake: Intake,
     ) -> None:
         self._authenticator = authenticator
+        self._add = add
+        self._operation = operation
         self.action = action
         self._endpoint = endpoint
         self._told = told
@@ -62,28 +67,31 @@ class Guarded:
         request = Request(scope, receive, self._intake)
         try:
             known = request_id(request.header(REQUEST_ID))
-            reply = await self._reply(request, known)
-            reply.headers[REQUEST_ID] = known
-            reply.headers.update(request.told)
-            if self._stopping():  # whoever keeps the connection would come back to this gateway
-                reply.headers["connection"] = "close"
-            await reply(scope, receive, send)
+            with Trail(self._add, REST.surface, self._operation, self.action, known) as trail:
+                reply = await self._reply(request, trail)
+                reply.headers[REQUEST_ID] = known
+                reply.headers.update(request.told)
+                if self._stopping():  # whoever keeps the connection would come back to this gateway
+                    reply.headers["connection"] = "close"
+                await reply(scope, receive, send)
         finally:
             request.close()
 
-    async def _reply(self, request: Request, known: str) -> Reply:
+    async def _reply(self, request: Request, trail: Trail) -> Reply:
         try:
-            call = await self._authenticator.call(request.header, REST, known, self.action)
+            call = await self._authenticator.call(request.header, REST, trail)
             key = request.header(KEY)
             if key is None or self._once is None:
                 return await self._endpoint(request, call)
             return await self._replayable(self._once, key, request, call)
         except MeshError as failed:
             error = self._authenticator.guesses.told(failed, request.origin, time.monotonic())
+            trail.failed(error)
             request.told.update(error.headers)
             return self._told(error)
-        except Exception:
-            log.exception("the request %s failed", known)
+        except Exception as error:
+            trail.failed(error)
+            log.exception("the request %s failed", trail.request_id)
             return self._told(internal())
 
     async def _replayable(self, once: Once, key: str, request: Request, call: AuthorizedCall) -> Reply:

@@ -37,7 +37,7 @@ class Inference(Forwarding):
         self, request: pb.GenerateRequest, call: AuthorizedCall, hear: Hear, seconds: float | None = None
     ) -> AsyncGenerator[pb.GenerateEvent, None]:
         """The events of a generation."""
-        with Observed("stream", request.model, call), self.privacies.open(call.tenant) as session:
+        with Observed("stream", request.model, call), call, self.privacies.open(call) as session:
             request = await self.prepared(request, call, session)
             until = time.monotonic() + self.bounded(seconds)
             way = Way()

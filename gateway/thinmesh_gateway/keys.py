@@ -38,8 +38,8 @@ class KeyStore:
     def __init__(self, state: Path, url: str | None = None) -> None:
         state.mkdir(mode=0o700, parents=True, exist_ok=True)
         self._peppered = hmac.new(pepper(state), digestmod="sha256")
-        self._database = Database(state.absolute(), url)
-        self.close = self._database.close
+        self.database = Database(state.absolute(), url)
+        self.close = self.database.close
 
     def digest(self, key: str) -> bytes:
         """What of a key is stored. Looking the digest up tells nothing about the key by its timing."""
@@ -57,13 +57,13 @@ class KeyStore:
         expires: float | None = None,
     ) -> str:
         """Makes a key and gives it, the only time that it is seen; without a principal its id is one."""
-        with self._database.changing() as database:
+        with self.database.changing() as database:
             _count_change(database)
             return self._create(database, tenant, principal, tuple(roles), now, expires)
 
     def rotate(self, key_id: str, now: float, *, overlap: float) -> str:
         """Makes another key for the principal of an active one, worth the same; the old one ends `overlap` seconds from now."""
-        with self._database.changing() as database:
+        with self.database.changing() as database:
             _count_change(database)
             old = _found(database, key_id)
             if not old.active(now):
@@ -75,7 +75,7 @@ class KeyStore:
 
     def revoke(self, key_id: str, now: float) -> Key:
         """Makes a key worthless, at every gateway within seconds; one that is revoked stays so."""
-        with self._database.changing() as database:
+        with self.database.changing() as database:
             _count_change(database)
             _found(database, key_id)
             unless_revoked = (KEYS.c.id == key_id) & KEYS.c.revoked_unix_seconds.is_(None)
@@ -84,7 +84,7 @@ class KeyStore:
 
     def get(self, key_id: str) -> Key:
         """One key; NOT_FOUND where there is none."""
-        with self._database.reading() as database:
+        with self.database.reading() as database:
             return _found(database, key_id)
 
     def all(self, tenant: str | None = None, principal: str | None = None) -> list[Key]:
@@ -94,25 +94,25 @@ class KeyStore:
             chosen = chosen.where(KEYS.c.tenant == tenant)
         if principal is not None:
             chosen = chosen.where(KEYS.c.principal == principal)
-        with self._database.reading() as database:
+        with self.database.reading() as database:
             return [_key(row) for row in database.execute(chosen)]
 
     def changes(self) -> int:
         """How often keys have changed so far."""
-        with self._database.reading() as database:
+        with self.database.reading() as database:
             return int(database.execute(select(CHANGES.c.number)).scalar_one())
 
     def read(self, now: float) -> dict[bytes, Principal]:
         """The holder of every active key by the key's digest."""
         unexpired = or_(KEYS.c.expires_unix_seconds.is_(None), KEYS.c.expires_unix_seconds > now)
-        with self._database.reading() as database:
+        with self.database.reading() as database:
             rows = database.execute(select(KEYS).where(KEYS.c.revoked_unix_seconds.is_(None), unexpired)).all()
         return {bytes(row.digest): _principal(_key(row)) for row in rows}
 
     def used(self, last: Mapping[str, float]) -> None:
         """Notes when keys were last used, by their ids."""
         when = update(KEYS).where(KEYS.c.id == bindparam("key")).values(last_used_unix_seconds=bindparam("at"))
-        with self._database.changing() as database:
+        with self.database.changing() as database:
             database.execute(when, [{"key": key, "at": int(at)} for key, at in sorted(last.items())])
 
     def _create(

@@ -29,7 +29,7 @@ class Reception:
         self._once = once
 
     def admit(self, context: Context) -> AuthorizedCall:
-        """The call that the gate let in; its request id goes back as trailing metadata."""
+        """The call that the gate let in, to be left at its end; its request id goes back as trailing metadata."""
         return _arrived(context).call
 
     async def unary(
@@ -42,27 +42,30 @@ class Reception:
         """The answer of a method, made once where there is an idempotency key; `kind` is the answer's message."""
         call, sent = _arrived(context)
         told: dict[str, str] = {}
-        if KEY not in sent:
-            answer = await method(request, call, told.update, context.time_remaining())
-        else:
+        with call:
+            if KEY not in sent:
+                answer = await method(request, call, told.update, context.time_remaining())
+            else:
 
-            async def make() -> bytes:
-                return (await method(request, call, told.update, context.time_remaining())).SerializeToString()
+                async def make() -> bytes:
+                    return (await method(request, call, told.update, context.time_remaining())).SerializeToString()
 
-            call.check(capabilities.model(request))  # an answer that was made for another key may not be for this one
-            same = fingerprint(request.DESCRIPTOR.full_name, request.SerializeToString(deterministic=True))
-            given = await self._once.once(call, sent[KEY], same, make)
-            answer = kind.FromString(given.answer)
-            if given.replayed:
-                told[REPLAYED] = "true"
-        await tell(context, told)
-        return answer
+                call.check(capabilities.model(request))  # an answer that was made for another key may not be for this one
+                same = fingerprint(request.DESCRIPTOR.full_name, request.SerializeToString(deterministic=True))
+                given = await self._once.once(call, sent[KEY], same, make)
+                answer = kind.FromString(given.answer)
+                if given.replayed:
+                    told[REPLAYED] = "true"
+            await tell(context, told)
+            return answer
 
     def streaming(self, context: Context) -> AuthorizedCall:
-        """The call of a method that streams; INVALID_REQUEST under an idempotency key."""
+        """The call of a method that streams, to be left at its end; INVALID_REQUEST under an idempotency key."""
         call, sent = _arrived(context)
         if KEY in sent:
-            raise unstreamed()
+            error = unstreamed()
+            call.trail.end(error)
+            raise error
         return call
 
 

@@ -10,6 +10,7 @@ from thinmesh_core.call import REQUEST_ID, Call, request_id
 from thinmesh_core.errors import MeshError, Reason
 from thinmesh_core.http import Asgi, Message, Receive, Send
 from thinmesh_gateway.actions import ROUTES
+from thinmesh_gateway.audit.trail import Add
 from thinmesh_gateway.auth import Authenticator
 from thinmesh_gateway.exchange import Answer, Request
 from thinmesh_gateway.guard import Guarded, Stopping, Told
@@ -24,12 +25,16 @@ from thinmesh_gateway.openapi import describe
 from thinmesh_gateway.operations import Surface
 from thinmesh_gateway.tensors import Tensors
 
+DESCRIPTION_PATH = "/openapi.json"
+
 _DESCRIPTION = msgspec.json.encode(describe(openai.SURFACE, oip.SURFACE))
 
 
-def rest(authenticator: Authenticator, inference: Inference, tensors: Tensors, once: Once, stopping: Stopping) -> Asgi:
+def rest(
+    authenticator: Authenticator, add: Add, inference: Inference, tensors: Tensors, once: Once, stopping: Stopping
+) -> Asgi:
     """The application; a path without a route is told as the surface of its prefix tells it."""
-    known = routes(authenticator, inference, tensors, once, stopping)
+    known = routes(authenticator, add, inference, tensors, once, stopping)
     router = Router(known, redirect_slashes=False)
     fixed = {(method, route.path): route.app for route in known if "{" not in route.path for method in route.methods or ()}
 
@@ -47,15 +52,27 @@ def rest(authenticator: Authenticator, inference: Inference, tensors: Tensors, o
     return application
 
 
-def routes(authenticator: Authenticator, inference: Inference, tensors: Tensors, once: Once, stopping: Stopping) -> list[Route]:
+def routes(
+    authenticator: Authenticator, add: Add, inference: Inference, tensors: Tensors, once: Once, stopping: Stopping
+) -> list[Route]:
     """Every route there is."""
     openai_methods, oip_methods = openai_routes.OpenAIRoutes(inference), oip_routes.OipRoutes(tensors)
     intake = Intake()
-    described = Guarded(authenticator, ROUTES[""]["openapi"], _describe, openai_routes.told, None, stopping, intake)
+    described = Guarded(
+        authenticator,
+        add,
+        f"GET {DESCRIPTION_PATH}",
+        ROUTES[""]["openapi"],
+        _describe,
+        openai_routes.told,
+        None,
+        stopping,
+        intake,
+    )
     return [
-        *_routes(openai.SURFACE, openai_methods, openai_routes.told, authenticator, once, stopping, intake),
-        *_routes(oip.SURFACE, oip_methods, oip_routes.told, authenticator, once, stopping, intake),
-        Route("/openapi.json", described, methods=["GET"]),
+        *_routes(openai.SURFACE, openai_methods, openai_routes.told, authenticator, add, once, stopping, intake),
+        *_routes(oip.SURFACE, oip_methods, oip_routes.told, authenticator, add, once, stopping, intake),
+        Route(DESCRIPTION_PATH, described, methods=["GET"]),
     ]
 
 
@@ -64,6 +81,7 @@ def _routes(
     methods: object,
     told: Told,
     authenticator: Authenticator,
+    add: Add,
     once: Once,
     stopping: Stopping,
     intake: Intake,
@@ -75,6 +93,8 @@ def _routes(
             one.path.replace("{model}", "{model:path}"),
             Guarded(
                 authenticator,
+                add,
+                f"{one.method} {one.path}",
                 actions.get(one.name),
                 getattr(methods, one.name),
                 told,

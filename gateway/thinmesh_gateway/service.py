@@ -27,12 +27,13 @@ class GatewayService(inference_grpc.InferenceServiceServicer, model_grpc.ModelSe
 
     async def StreamGenerate(self, request: pb.GenerateRequest, context: Context) -> AsyncGenerator[pb.GenerateEvent, None]:
         """The events of a generation."""
-        call, told = self._reception.streaming(context), dict[str, str]()
-        async with aclosing(self._inference.stream(request, call, told.update, context.time_remaining())) as events:
-            async for event in events:
-                if told:
-                    await tell(context, told)
-                yield event
+        told: dict[str, str] = {}
+        with self._reception.streaming(context) as call:
+            async with aclosing(self._inference.stream(request, call, told.update, context.time_remaining())) as events:
+                async for event in events:
+                    if told:
+                        await tell(context, told)
+                    yield event
 
     async def Embed(self, request: pb.EmbedRequest, context: Context) -> pb.EmbedResponse:
         """Vectors."""
@@ -48,8 +49,10 @@ class GatewayService(inference_grpc.InferenceServiceServicer, model_grpc.ModelSe
 
     async def ListModels(self, request: model_pb.ListModelsRequest, context: Context) -> model_pb.ListModelsResponse:
         """All models."""
-        return await self._inference.list_models(request, self._reception.admit(context))
+        with self._reception.admit(context) as call:
+            return await self._inference.list_models(request, call)
 
     async def GetModel(self, request: model_pb.GetModelRequest, context: Context) -> model_pb.GetModelResponse:
         """One model."""
-        return await self._inference.get_model(request, self._reception.admit(context))
+        with self._reception.admit(context) as call:
+            return await self._inference.get_model(request, call)

@@ -41,7 +41,7 @@ class Tensors(Forwarding):
         self, request: pb.ModelInferRequest, call: AuthorizedCall, hear: Hear, seconds: float | None = None
     ) -> AsyncGenerator[pb.ModelStreamInferResponse, None]:
         """The answers to one request of a stream."""
-        with Observed("stream_infer", request.model_name, call), self.privacies.open(call.tenant) as session:
+        with Observed("stream_infer", request.model_name, call), call, self.privacies.open(call) as session:
             request = await self.prepared(request, call, session)
             until = time.monotonic() + self.bounded(seconds)
             way = Way()

@@ -39,15 +39,16 @@ GIVEN: dict[Priority, Given] = {Priority.CRITICAL: "priority", Priority.STANDARD
 
 
 class Names(NamedTuple):
-    """Under which names a surface takes wishes."""
+    """A surface, and under which names it takes wishes."""
 
+    surface: str
     priority: str
     session: str
     queue: str
 
 
-REST = Names("x-thinmesh-priority", "x-thinmesh-session", known.QUEUE)
-GRPC = Names(known.PRIORITY, known.SESSION, known.QUEUE)
+REST = Names("rest", "x-thinmesh-priority", "x-thinmesh-session", known.QUEUE)
+GRPC = Names("grpc", known.PRIORITY, known.SESSION, known.QUEUE)
 
 
 def heeded(call: C, sent: Sent, names: Names) -> C:

@@ -15,6 +15,8 @@ from load import Record, percentile
 
 from thinmesh_core.errors import MeshError, Reason
 from thinmesh_core.tenants import TenantConfig
+from thinmesh_gateway.audit.entry import Entry
+from thinmesh_gateway.audit.trail import Trail
 from thinmesh_gateway.auth import Authenticator
 from thinmesh_gateway.identity import key
 from thinmesh_gateway.identity.keyring import Keyring
@@ -50,6 +52,7 @@ async def test_fault_36_a_wrong_secret_takes_as_long_as_an_unknown_id(state: Pat
     ids = "".join(one + secrets.token_hex(key.ID_BYTES) for one in known)  # both kinds in the same places of the memory
     tries = [number % 2 for number in range(SAMPLES + WARM)]
     random.shuffle(tries)
+    entries: list[Entry] = []
     times: tuple[list[float], list[float]] = ([], [])
     told = set()
     gc.disable()
@@ -60,7 +63,7 @@ async def test_fault_36_a_wrong_secret_takes_as_long_as_an_unknown_id(state: Pat
             sent = {"authorization": f"Bearer {wrong}"}.get
             began = time.perf_counter_ns()
             try:
-                await authenticator.call(sent, REST, "r", Action.INFER)
+                await authenticator.call(sent, REST, Trail(entries.append, REST.surface, "chat", Action.INFER, "r"))
             except MeshError as error:
                 took = time.perf_counter_ns() - began
                 told.add((error.reason, error.message, error.param, error.retry_after))

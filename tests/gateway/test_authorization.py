@@ -12,7 +12,7 @@ import aiohttp
 import grpc
 import pytest
 from canaries import PROMPT
-from gateway.conftest import Gateway, ScriptedRouter, Serve
+from gateway.conftest import Gateway, ScriptedRouter, Serve, unread
 from google.protobuf import descriptor_pool, message_factory
 from thinmesh.inference.v1 import inference_service_pb2 as pb
 from thinmesh.model.v1 import model_service_pb2 as model_pb
@@ -71,7 +71,7 @@ async def registered(tmp_path: Path) -> Registered:
     once = Once(MemoryStore(Answers(1, 1), time.monotonic), 1)
     known = Authenticator(Keyring(KeyStore(tmp_path), tmp_path), {})
     found = []
-    for route in routes(known, Inference(channel, 1), Tensors(channel, 1), once, bool):
+    for route in routes(known, unread, Inference(channel, 1), Tensors(channel, 1), once, bool):
         assert isinstance(route.app, Guarded)
         found += [(method, route.path.replace(":path", ""), route.app.action) for method in (route.methods or set()) - {"HEAD"}]
     return Registered(found, methods)

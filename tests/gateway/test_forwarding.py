@@ -9,6 +9,7 @@ import grpc
 import pytest
 from canaries import PROMPT
 from channels import Servicer
+from gateway.conftest import unread
 from thinmesh.inference.v1 import inference_service_pb2 as pb
 from thinmesh.inference.v1 import inference_service_pb2_grpc as inference_grpc
 from tritonclient.grpc import service_pb2 as tensor_pb
@@ -17,6 +18,7 @@ from tritonclient.grpc import service_pb2_grpc as tensor_grpc
 from thinmesh_core.errors import MeshError, Reason
 from thinmesh_core.inprocess import InProcessChannel, InProcessServer
 from thinmesh_core.interceptors import ErrorInterceptor
+from thinmesh_gateway.audit.trail import Trail
 from thinmesh_gateway.authorized import AuthorizedCall
 from thinmesh_gateway.forwarding import deaf
 from thinmesh_gateway.identity.principal import Principal
@@ -32,7 +34,8 @@ TENSORS = tensor_pb.ModelInferRequest(
     inputs=[tensor_pb.ModelInferRequest.InferInputTensor(name="x", datatype="INT32", shape=[1])],
     raw_input_contents=[b"\0\0\0\0"],
 )
-CALL = AuthorizedCall("r", "t", "p", holder=Principal("p", "t", ()), models=Models(["*"]))
+TRAIL = Trail(unread, "grpc", "any", None, "r")
+CALL = AuthorizedCall("r", "t", "p", holder=Principal("p", "t", ()), models=Models(["*"]), trail=TRAIL)
 
 
 class Dying(Servicer, TensorServicer):

@@ -7,11 +7,13 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from gateway.conftest import unread
 from hypothesis import given
 from hypothesis import strategies as st
 
 from thinmesh_core.errors import MeshError, Reason
 from thinmesh_core.tenants import TenantConfig
+from thinmesh_gateway.audit.trail import Trail
 from thinmesh_gateway.auth import Authenticator
 from thinmesh_gateway.identity.keyring import Keyring
 from thinmesh_gateway.keys import KeyStore
@@ -25,6 +27,11 @@ def authenticator(store: KeyStore, state: Path) -> Authenticator:
     keyring = Keyring(store, state)
     keyring.refresh()
     return Authenticator(keyring, {"t": TenantConfig()})
+
+
+def trail() -> Trail:
+    """A call's that is about to be let in."""
+    return Trail(unread, REST.surface, "any", Action.INFER, "r-1")
 
 
 def test_a_key_is_random_and_only_its_digest_is_stored(tmp_path: Path) -> None:
@@ -60,7 +67,7 @@ def test_a_key_is_worth_nothing_under_another_pepper(tmp_path: Path) -> None:
 async def test_a_known_key_makes_a_call(tmp_path: Path, scheme: str) -> None:
     store = KeyStore(tmp_path)
     key = store.create("t", 1.0)
-    call = await authenticator(store, tmp_path).call({"authorization": scheme + key}.get, REST, "r-1", Action.INFER)
+    call = await authenticator(store, tmp_path).call({"authorization": scheme + key}.get, REST, trail())
     assert (call.tenant, call.request_id, call.principal in key, call.hops, call.model) == ("t", "r-1", True, 0, None)
 
 
@@ -73,7 +80,7 @@ def shared(tmp_path_factory: pytest.TempPathFactory) -> Authenticator:
 @given(st.none() | st.text())
 async def test_anything_else_is_refused_alike(shared: Authenticator, authorization: str | None) -> None:
     with pytest.raises(MeshError) as raised:
-        await shared.call({"authorization": authorization}.get, REST, "r-1", Action.INFER)
+        await shared.call({"authorization": authorization}.get, REST, trail())
     assert raised.value.reason is Reason.INVALID_KEY
 
 
@@ -81,5 +88,5 @@ async def test_a_key_of_a_tenant_that_is_not_configured_is_refused(tmp_path: Pat
     store = KeyStore(tmp_path)
     key = store.create("gone", 1.0)
     with pytest.raises(MeshError) as raised:
-        await authenticator(store, tmp_path).call({"authorization": f"Bearer {key}"}.get, REST, "r-1", Action.INFER)
+        await authenticator(store, tmp_path).call({"authorization": f"Bearer {key}"}.get, REST, trail())
     assert raised.value.reason is Reason.INVALID_KEY

@@ -12,6 +12,7 @@ from typing import Any
 
 import aiohttp
 import pytest
+from gateway.conftest import unread
 from thinmesh.inference.v1 import inference_service_pb2_grpc as inference_grpc
 from thinmesh.model.v1 import model_service_pb2 as model_pb
 from thinmesh.model.v1 import model_service_pb2_grpc as model_grpc
@@ -98,7 +99,12 @@ async def client(tmp_path: Path) -> AsyncIterator[Client]:
     inference_grpc.add_InferenceServiceServicer_to_server(app, server)
     channel = InProcessChannel(server)
     application = rest(
-        known, Inference(channel, 10), Tensors(channel, 10), Once(MemoryStore(Answers(60, 1 << 20), time.monotonic), 10), bool
+        known,
+        unread,
+        Inference(channel, 10),
+        Tensors(channel, 10),
+        Once(MemoryStore(Answers(60, 1 << 20), time.monotonic), 10),
+        bool,
     )
     async with app, serve_http(application, parse("127.0.0.1:0"), grace=1) as at:
         while app.problems():

@@ -35,7 +35,7 @@ def test_a_tier_and_a_cache_key_make_a_call_that_can_travel(best: Priority, tier
     assert call.session is None or session(call.session) == call.session
 
 
-@pytest.mark.parametrize("name", REST)
+@pytest.mark.parametrize("name", REST[1:])
 @pytest.mark.parametrize("word", ["", "urgent", "CRITICAL", "a b", "é"])
 def test_a_malformed_wish_is_refused_by_its_name(name: str, word: str) -> None:
     if name == REST.session and word in {"urgent", "CRITICAL"}:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import sqlite3
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -35,6 +36,7 @@ class Database:
         self._file = state / FILE if url is None else None
         self._engine = _sqlite(self._file) if self._file is not None else _postgres(url or "")
         self._migrated = False
+        self._migrating = threading.Lock()
 
     @contextmanager
     def reading(self) -> Iterator[Connection]:
@@ -55,9 +57,10 @@ class Database:
     @contextmanager
     def _reached(self) -> Iterator[Engine]:
         try:
-            if not self._migrated:
-                self._migrate()
-                self._migrated = True
+            with self._migrating:  # alembic keeps its state where all threads see it
+                if not self._migrated:
+                    self._migrate()
+                    self._migrated = True
             yield self._engine
         except (SQLAlchemyError, OSError) as error:
             raise gone() from error

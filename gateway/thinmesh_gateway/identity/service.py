@@ -34,7 +34,12 @@ class KeyService(key_grpc.KeyServiceServicer):
 
     async def CreateKey(self, request: pb.CreateKeyRequest, context: Context) -> pb.CreateKeyResponse:
         """A new key."""
-        call, now = self._reception.admit(context), time.time()
+        with self._reception.admit(context) as call:
+            text, key = await self._created(request, call, time.time())
+            call.trail.object = key.id
+            return pb.CreateKeyResponse(text=text, key=_told(key))
+
+    async def _created(self, request: pb.CreateKeyRequest, call: AuthorizedCall, now: float) -> tuple[str, Key]:
         roles = self._roles(call, tuple(request.roles))
         principal = request.principal if request.HasField("principal") else None
         if principal is not None and not is_name(principal):
@@ -50,51 +55,54 @@ class KeyService(key_grpc.KeyServiceServicer):
             text = self._store.create(call.tenant, now, principal=principal, roles=roles, expires=expires)
             return text, self._store.get(id_of(text))
 
-        text, key = await asyncio.to_thread(create)
-        return pb.CreateKeyResponse(text=text, key=_told(key))
+        return await asyncio.to_thread(create)
 
     async def ListKeys(self, request: pb.ListKeysRequest, context: Context) -> pb.ListKeysResponse:
         """The tenant's keys."""
-        call = self._reception.admit(context)
         principal = request.principal if request.HasField("principal") else None
-        keys = await asyncio.to_thread(self._store.all, call.tenant, principal)
-        return pb.ListKeysResponse(keys=map(_told, keys))
+        with self._reception.admit(context) as call:
+            keys = await asyncio.to_thread(self._store.all, call.tenant, principal)
+            return pb.ListKeysResponse(keys=map(_told, keys))
 
     async def RotateKey(self, request: pb.RotateKeyRequest, context: Context) -> pb.RotateKeyResponse:
         """Another key in the place of one."""
-        call, now = self._reception.admit(context), time.time()
-        overlap = _overlap(request.overlap) if request.HasField("overlap") else OVERLAP_SECONDS
+        now = time.time()
+        with self._reception.admit(context) as call:
+            overlap = _overlap(request.overlap) if request.HasField("overlap") else OVERLAP_SECONDS
 
-        def rotate() -> tuple[str, Key]:
-            check_end(call.holder, self._own(call, request.id).expires)
-            text = self._store.rotate(request.id, now, overlap=overlap)
-            return text, self._store.get(id_of(text))
+            def rotate() -> tuple[str, Key]:
+                check_end(call.holder, self._own(call, request.id).expires)
+                text = self._store.rotate(request.id, now, overlap=overlap)
+                return text, self._store.get(id_of(text))
 
-        text, key = await asyncio.to_thread(rotate)
-        return pb.RotateKeyResponse(text=text, key=_told(key))
+            text, key = await asyncio.to_thread(rotate)
+            call.trail.object += f" {key.id}"
+            return pb.RotateKeyResponse(text=text, key=_told(key))
 
     async def RevokeKey(self, request: pb.RevokeKeyRequest, context: Context) -> pb.RevokeKeyResponse:
         """The end of a key."""
-        call, now = self._reception.admit(context), time.time()
+        now = time.time()
+        with self._reception.admit(context) as call:
 
-        def revoke() -> Key:
-            self._own(call, request.id)
-            return self._store.revoke(request.id, now)
+            def revoke() -> Key:
+                self._own(call, request.id)
+                return self._store.revoke(request.id, now)
 
-        return pb.RevokeKeyResponse(key=_told(await asyncio.to_thread(revoke)))
+            return pb.RevokeKeyResponse(key=_told(await asyncio.to_thread(revoke)))
 
     async def WhoAmI(self, request: pb.WhoAmIRequest, context: Context) -> pb.WhoAmIResponse:
         """The caller."""
-        holder = self._reception.admit(context).holder
-        granted = self._authenticator.roles.granted(holder.roles)
-        return pb.WhoAmIResponse(
-            tenant=holder.tenant,
-            principal=holder.name,
-            key_id=holder.key,
-            roles=holder.roles,
-            grants=[pb.Grant(action=action, models=models.patterns) for action, models in sorted(granted.items())],
-            expires_unix_seconds=None if holder.expires is None else int(holder.expires),
-        )
+        with self._reception.admit(context) as call:
+            holder = call.holder
+            granted = self._authenticator.roles.granted(holder.roles)
+            return pb.WhoAmIResponse(
+                tenant=holder.tenant,
+                principal=holder.name,
+                key_id=holder.key,
+                roles=holder.roles,
+                grants=[pb.Grant(action=action, models=models.patterns) for action, models in sorted(granted.items())],
+                expires_unix_seconds=None if holder.expires is None else int(holder.expires),
+            )
 
     def _roles(self, call: AuthorizedCall, asked: tuple[str, ...]) -> tuple[str, ...]:
         roles = asked or self._authenticator.usual_roles(call.tenant)
@@ -109,6 +117,7 @@ class KeyService(key_grpc.KeyServiceServicer):
         key = self._store.get(key_id)
         if key.tenant != call.tenant:
             raise MeshError(Reason.NOT_FOUND, f"There is no key {key_id}.", param="id")
+        call.trail.object = key.id
         check_roles(self._authenticator.roles, call.holder, key.roles)
         return key
 

@@ -25,3 +25,16 @@ KEYS = Table(
 
 CHANGES = Table("key_changes", METADATA, Column("number", SECONDS, nullable=False))
 """One row, counted up by every change of a key's worth: what was read under the same number is still true."""
+
+AUDIT = Table(
+    "audit",
+    METADATA,
+    Column("writer", Text, primary_key=True),
+    Column("number", SECONDS, primary_key=True, autoincrement=False),
+    Column("unix_ms", SECONDS, nullable=False),
+    Column("tenant", Text, nullable=False),
+    Column("previous", Text, nullable=False),
+    Column("entry", Text, nullable=False),  # JSON, byte for byte as it was sealed
+    Column("hash", Text, nullable=False),
+)
+"""The audit log. What is beside `entry` is in there too, and is here to be searched by."""

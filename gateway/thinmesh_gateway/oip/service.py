@@ -22,33 +22,38 @@ class TensorService(tensor_grpc.GRPCInferenceServiceServicer):
 
     async def ServerLive(self, request: pb.ServerLiveRequest, context: Context) -> pb.ServerLiveResponse:
         """It lives, since it answers."""
-        self._reception.admit(context)
-        return pb.ServerLiveResponse(live=True)
+        with self._reception.admit(context):
+            return pb.ServerLiveResponse(live=True)
 
     async def ServerReady(self, request: pb.ServerReadyRequest, context: Context) -> pb.ServerReadyResponse:
         """Whether any model with tensors takes calls."""
-        return await self._tensors.server_ready(self._reception.admit(context))
+        with self._reception.admit(context) as call:
+            return await self._tensors.server_ready(call)
 
     async def ServerMetadata(self, request: pb.ServerMetadataRequest, context: Context) -> pb.ServerMetadataResponse:
         """The mesh's name and version."""
-        self._reception.admit(context)
-        return pb.ServerMetadataResponse(name=NAME, version=VERSION, extensions=EXTENSIONS)
+        with self._reception.admit(context):
+            return pb.ServerMetadataResponse(name=NAME, version=VERSION, extensions=EXTENSIONS)
 
     async def ModelReady(self, request: pb.ModelReadyRequest, context: Context) -> pb.ModelReadyResponse:
         """Whether a model takes calls."""
-        return await self._tensors.ready(request, self._reception.admit(context))
+        with self._reception.admit(context) as call:
+            return await self._tensors.ready(request, call)
 
     async def ModelMetadata(self, request: pb.ModelMetadataRequest, context: Context) -> pb.ModelMetadataResponse:
         """Names, types and shapes of a model's tensors."""
-        return await self._tensors.metadata(request, self._reception.admit(context))
+        with self._reception.admit(context) as call:
+            return await self._tensors.metadata(request, call)
 
     async def ModelConfig(self, request: pb.ModelConfigRequest, context: Context) -> pb.ModelConfigResponse:
         """The engine's configuration of a model."""
-        return await self._tensors.config(request, self._reception.admit(context))
+        with self._reception.admit(context) as call:
+            return await self._tensors.config(request, call)
 
     async def ModelStatistics(self, request: pb.ModelStatisticsRequest, context: Context) -> pb.ModelStatisticsResponse:
         """What the engine counted for a model."""
-        return await self._tensors.statistics(request, self._reception.admit(context))
+        with self._reception.admit(context) as call:
+            return await self._tensors.statistics(request, call)
 
     async def ModelInfer(self, request: pb.ModelInferRequest, context: Context) -> pb.ModelInferResponse:
         """One answer."""
@@ -58,15 +63,16 @@ class TensorService(tensor_grpc.GRPCInferenceServiceServicer):
         self, request_iterator: AsyncIterable[pb.ModelInferRequest], context: Context
     ) -> AsyncGenerator[pb.ModelStreamInferResponse, None]:
         """The answers to each request, which counts as a call of its own; of what they tell the first's is sent."""
-        call, told = self._reception.streaming(context), dict[str, str]()
+        told: dict[str, str] = {}
 
         def answer(request: pb.ModelInferRequest) -> AsyncGenerator[pb.ModelStreamInferResponse, None]:
-            return self._tensors.stream(request, call, told.update, context.time_remaining())
+            return self._tensors.stream(request, call.each(), told.update, context.time_remaining())
 
         begun = False
-        async with aclosing(multiplexed(request_iterator, answer)) as responses:
-            async for response in responses:
-                if told and not begun:
-                    await tell(context, told)
-                begun = True
-                yield response
+        with self._reception.streaming(context) as call:
+            async with aclosing(multiplexed(request_iterator, answer)) as responses:
+                async for response in responses:
+                    if told and not begun:
+                        await tell(context, told)
+                    begun = True
+                    yield response

@@ -1,4 +1,4 @@
-"""Every tenant's privacy, opened for each of its calls; what was found is counted by kind and direction, and never kept."""
+"""Every tenant's privacy, opened for each of its calls; what was found is counted by kind, and never kept."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from types import TracebackType
 
 from thinmesh_core.config import ConfigError
 from thinmesh_core.telemetry import PERSONAL_DATA
+from thinmesh_gateway.audit.trail import Trail
+from thinmesh_gateway.authorized import AuthorizedCall
 from thinmesh_gateway.privacy.config import PrivacyConfig
 from thinmesh_gateway.privacy.policy import Privacy, Session
 
@@ -28,10 +30,10 @@ class Privacies:
             if privacy.active:
                 self._active[tenant] = privacy
 
-    def open(self, tenant: str) -> AbstractContextManager[Session | None]:
+    def open(self, call: AuthorizedCall) -> AbstractContextManager[Session | None]:
         """One call's session while it is entered; None where nothing is looked at."""
-        privacy = self._active.get(tenant)
-        return _OPEN if privacy is None else _Opened(privacy.open())
+        privacy = self._active.get(call.tenant)
+        return _OPEN if privacy is None else _Opened(privacy.open(), call.trail)
 
 
 NO_PRIVACIES = Privacies({})
@@ -39,10 +41,11 @@ NO_PRIVACIES = Privacies({})
 
 
 class _Opened:
-    __slots__ = ("_session",)
+    __slots__ = ("_session", "_trail")
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: Session, trail: Trail) -> None:
         self._session = session
+        self._trail = trail
 
     def __enter__(self) -> Session:
         return self._session
@@ -51,3 +54,4 @@ class _Opened:
         for where, found in (("request", self._session.asked), ("answer", self._session.answered)):
             for entity, count in found.items():
                 PERSONAL_DATA.labels(entity, where).inc(count)
+            self._trail.found(found)

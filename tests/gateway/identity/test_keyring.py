@@ -40,7 +40,7 @@ def lose(store: KeyStore) -> Callable[[], None]:
         raise OSError("no route to host")
 
     patch = pytest.MonkeyPatch()
-    patch.setattr(store._database._engine, "connect", gone)
+    patch.setattr(store.database._engine, "connect", gone)
     return patch.undo
 
 

@@ -10,6 +10,7 @@ from typing import Any
 
 import aiohttp
 import pytest
+from gateway.conftest import unread
 from tritonclient.grpc import service_pb2 as pb
 from tritonclient.grpc import service_pb2_grpc as tensor_grpc
 
@@ -76,7 +77,12 @@ async def session(tmp_path: Path) -> AsyncIterator[aiohttp.ClientSession]:
     tensor_grpc.add_GRPCInferenceServiceServicer_to_server(Service(), server)
     channel = InProcessChannel(server)
     application = rest(
-        known, Inference(channel, 10), Tensors(channel, 10), Once(MemoryStore(Answers(60, 1 << 20), time.monotonic), 10), bool
+        known,
+        unread,
+        Inference(channel, 10),
+        Tensors(channel, 10),
+        Once(MemoryStore(Answers(60, 1 << 20), time.monotonic), 10),
+        bool,
     )
     async with (
         serve_http(application, parse("127.0.0.1:0"), grace=1) as at,

@@ -1,0 +1,83 @@
+"""The audit log in the database of keys. The database itself refuses that an entry is changed or removed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import msgspec
+from sqlalchemy import Row, Select, func, select
+from sqlalchemy.dialects import postgresql, sqlite
+
+from thinmesh_gateway.audit.chain import Found, Sealed
+from thinmesh_gateway.identity.database import Database
+from thinmesh_gateway.identity.tables import AUDIT
+
+_INSERTS: dict[str, Any] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
+
+_FETCHED = 1000
+"""Rows that are read at once."""
+
+
+class AuditStore:
+    """The table. It blocks: never call it on the loop. IDENTITY_UNAVAILABLE where the database is gone."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    def add(self, batch: Sequence[Sealed]) -> None:
+        """Appends entries; those that are there already stay as they are."""
+        with self._database.changing() as database:
+            insert = _INSERTS[database.dialect.name](AUDIT).on_conflict_do_nothing()
+            database.execute(insert, [_row(one) for one in batch])
+
+    def last_numbers(self) -> dict[str, int]:
+        """The last number of every writer."""
+        with self._database.reading() as database:
+            grouped = select(AUDIT.c.writer, func.max(AUDIT.c.number).label("number")).group_by(AUDIT.c.writer)
+            return {row.writer: row.number for row in database.execute(grouped)}
+
+    def read(self) -> Iterator[Found]:
+        """Every entry, writer by writer."""
+        for row in self._rows(select(AUDIT).order_by(AUDIT.c.writer, AUDIT.c.number)):
+            sealed = _sealed(row)
+            yield Found(f"database, writer {row.writer} number {row.number}", sealed, _agrees(row, sealed))
+
+    def newest(self, most: int, tenant: str | None = None, since_ms: int | None = None) -> list[Sealed]:
+        """The last entries, oldest first."""
+        chosen = select(AUDIT).order_by(AUDIT.c.unix_ms.desc(), AUDIT.c.writer, AUDIT.c.number.desc()).limit(most)
+        if tenant is not None:
+            chosen = chosen.where(AUDIT.c.tenant == tenant)
+        if since_ms is not None:
+            chosen = chosen.where(AUDIT.c.unix_ms >= since_ms)
+        return [_sealed(row) for row in self._rows(chosen)][::-1]
+
+    def _rows(self, chosen: Select[Any]) -> Iterator[Row[Any]]:
+        with self._database.reading() as database:
+            yield from database.execution_options(yield_per=_FETCHED).execute(chosen)
+
+
+def _row(sealed: Sealed) -> dict[str, Any]:
+    entry = sealed.opened()
+    return {
+        "writer": sealed.writer,
+        "number": sealed.number,
+        "unix_ms": entry.unix_ms,
+        "tenant": entry.tenant,
+        "previous": sealed.previous,
+        "entry": bytes(sealed.entry).decode(),
+        "hash": sealed.hash,
+    }
+
+
+def _sealed(row: Row[Any]) -> Sealed:
+    return Sealed(row.writer, row.number, row.previous, msgspec.Raw(row.entry.encode()), row.hash)
+
+
+def _agrees(row: Row[Any], sealed: Sealed) -> bool:
+    """Whether what is searched by is what was sealed."""
+    try:
+        entry = sealed.opened()
+    except msgspec.DecodeError:
+        return False
+    return (row.tenant, row.unix_ms) == (entry.tenant, entry.unix_ms)

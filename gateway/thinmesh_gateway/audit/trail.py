@@ -1,0 +1,100 @@
+"""What one call leaves in the audit log: begun at the door, filled in on the way, written once at its end."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping
+from types import TracebackType
+from typing import Self
+
+from thinmesh_core.errors import Reason
+from thinmesh_gateway.audit.entry import ALLOWED, Entry, decision, model_name
+from thinmesh_gateway.identity.principal import Principal
+from thinmesh_gateway.roles import Action
+
+Add = Callable[[Entry], None]
+"""Takes an entry; it never waits."""
+
+
+class Trail:
+    """One call's. Leaving it ends it; what ends it first is what is told.
+
+    `holder` is set once it is known who calls, `model` once one is asked for, `object` where a key is what it is about.
+    """
+
+    __slots__ = (
+        "_add",
+        "_decision",
+        "_ended",
+        "_operation",
+        "_personal_data",
+        "_surface",
+        "action",
+        "holder",
+        "model",
+        "object",
+        "request_id",
+    )
+
+    def __init__(self, add: Add, surface: str, operation: str, action: Action | None, request_id: str) -> None:
+        self._add = add
+        self._surface = surface
+        self._operation = operation
+        self._decision = ALLOWED
+        self._personal_data: dict[str, int] = {}
+        self._ended = False
+        self.action = action
+        self.request_id = request_id
+        self.holder: Principal | None = None
+        self.model = ""
+        self.object = ""
+
+    def __enter__(self) -> Self:
+        """The call goes on."""
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        """The call ends."""
+        self.end(error)
+
+    def found(self, counts: Mapping[str, int]) -> None:
+        """Counts personal data that was found, by its kind."""
+        for kind, count in counts.items():
+            self._personal_data[kind] = self._personal_data.get(kind, 0) + count
+
+    def failed(self, error: BaseException) -> None:
+        """Notes why the call ends, of which the first cause is told."""
+        if self._decision == ALLOWED:
+            self._decision = decision(error)
+
+    def each(self) -> Trail:
+        """The trail of one of the calls that are made within this one, which then leaves none itself."""
+        self._ended = True
+        one = Trail(self._add, self._surface, self._operation, self.action, self.request_id)
+        one.holder = self.holder
+        return one
+
+    def end(self, error: BaseException | None = None) -> None:
+        """Writes the entry, once; of those who guess keys the first ones are enough."""
+        if error is not None:
+            self.failed(error)
+        holder, decided = self.holder, self._decision
+        if self._ended or (holder is None and decided == Reason.QUOTA_EXCEEDED.name):
+            return
+        self._ended = True
+        self._add(
+            Entry(
+                int(time.time() * 1000),
+                self._surface,
+                self._operation,
+                decided,
+                self.action or "",
+                "" if holder is None else holder.tenant,
+                "" if holder is None else holder.name,
+                "" if holder is None else holder.key or "",
+                model_name(self.model, decided),
+                self.request_id,
+                self.object,
+                self._personal_data,
+            )
+        )
