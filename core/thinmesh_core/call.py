@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import os
 import re
-import secrets
 from collections.abc import Iterable
 
 import msgspec
@@ -101,7 +101,7 @@ def request_id(given: str | None) -> str:
     """The caller's request id where it is harmless in logs and headers, else a new one."""
     if given is not None and _NAME.fullmatch(given):
         return given
-    return f"req-{secrets.token_hex(12)}"
+    return f"req-{os.urandom(12).hex()}"
 
 
 def session(given: str | None) -> str | None:

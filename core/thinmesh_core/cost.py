@@ -59,7 +59,7 @@ def cost(request: Request) -> Cost:
 def made(event: pb.GenerateEvent) -> int:
     """The tokens of an event: one a piece, or about what a long piece has."""
     tokens = 0
-    for delta in event.deltas:
+    for delta in event.deltas[:]:
         length = len(delta.text) + len(delta.reasoning)
         tokens += 1 if length <= LONGEST_TOKEN else length // BYTES_PER_TOKEN
     return tokens

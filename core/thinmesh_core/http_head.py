@@ -39,7 +39,7 @@ class BoundedHead(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         """A head is whole; one that is too large never becomes a request."""
         self._open = False
-        size = sum(len(name) + len(value) + METADATA_PAIR_OVERHEAD for name, value in self.headers)
+        size = sum([len(name) + len(value) + METADATA_PAIR_OVERHEAD for name, value in self.headers])
         if size + len(self.url) > MAX_METADATA_BYTES:
             self._refuse()
             raise ValueError("the head is too large")  # ends the parsing: what follows is nobody's body

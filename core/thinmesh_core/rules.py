@@ -24,10 +24,10 @@ class StreamRules:
         self.fresh = False
         if self._ended:
             raise _broken("went on after its usage")
-        for delta in event.deltas:
+        for delta in event.deltas[:]:  # a list: the end of a repeated field, also of an empty one, costs half a microsecond
             if delta.index not in self._open:
                 raise _broken(self._stray(delta.index))
-        for finish in event.finishes:
+        for finish in event.finishes[:]:
             if finish.index not in self._open:
                 raise _broken(self._stray(finish.index))
             if finish.reason == pb.FINISH_REASON_UNSPECIFIED:

@@ -6,7 +6,6 @@ import asyncio
 import logging
 from collections.abc import Awaitable, Callable
 from functools import partial
-from itertools import chain
 from typing import Any, TypeVar
 
 import grpc
@@ -112,7 +111,7 @@ class InProcessCall(grpc.aio.Call):
         """Checks what a wire would check, and finds the handler."""
         if self.server.refusing:
             raise self.refuse(StatusCode.UNAVAILABLE, "the server stopped")
-        size = METADATA_PAIR_OVERHEAD * len(self.metadata) + sum(map(len, chain.from_iterable(self.metadata)))
+        size = sum([len(key) + len(value) + METADATA_PAIR_OVERHEAD for key, value in self.metadata])
         if size > MAX_METADATA_BYTES:
             raise self.refuse(StatusCode.RESOURCE_EXHAUSTED, f"metadata of {size} bytes, {MAX_METADATA_BYTES} are allowed")
         handler = await self.server.handler(CallDetails(self._method, self.metadata))

@@ -31,14 +31,14 @@ class Frames(ABC):
     def event(self, event: pb.GenerateEvent) -> bytes:
         """The frames of an event of the contract, joined: what shares a write is nearly free."""
         frames: list[bytes] = []
-        for delta in event.deltas:
+        for delta in event.deltas[:]:  # a list: the end of a repeated field, also of an empty one, costs half a microsecond
             if delta.tool_calls or delta.logprobs or delta.reasoning or not delta.text:
                 frames.append(frame(self.piece(delta)))
             else:
                 before, after = self._around.get(delta.index) or self._fill(delta.index)
                 frames += (before, _encode(delta.text), after)
             self.passed(delta)
-        frames += [frame(self.end(finish)) for finish in event.finishes]
+        frames += [frame(self.end(finish)) for finish in event.finishes[:]]
         if self._with_usage and event.HasField("usage"):
             frames.append(frame(self.usage(event)))
         return b"".join(frames)

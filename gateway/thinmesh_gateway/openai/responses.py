@@ -61,7 +61,7 @@ class Head(Struct, frozen=True):
 
 def chat(head: Head, answer: pb.GenerateResponse) -> ChatCompletion:
     """A whole chat completion."""
-    choices = [_chat_choice(choice) for choice in answer.choices]
+    choices = [_chat_choice(choice) for choice in answer.choices[:]]
     return ChatCompletion(head.id, "chat.completion", head.created, head.model, head.tier, choices, usage(answer.usage))
 
 
@@ -174,7 +174,7 @@ def _text_chunk(head: Head, choices: list[TextChoice], *, with_usage: bool) -> T
 
 
 def _chat_choice(choice: pb.Choice) -> ChatChoice:
-    calls = [ToolCall(FunctionCall(call.arguments_json, call.name), call.id) for call in choice.tool_calls]
+    calls = [ToolCall(FunctionCall(call.arguments_json, call.name), call.id) for call in choice.tool_calls[:]]
     message = Message(
         role="assistant",
         content=None if calls and not choice.text else choice.text,
