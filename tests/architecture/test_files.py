@@ -15,6 +15,7 @@ PACKAGES = {
     "gateway": "thinmesh_gateway",
     "router": "thinmesh_router",
     "adapters": "thinmesh_adapters",
+    "pipelines": "thinmesh_pipelines",
     "deploy": "thinmesh_deploy",
 }
 SOURCES = sorted(path for folder in PACKAGES for path in (ROOT / folder).rglob("*.py"))
