@@ -56,6 +56,7 @@ PURE = [
     *("adapters/thinmesh_adapters/text/forced.py", "adapters/thinmesh_adapters/text/token_answer.py"),
     *("adapters/thinmesh_adapters/text/choices.py", "adapters/thinmesh_adapters/vllm_frontend/translate.py"),
     "adapters/thinmesh_adapters/vllm_frontend/answer.py",
+    *("pipelines/thinmesh_pipelines/payloads/place.py", "pipelines/thinmesh_pipelines/payloads/seal.py"),
     *("adapters/thinmesh_adapters/vllm/translate.py", "adapters/thinmesh_adapters/vllm/answer.py"),
 ]
 IMPURE = {"grpc", "asyncio", "aiohttp", "starlette", "uvicorn", "socket", "time", "datetime", "threading"}

@@ -1,0 +1,45 @@
+"""How values become what Temporal sees, and back: the one converter of every client and worker."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+from temporalio.converter import (
+    BinaryNullPayloadConverter,
+    BinaryPlainPayloadConverter,
+    BinaryProtoPayloadConverter,
+    CompositePayloadConverter,
+    DataConverter,
+    DefaultFailureConverterWithEncodedAttributes,
+    JSONPlainPayloadConverter,
+)
+
+from thinmesh_pipelines.payloads.codec import Codec
+from thinmesh_pipelines.payloads.config import PayloadsConfig
+from thinmesh_pipelines.payloads.keys import KeyRing
+from thinmesh_pipelines.payloads.objects import Objects
+
+LARGE_AT_ONCE = 4
+"""Large payloads that are sealed or opened together; others wait, so that memory is bounded."""
+
+
+class MeshPayloadConverter(CompositePayloadConverter):
+    """Protobuf messages as their own bytes, dataclasses and plain values as JSON."""
+
+    def __init__(self) -> None:
+        super().__init__(
+            BinaryNullPayloadConverter(),
+            BinaryPlainPayloadConverter(),
+            BinaryProtoPayloadConverter(),
+            JSONPlainPayloadConverter(),
+        )
+
+
+def converter(config: PayloadsConfig, state: Path, objects: Objects) -> DataConverter:
+    """The converter of a configuration and a state folder, which has the keys. ConfigError where those can't be read."""
+    return DataConverter(
+        payload_converter_class=MeshPayloadConverter,
+        payload_codec=Codec(KeyRing(state), objects, config, asyncio.Semaphore(LARGE_AT_ONCE)),
+        failure_converter_class=DefaultFailureConverterWithEncodedAttributes,
+    )
