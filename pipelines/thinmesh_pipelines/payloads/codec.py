@@ -134,7 +134,7 @@ def _told(ours: Seal, plain: bytes, encoding: str) -> Payload:
 
 def _object(ours: Seal, payload: Payload, at: Place) -> tuple[str, bytes]:
     """A large payload's name and bytes. The same payload under the same key has the same name: it is kept once a job."""
-    plain = payload.SerializeToString()
+    plain = payload.SerializeToString(deterministic=True)
     name = f"{PAYLOADS}/{at.prefix}/{ours.digest(plain)}"
     return name, ours.sealed(plain, name)
 
