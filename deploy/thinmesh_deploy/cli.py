@@ -15,6 +15,7 @@ from thinmesh_core.config import ConfigError
 from thinmesh_deploy import audit, keys, operate, split
 from thinmesh_deploy.config import Listen, Setting
 from thinmesh_deploy.options import STATE, Config, State, console, fail, say, setting_of
+from thinmesh_deploy.payloads import payload_app
 from thinmesh_deploy.process import run
 
 app = typer.Typer(
@@ -42,6 +43,7 @@ adapter_app = typer.Typer(
     no_args_is_help=True,
 )
 app.add_typer(adapter_app, name="adapter")
+app.add_typer(payload_app, name="payload")
 for command in operate.COMMANDS:
     app.command()(command)
 app.add_typer(operate.quota_app, name="quota")

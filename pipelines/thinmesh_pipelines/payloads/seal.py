@@ -29,8 +29,8 @@ class Seal:
     def __init__(self, master: MasterKey, tenant: str) -> None:
         self.key = master.id
         self._tenant = tenant
-        self._aead = AESGCM(_drawn(master, f"payload {tenant}"))
-        self._digest_key = _drawn(master, f"payload digest {tenant}")
+        self._aead = AESGCM(_drawn(master, f"payload-seal {tenant}"))
+        self._digest_key = _drawn(master, f"payload-digest {tenant}")
 
     def sealed(self, plain: bytes, use: str) -> bytes:
         """The bytes encrypted."""

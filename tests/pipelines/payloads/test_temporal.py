@@ -20,7 +20,7 @@ from temporalio.client import (
     WorkflowExecutionStatus,
     WorkflowFailureError,
 )
-from temporalio.common import RetryPolicy
+from temporalio.common import RawValue, RetryPolicy
 from temporalio.converter import WorkflowSerializationContext
 from temporalio.exceptions import ActivityError, ApplicationError
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
@@ -217,15 +217,18 @@ async def test_a_schedule_starts_jobs_of_its_tenant(client: Client, temporal: Te
     assert_sealed(temporal, state)
 
 
-async def test_what_another_tenants_payload_is_put_into_ends(client: Client, temporal: TemporalServer) -> None:
-    """Whoever may write to Temporal's database, but has no key, moves a payload between tenants."""
+async def test_what_was_not_sealed_for_its_tenant_ends_a_job(client: Client, temporal: TemporalServer) -> None:
+    """Whoever may write to Temporal, but has no key, moves payloads between tenants, or writes some of their own."""
     theirs = client.data_converter.with_context(WorkflowSerializationContext(namespace="default", workflow_id="acme/job-5"))
-    [payload] = await theirs.encode([CANARY])
+    moved = [RawValue(payload) for payload in await theirs.encode([CANARY, 1])]
     raw = await Client.connect(temporal.address)
-    handle = await raw.start_workflow("Part", args=[payload, payload], id="emca/job-5", task_queue=QUEUE)
-    with pytest.raises(WorkflowFailureError):
-        await handle.result()
-    assert (await handle.describe()).status is WorkflowExecutionStatus.FAILED
+    await raw.start_workflow("Part", args=moved, id="acme/job-5", task_queue=QUEUE)
+    assert await client.get_workflow_handle("acme/job-5").result() == CANARY
+    for name, given in (("emca/moved", moved), ("acme/clear", ["in clear", 1])):
+        handle = await raw.start_workflow("Part", args=given, id=name, task_queue=QUEUE)
+        with pytest.raises(WorkflowFailureError):
+            await handle.result()
+        assert (await handle.describe()).status is WorkflowExecutionStatus.FAILED
 
 
 @pytest.mark.parametrize("lost", [FILE, FOLDER])
