@@ -20,6 +20,7 @@ SESSION = "thinmesh-session"
 QUEUE = "x-thinmesh-queue"
 MODEL = "thinmesh-model"
 HOPS = "thinmesh-hops"
+STEP = "thinmesh-step"
 TRACEPARENT = "traceparent"
 
 # What a router tells the caller with the first event or with an error, under the names that REST gives it.
@@ -51,6 +52,8 @@ class Call(msgspec.Struct, frozen=True):
     session: str | None = None
     # Whether the caller asked to be told its place in the queue.
     explain: bool = False
+    # The step of a job that this is an attempt of: an engine or a tool can tell by it what it has done already.
+    step: str | None = None
 
     def to_metadata(self) -> Metadata:
         """The metadata to send with the next hop's request."""
@@ -61,6 +64,8 @@ class Call(msgspec.Struct, frozen=True):
             pairs.append((SESSION, self.session))
         if self.explain:
             pairs.append((QUEUE, "true"))
+        if self.step is not None:
+            pairs.append((STEP, self.step))
         if self.traceparent is not None:
             pairs.append((TRACEPARENT, self.traceparent))
         if self.model is not None:
@@ -89,6 +94,7 @@ def from_metadata(metadata: Iterable[tuple[str, str | bytes]] | None, seconds: f
         PRIORITIES.get(sent.get(PRIORITY, ""), Priority.STANDARD),
         session(sent.get(SESSION)),
         sent.get(QUEUE) == "true",
+        session(sent.get(STEP)),
     )
 
 

@@ -38,6 +38,7 @@ class Reason(Enum):
     IDEMPOTENCY_UNAVAILABLE = pb.ERROR_REASON_IDEMPOTENCY_UNAVAILABLE
     PERMISSION_DENIED = pb.ERROR_REASON_PERMISSION_DENIED
     IDENTITY_UNAVAILABLE = pb.ERROR_REASON_IDENTITY_UNAVAILABLE
+    JOBS_UNAVAILABLE = pb.ERROR_REASON_JOBS_UNAVAILABLE
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +82,7 @@ TABLE: dict[Reason, Row] = {
     Reason.IDEMPOTENCY_UNAVAILABLE: Row(StatusCode.UNAVAILABLE, 503, _SERVER, "idempotency_unavailable", retryable=True),
     Reason.PERMISSION_DENIED: Row(StatusCode.PERMISSION_DENIED, 403, "permission_error", "permission_denied"),
     Reason.IDENTITY_UNAVAILABLE: Row(StatusCode.UNAVAILABLE, 503, _SERVER, "identity_unavailable", retryable=True),
+    Reason.JOBS_UNAVAILABLE: Row(StatusCode.UNAVAILABLE, 503, _SERVER, "jobs_unavailable", retryable=True),
 }
 
 # What a status that came without our details means: it is gRPC's own, or a foreign adapter's.

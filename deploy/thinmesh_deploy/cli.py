@@ -12,7 +12,7 @@ import typer
 from typer.core import TyperGroup
 
 from thinmesh_core.config import ConfigError
-from thinmesh_deploy import audit, keys, operate, split
+from thinmesh_deploy import audit, jobs, keys, operate, split
 from thinmesh_deploy.config import Listen, Setting
 from thinmesh_deploy.options import STATE, Config, State, console, fail, say, setting_of
 from thinmesh_deploy.payloads import payload_app
@@ -48,6 +48,7 @@ for command in operate.COMMANDS:
     app.command()(command)
 app.add_typer(operate.quota_app, name="quota")
 app.add_typer(keys.key_app, name="key")
+app.add_typer(jobs.job_app, name="job")
 app.command()(keys.whoami)
 app.add_typer(audit.audit_app, name="audit")
 
@@ -120,6 +121,25 @@ def router(
     thinmesh router --config thinmesh.yaml --listen unix:/run/thinmesh/router-2.sock
     """
     run(partial(split.router, setting_of(config, state), listen, admin, say), log_level=log_level)
+
+
+@app.command()
+def worker(
+    config: Config = None,
+    listen: Annotated[str | None, typer.Option("--listen", help="Where it listens. [listen.worker]")] = None,
+    admin: Admin = None,
+    state: State = STATE,
+    log_level: LogLevel = "info",
+) -> None:
+    """Start a worker alone: it keeps jobs in Temporal and runs their steps. Several share the work.
+
+    [bold]Examples[/bold]
+
+    thinmesh worker --config thinmesh.yaml
+
+    thinmesh worker --config thinmesh.yaml --listen unix:/run/thinmesh/worker-2.sock
+    """
+    run(partial(split.worker, setting_of(config, state), listen, admin, say), log_level=log_level)
 
 
 @adapter_app.command("run")

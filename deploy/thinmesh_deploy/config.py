@@ -21,12 +21,17 @@ from thinmesh_gateway.idempotency.config import IdempotencyConfig
 from thinmesh_gateway.media.config import MediaConfig
 from thinmesh_gateway.oidc.config import OidcConfig
 from thinmesh_gateway.roles import RoleConfig, RoleName, Roles
+from thinmesh_pipelines.config import JobsConfig, WorkerConfig
 from thinmesh_router.config import ModelConfig, QueueConfig, QuotaStoreConfig, RouterConfig, WatchdogConfig
 from thinmesh_router.routes import RouteTable
 
 DEFAULT = Path(str(files("thinmesh_deploy") / "default.yaml"))
 
 DEV_TENANT = "dev"
+
+
+Several = str | Annotated[tuple[str, ...], Meta(min_length=1)]
+"""One address, or a list of them."""
 
 
 class BackendEntry(AdapterConfig, frozen=True, kw_only=True):
@@ -36,15 +41,18 @@ class BackendEntry(AdapterConfig, frozen=True, kw_only=True):
 
 
 class Listen(Section, frozen=True, kw_only=True):
-    """Where the processes listen; flags go before it. `router` and the adapters default to sockets in the state folder.
+    """Where the processes listen; flags go before it. The inner ones default to sockets in the state folder.
 
-    Several routers are a list; gateways use all of them, and each is started with its own `--listen`.
+    Several routers are a list, and several workers too; gateways use all of them, and each is started with its own
+    `--listen`. `inner` is where a gateway takes the calls of workers.
     """
 
     http: str = "127.0.0.1:8080"
     grpc: str = "127.0.0.1:8081"
     admin: str = "127.0.0.1:9464"
-    router: str | Annotated[tuple[str, ...], Meta(min_length=1)] | None = None
+    router: Several | None = None
+    inner: str | None = None
+    worker: Several | None = None
 
 
 class MeshConfig(Section, frozen=True, kw_only=True):
@@ -53,7 +61,7 @@ class MeshConfig(Section, frozen=True, kw_only=True):
     `call_seconds` is the longest a call may take, `grace_seconds` how long running calls may go on at a stop,
     `drain_seconds` how long load balancers have before that to see that a process is told to stop. `database` is a PostgreSQL
     for what gateways share; without one it is a file of the state folder. While it is gone, known keys stay good for
-    `keys_stale_seconds`.
+    `keys_stale_seconds`. Without `jobs` there are none.
     """
 
     tenants: dict[str, Tenant]
@@ -68,6 +76,7 @@ class MeshConfig(Section, frozen=True, kw_only=True):
     media: MediaConfig = MediaConfig()
     database: DatabaseUrl | None = None
     oidc: OidcConfig | None = None
+    jobs: JobsConfig | None = None
     keys_stale_seconds: Pause = 3600.0
     call_seconds: Seconds = 600.0
     grace_seconds: Pause = 30.0
@@ -92,7 +101,20 @@ class Setting:
     @property
     def router_addresses(self) -> tuple[str, ...]:
         """Where routers listen when they are processes of their own."""
-        given = self.config.listen.router or f"unix:{self.sockets / 'router.sock'}"
+        return self._several(self.config.listen.router, "router")
+
+    @property
+    def worker_addresses(self) -> tuple[str, ...]:
+        """Where workers listen when they are processes of their own."""
+        return self._several(self.config.listen.worker, "worker")
+
+    @property
+    def inner_address(self) -> str:
+        """Where a gateway that is a process of its own takes the calls of workers."""
+        return self.config.listen.inner or f"unix:{self.sockets / 'gateway.sock'}"
+
+    def _several(self, given: Several | None, name: str) -> tuple[str, ...]:
+        given = given or f"unix:{self.sockets / name}.sock"
         return (given,) if isinstance(given, str) else given
 
     def backend_address(self, name: str) -> str:
@@ -103,7 +125,7 @@ class Setting:
         """Where each backend's adapter listens when all are processes of their own."""
         return {name: self.backend_address(name) for name in self.config.backends}
 
-    def gateway(self, router: str) -> GatewayConfig:
+    def gateway(self, router: str, workers: str) -> GatewayConfig:
         """The gateway's part."""
         config = self.config
         return GatewayConfig(
@@ -117,6 +139,21 @@ class Setting:
             roles=config.roles,
             oidc=config.oidc,
             keys_stale_seconds=config.keys_stale_seconds,
+            jobs=None if config.jobs is None else workers,
+        )
+
+    def worker(self, jobs: JobsConfig, temporal: str, gateway: str, console: str | None = None) -> WorkerConfig:
+        """A worker's part. `temporal` is where that is, `console` its own page, `gateway` where steps are sent to."""
+        config = self.config
+        return WorkerConfig(
+            jobs=jobs,
+            temporal=temporal,
+            gateway=gateway,
+            state=self.state,
+            weights={name: tenant.weight for name, tenant in config.tenants.items()},
+            call_seconds=config.call_seconds,
+            grace_seconds=config.grace_seconds,
+            console=console,
         )
 
     @property
@@ -167,6 +204,10 @@ def _check(setting: Setting, backends: Mapping[str, BackendEntry]) -> None:
                 address.parse(getattr(setting.config.listen, name))
         with _at("listen.router"):
             address.target(setting.router_addresses)
+        with _at("listen.worker"):
+            address.target(setting.worker_addresses)
+        with _at("listen.inner"):
+            address.parse(setting.inner_address)
         _check_roles(setting.config)
     except ConfigError as error:
         raise ConfigError(f"{setting.path}: {error}") from error

@@ -10,6 +10,7 @@ from contextlib import AsyncExitStack, asynccontextmanager
 import grpc
 
 import thinmesh_gateway.app
+import thinmesh_pipelines.app
 import thinmesh_router.app
 from thinmesh_core import address
 from thinmesh_core.admin import admin
@@ -26,10 +27,15 @@ from thinmesh_deploy.children import Children
 from thinmesh_deploy.config import Listen, Setting
 from thinmesh_deploy.hosted import Hosted, Hosting
 from thinmesh_deploy.reload import Reloader
+from thinmesh_deploy.temporal import Temporal
 from thinmesh_gateway.app import GatewayApp
+from thinmesh_pipelines.app import WorkerApp
+from thinmesh_pipelines.config import JobsConfig
 from thinmesh_router.app import RouterApp
 
 ROUTER = "router"
+INNER = "gateway"
+WORKER = "worker"
 
 
 class Mesh:
@@ -44,7 +50,10 @@ class Mesh:
         self._hosting: Hosting | None = None
         self._router: RouterApp | None = None
         self._gateway: GatewayApp | None = None
-        self._router_server = InProcessServer(ROUTER, [ErrorInterceptor()])
+        self._worker: WorkerApp | None = None
+        self._servers = {ROUTER: InProcessServer(ROUTER, [ErrorInterceptor()])}
+        self.console: str | None = None
+        """The page of the Temporal that the mesh brought along."""
 
     @asynccontextmanager
     async def serving(self, at: Listen, reload: asyncio.Event) -> AsyncIterator[Listen]:
@@ -61,14 +70,17 @@ class Mesh:
             router = self._router = thinmesh_router.app.build(
                 setting.router(self._hosting.addresses(setting), ROUTER), self._channel
             )
-            router.register(self._router_server)
+            router.register(self._servers[ROUTER])
             await stack.enter_async_context(router)
-            stack.push_async_callback(self._router_server.stop, 0)
+            stack.push_async_callback(self._servers[ROUTER].stop, 0)
             # for operators: `thinmesh status` and its like
             operators = address.parse(setting.router_addresses[0])
             await stack.enter_async_context(serve_grpc(router, operators, grace=0, exposure=exposure))
-            gateway = self._gateway = thinmesh_gateway.app.build(setting.gateway(ROUTER), self._channel)
+            self._servers[WORKER] = InProcessServer(WORKER, [ErrorInterceptor()])
+            gateway = self._gateway = thinmesh_gateway.app.build(setting.gateway(ROUTER, WORKER), self._channel)
             await stack.enter_async_context(gateway)
+            if config.jobs is not None:
+                await self._work(config.jobs, gateway, stack, tasks)
             stack.callback(tasks.create_task(self._reloader.follow(reload)).cancel)
             admin_at = await stack.enter_async_context(
                 serve_http(admin(self.problems, self.notes), address.parse(at.admin), grace=1, exposure=exposure)
@@ -85,11 +97,13 @@ class Mesh:
         """Why the mesh can't take calls now; empty when it is ready."""
         if self._router is None or self._gateway is None:
             return ["starting"]
-        return [*self._router.problems(), *self._gateway.problems(), *self._lag.problems()]
+        jobs = () if self._worker is None else self._worker.problems()
+        return [*self._router.problems(), *self._gateway.problems(), *jobs, *self._lag.problems()]
 
     def notes(self) -> list[str]:
         """What operators should know while it takes calls all the same."""
-        return [*(self._gateway.notes() if self._gateway is not None else ()), *self._reloader.notes()]
+        parts = [part for part in (self._gateway, self._worker) if part is not None]
+        return [*(note for part in parts for note in part.notes()), *self._reloader.notes()]
 
     async def drain(self) -> None:
         """Says that it is about to stop."""
@@ -108,8 +122,24 @@ class Mesh:
         assert self._gateway is not None
         ended = self._start(setting)
         self._router.apply(setting.router(self._hosting.addresses(setting), ROUTER))
-        self._gateway.apply(setting.gateway(ROUTER))
+        self._gateway.apply(setting.gateway(ROUTER, WORKER))
         self._hosting.end(ended)
+
+    async def _work(self, jobs: JobsConfig, gateway: GatewayApp, stack: AsyncExitStack, tasks: asyncio.TaskGroup) -> None:
+        """Starts Temporal, unless there is one, and the worker between it and the gateway."""
+        at, console = jobs.temporal, None
+        if at is None:
+            temporal = Temporal(self._setting.state)
+            stack.callback(tasks.create_task(temporal.keep()).cancel)
+            at, console = temporal.address, temporal.console
+        self.console = console
+        inner = self._servers[INNER] = InProcessServer(INNER, [ErrorInterceptor(), *gateway.inner.interceptors])
+        gateway.inner.register(inner)
+        stack.push_async_callback(inner.stop, 0)
+        worker = thinmesh_pipelines.app.build(self._setting.worker(jobs, at, INNER, console), self._channel)
+        await stack.enter_async_context(worker)
+        worker.register(self._servers[WORKER])
+        self._worker = worker
 
     def _start(self, setting: Setting) -> list[Hosted]:
         assert self._hosting is not None
@@ -118,8 +148,8 @@ class Mesh:
         return ended
 
     def _channel(self, target: str) -> grpc.aio.Channel:
-        if target == ROUTER:
-            return InProcessChannel(self._router_server)
+        if target in self._servers:
+            return InProcessChannel(self._servers[target])
         assert self._hosting is not None
         server = self._hosting.servers.get(target)
         return self._dial(target) if server is None else InProcessChannel(server)

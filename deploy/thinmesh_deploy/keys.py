@@ -132,7 +132,7 @@ def whoami(
     THINMESH_KEY=tm_live_... thinmesh whoami --config thinmesh.yaml
     """
     setting = setting_of(config, state)
-    text = key or _development_key(setting.state)
+    text = key or development_key(setting.state)
     now = time.time()
     with opened(setting) as store:
         holder = store.read(now).get(store.digest(text.strip()))
@@ -144,7 +144,8 @@ def whoami(
     output.print(tables.grants(Roles(setting.config.roles).granted(holder.roles)))
 
 
-def _development_key(state: Path) -> str:
+def development_key(state: Path) -> str:
+    """The development key; ends the command where there is none."""
     try:
         return (state / DEV_KEY).read_text()
     except OSError:

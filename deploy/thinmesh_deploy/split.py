@@ -8,6 +8,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from typing import TYPE_CHECKING
 
 from thinmesh_core import address, peers
 from thinmesh_core.admin import Lines, admin
@@ -20,6 +21,9 @@ from thinmesh_deploy.config import Listen, Setting
 from thinmesh_deploy.process import Signals
 from thinmesh_deploy.reload import Reloader
 
+if TYPE_CHECKING:
+    from thinmesh_gateway.app import GatewayApp
+
 Say = Callable[[str], None]
 """Tells the person who started the process."""
 
@@ -30,13 +34,16 @@ async def gateway(setting: Setting, at: Listen, say: Say, signals: Signals) -> N
 
     config, grace = setting.config, setting.config.grace_seconds
     async with exposed(config.tls, peers.GATEWAY, insecure=config.insecure) as exposure:
-        app = build(setting.gateway(",".join(setting.router_addresses)), exposure.channels(peers.ROUTER))
+        dials = {peers.ROUTER: ",".join(setting.router_addresses), peers.WORKER: ",".join(setting.worker_addresses)}
+        roles = {target: role for role, target in dials.items()}
+        app = build(setting.gateway(*dials.values()), lambda target: exposure.channels(roles[target])(target))
 
         async def apply(new: Setting) -> None:
-            app.apply(new.gateway(",".join(new.router_addresses)))
+            app.apply(new.gateway(*dials.values()))
 
         async with (
             app,
+            _inner(app, setting, exposure),
             _following(Reloader(setting, apply), signals) as reloader,
             _admin(app, at.admin, exposure, signals, reloader.notes),
             serve_grpc(app, address.parse(at.grpc), grace=grace, exposure=exposure) as grpc_bound,
@@ -93,12 +100,41 @@ async def adapter(
         await _serve(app, f"adapter {name}", at, longest, exposure, setting, say, signals)
 
 
+async def worker(setting: Setting, listen: str | None, admin_at: str | None, say: Say, signals: Signals) -> None:
+    """A worker: it keeps jobs in a Temporal that is there, and runs their steps through a gateway."""
+    from thinmesh_pipelines.app import build
+
+    jobs = setting.config.jobs
+    if jobs is None or jobs.temporal is None:
+        raise ConfigError(f"{setting.path}: jobs.temporal: say where Temporal is; only `thinmesh up` brings one along")
+    at, *others = (listen,) if listen is not None else setting.worker_addresses
+    if others:
+        raise ConfigError(f"{setting.path}: listen.worker has several addresses; say with --listen which is this worker's")
+    async with exposed(setting.config.tls, peers.WORKER, insecure=setting.config.insecure) as exposure:
+        app = build(setting.worker(jobs, jobs.temporal, setting.inner_address), exposure.channels(peers.GATEWAY))
+        async with _admin(app, admin_at, exposure, signals):
+            await _serve(app, "worker", at, setting.config.grace_seconds, exposure, setting, say, signals)
+
+
 async def _serve(
     app: App, what: str, at: str, grace: float, exposure: Exposure, setting: Setting, say: Say, signals: Signals
 ) -> None:
     async with app, serve_grpc(app, address.parse(at), grace=grace, exposure=exposure) as bound:
         say(f"{what}: gRPC {bound}")
         await signals.drained(app.drain, setting.config.drain_seconds)
+
+
+@asynccontextmanager
+async def _inner(app: GatewayApp, setting: Setting, exposure: Exposure) -> AsyncIterator[None]:
+    """The door for workers, where there are jobs: whoever comes through it is believed, so nobody else may."""
+    if setting.config.jobs is None:
+        yield
+        return
+    at = address.parse(setting.inner_address)
+    if at.path is None and exposure.credentials(at) is None:
+        raise ConfigError(f"{setting.path}: listen.inner: use a unix socket, or an address with `tls`: it trusts who calls")
+    async with serve_grpc(app.inner, at, grace=setting.config.grace_seconds, exposure=exposure):
+        yield
 
 
 @asynccontextmanager

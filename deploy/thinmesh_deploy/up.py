@@ -38,19 +38,20 @@ async def up(setting: Setting, at: Listen, console: Console, log_level: str, sig
                 status.update("starting: " + "; ".join(problems))
                 await asyncio.sleep(LOOK_SECONDS)
         if not stop.is_set():
-            console.print(_greeting(setting, bound, key_file), soft_wrap=True)
+            console.print(_greeting(setting, bound, key_file, mesh.console), soft_wrap=True)
         await signals.drained(mesh.drain, setting.config.drain_seconds)
         console.print(f"stopping; running calls have {setting.config.grace_seconds:g} s")
 
 
-def _greeting(setting: Setting, bound: Listen, key_file: Path | None) -> str:
+def _greeting(setting: Setting, bound: Listen, key_file: Path | None, temporal: str | None) -> str:
     model = next(iter(setting.config.models))
     key = "YOUR_KEY" if key_file is None else f"$(cat {key_file})"
     body = f'{{"model": "{model}", "messages": [{{"role": "user", "content": "Write two sentences about the sea."}}]}}'
+    jobs = "" if temporal is None else f"\n  jobs   {temporal}  (Temporal)"
     return f"""[bold green]thinmesh is up[/bold green]
   REST   http://{bound.http}/v1
   gRPC   {bound.grpc}
-  admin  http://{bound.admin}  (/metrics, /healthz, /readyz)
+  admin  http://{bound.admin}  (/metrics, /healthz, /readyz){jobs}
   models {", ".join(setting.config.models)}
 
 Try it:

@@ -34,6 +34,14 @@ RPCS: dict[str, Action] = dict(
             WhoAmI=Action.SELF,
         ),
         *_methods(
+            "thinmesh.job.v1.JobService",
+            CreateJob=Action.JOBS,
+            GetJob=Action.JOBS,
+            ListJobs=Action.JOBS,
+            CancelJob=Action.JOBS,
+            WatchJob=Action.JOBS,
+        ),
+        *_methods(
             "inference.GRPCInferenceService",
             ServerLive=Action.SELF,
             ServerReady=Action.SELF,

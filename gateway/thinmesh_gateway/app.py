@@ -10,6 +10,7 @@ from typing import Self
 import grpc
 from thinmesh.gateway.v1 import key_service_pb2_grpc as key_grpc
 from thinmesh.inference.v1 import inference_service_pb2_grpc as inference_grpc
+from thinmesh.job.v1 import job_service_pb2_grpc as job_grpc
 from thinmesh.model.v1 import model_service_pb2_grpc as model_grpc
 from tritonclient.grpc import service_pb2_grpc as tensor_grpc
 
@@ -19,13 +20,17 @@ from thinmesh_core.http import Asgi
 from thinmesh_core.peers import EDGE, OPERATOR, WORKER
 from thinmesh_gateway.audit.log import AuditLog
 from thinmesh_gateway.auth import Authenticator
+from thinmesh_gateway.behalf import OnBehalf
 from thinmesh_gateway.config import GatewayConfig
 from thinmesh_gateway.gate import Gate
 from thinmesh_gateway.idempotency.build import build as build_store
 from thinmesh_gateway.idempotency.once import Once
+from thinmesh_gateway.identity.guesses import Guesses
 from thinmesh_gateway.identity.keyring import Keyring
 from thinmesh_gateway.identity.service import KeyService
 from thinmesh_gateway.inference import Inference
+from thinmesh_gateway.inner import InnerApp
+from thinmesh_gateway.jobs import Jobs
 from thinmesh_gateway.keys import KeyStore
 from thinmesh_gateway.media.fetcher import build as build_fetcher
 from thinmesh_gateway.oidc.build import build as build_tokens
@@ -48,6 +53,7 @@ class GatewayApp(App):
             "thinmesh.inference.v1.InferenceService": FRONTS,
             "thinmesh.model.v1.ModelService": FRONTS,
             "thinmesh.gateway.v1.KeyService": FRONTS,
+            "thinmesh.job.v1.JobService": FRONTS,
             "inference.GRPCInferenceService": FRONTS,
         }
     )
@@ -58,7 +64,7 @@ class GatewayApp(App):
         self._tokens = build_tokens(config.oidc)
         self._authenticator = Authenticator(self._keyring, config.tenants, Roles(config.roles), self._tokens)
         self._audit = AuditLog(config.state, self._store.database)
-        self.interceptors = (Gate(self._authenticator, self._audit.add),)
+        self.interceptors = (Gate(self._authenticator, self._authenticator.guesses, self._audit.add),)
         self._answers = build_store(config.idempotency, config.state)
         self._once = Once(self._answers, config.call_seconds)
         reception = Reception(self._once)
@@ -69,6 +75,10 @@ class GatewayApp(App):
         self._service = GatewayService(reception, self._inference)
         self._key_service = KeyService(reception, self._store, self._authenticator)
         self._tensor_service = TensorService(reception, self._tensors)
+        self._jobs = (
+            None if config.jobs is None else Jobs(reception, channels(config.jobs), self._authenticator, self._inference)
+        )
+        self.inner = InnerApp(self, Gate(OnBehalf(self._authenticator, self._keyring), Guesses(), self._audit.add))
         self.rest: Asgi = rest(
             self._authenticator, self._audit.add, self._inference, self._tensors, self._once, lambda: self.draining
         )
@@ -80,6 +90,8 @@ class GatewayApp(App):
         model_grpc.add_ModelServiceServicer_to_server(self._service, server)
         key_grpc.add_KeyServiceServicer_to_server(self._key_service, server)
         tensor_grpc.add_GRPCInferenceServiceServicer_to_server(self._tensor_service, server)
+        if self._jobs is not None:
+            job_grpc.add_JobServiceServicer_to_server(self._jobs, server)
 
     def problems(self) -> list[str]:
         """That it drains, or that it knows no key."""

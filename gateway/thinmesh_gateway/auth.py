@@ -14,6 +14,7 @@ from thinmesh_gateway.authorized import AuthorizedCall
 from thinmesh_gateway.identity.guesses import Guesses
 from thinmesh_gateway.identity.key import PREFIX
 from thinmesh_gateway.identity.keyring import Keyring
+from thinmesh_gateway.identity.principal import Principal
 from thinmesh_gateway.roles import Roles
 from thinmesh_gateway.wishes import Names, Sent, heeded
 
@@ -66,8 +67,14 @@ class Authenticator:
             holder = self._keyring.holder(text)
         else:
             holder = await self._tokens.holder(text)
-        best = None if holder is None else self._best.get(holder.tenant)
-        if holder is None or best is None:
+        if holder is None:
+            raise MeshError(Reason.INVALID_KEY, UNKNOWN)
+        return self.admitted(holder, sent, names, trail)
+
+    def admitted(self, holder: Principal, sent: Sent, names: Names, trail: Trail) -> AuthorizedCall:
+        """The call of a principal that is known; INVALID_KEY where its tenant is not, PERMISSION_DENIED without the action."""
+        best = self._best.get(holder.tenant)
+        if best is None:
             raise MeshError(Reason.INVALID_KEY, UNKNOWN)
         trail.holder, action = holder, trail.action
         models = None if action is None else self.roles.granted(holder.roles).get(action)

@@ -28,8 +28,8 @@ class Tenant(TenantConfig, frozen=True, kw_only=True):
 class GatewayConfig(Section, frozen=True, kw_only=True):
     """Who may call, where the router is, and where the keys are. `call_seconds` is the longest a call may take.
 
-    `database` is a PostgreSQL; without one keys are in a file of the state folder. While it is gone known keys stay good
-    for `keys_stale_seconds`.
+    `jobs` is where workers serve JobService; without any there are no jobs. `database` is a PostgreSQL; without one keys are
+    in a file of the state folder. While it is gone known keys stay good for `keys_stale_seconds`.
     """
 
     tenants: dict[str, Tenant]
@@ -42,3 +42,4 @@ class GatewayConfig(Section, frozen=True, kw_only=True):
     oidc: OidcConfig | None = None
     idempotency: IdempotencyConfig = IdempotencyConfig()
     media: MediaConfig = MediaConfig()
+    jobs: str | None = None

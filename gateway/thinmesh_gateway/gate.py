@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextvars import ContextVar
-from typing import Any, NamedTuple, TypeAlias
+from typing import Any, NamedTuple, Protocol, TypeAlias
 
 import grpc
 
@@ -13,10 +13,9 @@ from thinmesh_core.call import REQUEST_ID, request_id
 from thinmesh_core.errors import MeshError
 from thinmesh_gateway.actions import PUBLIC, RPCS
 from thinmesh_gateway.audit.trail import Add, Trail
-from thinmesh_gateway.auth import Authenticator
 from thinmesh_gateway.authorized import AuthorizedCall
-from thinmesh_gateway.identity.guesses import FORWARDED, grpc_host, origin
-from thinmesh_gateway.wishes import GRPC
+from thinmesh_gateway.identity.guesses import FORWARDED, Guesses, grpc_host, origin
+from thinmesh_gateway.wishes import GRPC, Names, Sent
 
 Handler: TypeAlias = "grpc.RpcMethodHandler[Any, Any]"
 
@@ -32,11 +31,20 @@ ARRIVAL: ContextVar[Arrival] = ContextVar("arrival")
 """The RPC that runs in this task."""
 
 
+class Door(Protocol):
+    """Tells who calls, and whether it may do what it asks for."""
+
+    async def call(self, sent: Sent, names: Names, trail: Trail) -> AuthorizedCall:
+        """The call that is let in; MeshError where it is not."""
+        ...
+
+
 class Gate(grpc.aio.ServerInterceptor):
     """Lets RPCs in. A method without an action in the table is denied to everybody."""
 
-    def __init__(self, authenticator: Authenticator, add: Add) -> None:
-        self._authenticator = authenticator
+    def __init__(self, door: Door, guesses: Guesses, add: Add) -> None:
+        self._door = door
+        self._guesses = guesses
         self._add = add
 
     async def intercept_service(
@@ -49,7 +57,7 @@ class Gate(grpc.aio.ServerInterceptor):
             sent = {key: value for key, value in metadata if isinstance(value, str)}
             trail = Trail(self._add, GRPC.surface, method, RPCS.get(method), request_id(sent.get(REQUEST_ID)))
             try:
-                call = await self._authenticator.call(sent.get, GRPC, trail)
+                call = await self._door.call(sent.get, GRPC, trail)
             except MeshError as error:
                 return self._refusing(error, trail, sent.get(FORWARDED))
             ARRIVAL.set(Arrival(call, sent))
@@ -61,7 +69,7 @@ class Gate(grpc.aio.ServerInterceptor):
         async def refuse(_: Any, context: grpc.aio.ServicerContext[Any, Any]) -> AsyncIterator[Any]:
             context.set_trailing_metadata(((REQUEST_ID, trail.request_id),))
             peer = origin(grpc_host(context.peer()), forwarded)
-            error = self._authenticator.guesses.told(failed, peer, time.monotonic())
+            error = self._guesses.told(failed, peer, time.monotonic())
             trail.end(error)
             raise error
             yield None  # type: ignore[unreachable]  # it makes a generator of this, as streaming handlers are

@@ -28,6 +28,7 @@ class Action(StrEnum):
     INFER = "infer"
     EMBED = "embed"
     TENSORS = "tensors"
+    JOBS = "jobs"
     MODELS = "models"  # see which there are
     EDIT_MODELS = "edit-models"
     BACKENDS = "backends"
@@ -44,7 +45,7 @@ class RoleConfig(Section, frozen=True, kw_only=True):
     models: tuple[Pattern, ...] = (EVERY,)
 
 
-_USE = (Action.INFER, Action.EMBED, Action.TENSORS, Action.MODELS)
+_USE = (Action.INFER, Action.EMBED, Action.TENSORS, Action.JOBS, Action.MODELS)
 
 BUILT_IN: dict[str, RoleConfig] = {
     "user": RoleConfig(actions=_USE),

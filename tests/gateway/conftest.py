@@ -123,7 +123,7 @@ async def serve(router_server: InProcessServer, state: Path) -> AsyncIterator[Se
             store = KeyStore(state)
             keys = {tenant: store.create(tenant, 0) for tenant in TENANTS}
             app = build(
-                GatewayConfig(**{"tenants": TENANTS, "router": "router", "state": state, **config}),
+                GatewayConfig(**{"tenants": TENANTS, "router": "router", "jobs": "router", "state": state, **config}),
                 lambda _: InProcessChannel(router_server),
             )
             await stack.enter_async_context(app)

@@ -4,11 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import ssl
+from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import urlsplit
 
 from thinmesh_adapters.http.connection import Connection
 from thinmesh_core.config import ConfigError
+
+Headers = Mapping[str, str]
+"""What an engine is told about a call."""
 
 CONNECT_SECONDS = 5.0
 """For the name, the connection and TLS together."""
@@ -33,9 +37,9 @@ class Origin:
         if not (self._repeated + self._path).replace("\r\n", "").isprintable():
             raise ConfigError("an engine's URL and key must not have characters that are not seen")
 
-    def request(self, method: str, path: str, body: bytes, request_id: str | None) -> bytes:
-        """A whole request."""
-        known = "" if request_id is None else f"x-request-id: {request_id}\r\n"
+    def request(self, method: str, path: str, body: bytes, headers: Headers) -> bytes:
+        """A whole request; the headers have been looked at."""
+        known = "".join([f"{name}: {value}\r\n" for name, value in headers.items()])
         head = f"{method} {self._path}{path} HTTP/1.1\r\n{self._repeated}{known}content-length: {len(body)}\r\n\r\n"
         return head.encode("latin-1") + body
 

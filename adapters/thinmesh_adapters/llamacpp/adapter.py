@@ -17,7 +17,7 @@ from thinmesh_adapters.llamacpp.engine import LlamaServer
 from thinmesh_adapters.llamacpp.translate import LlamaAnswer, llama_body
 from thinmesh_adapters.openai.adapter import stream
 from thinmesh_adapters.openai.client import EngineClient
-from thinmesh_adapters.openai.translate import chat_body
+from thinmesh_adapters.openai.translate import chat_body, headers
 from thinmesh_adapters.weights import locate
 from thinmesh_core.call import Call
 from thinmesh_core.config import Section
@@ -121,8 +121,8 @@ class LlamaCppAdapter(Adapter[Options]):
         """Counts with the model's vocabulary, a conversation with its template."""
         text = request.text
         if request.HasField("chat"):
-            templated = await self._client.post("/apply-template", chat_body(request.chat), _Prompt, request_id=call.request_id)
+            templated = await self._client.post("/apply-template", chat_body(request.chat), _Prompt, headers=headers(call))
             text = templated.prompt
         asked = {"content": text, "add_special": True, "parse_special": request.HasField("chat")}
-        counted = await self._client.post("/tokenize", asked, _Tokens, request_id=call.request_id)
+        counted = await self._client.post("/tokenize", asked, _Tokens, headers=headers(call))
         return pb.CountTokensResponse(tokens=len(counted.tokens))

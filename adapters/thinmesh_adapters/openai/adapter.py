@@ -15,7 +15,7 @@ from thinmesh.inference.v1 import usage_pb2
 from thinmesh_adapters.contract import Adapter, EngineStatus, Model, Place
 from thinmesh_adapters.openai.answer import Answer, Chunk, EngineUsage
 from thinmesh_adapters.openai.client import EngineClient
-from thinmesh_adapters.openai.translate import Body, embed_body, generate_body, rerank_body
+from thinmesh_adapters.openai.translate import Body, embed_body, generate_body, headers, rerank_body
 from thinmesh_adapters.openai.whole import whole
 from thinmesh_core.call import Call
 from thinmesh_core.capabilities import Capability, choices
@@ -120,13 +120,13 @@ class OpenAIAdapter(Adapter[Options]):
     async def answer(self, request: pb.GenerateRequest, call: Call) -> pb.GenerateResponse:
         """The engine's whole answer, which spares both sides an event a token."""
         body = self._body(request, call, stream=False)
-        completion = await self._client.post(_path(request), body, Chunk, request_id=call.request_id)
+        completion = await self._client.post(_path(request), body, Chunk, headers=headers(call))
         return whole(completion, choices(request))
 
     async def embed(self, request: pb.EmbedRequest, call: Call) -> pb.EmbedResponse:
         """The engine's vectors, in the inputs' order whatever order it gives."""
         body = embed_body(request, self._model(request.model, call))
-        answer = await self._client.post("/embeddings", body, _Vectors, request_id=call.request_id)
+        answer = await self._client.post("/embeddings", body, _Vectors, headers=headers(call))
         _complete([one.index for one in answer.data], len(request.inputs))
         vectors = [pb.Embedding(values=one.embedding) for one in sorted(answer.data, key=lambda one: one.index)]
         return pb.EmbedResponse(embeddings=vectors, usage=usage_pb2.Usage(prompt_tokens=answer.usage.prompt_tokens))
@@ -134,7 +134,7 @@ class OpenAIAdapter(Adapter[Options]):
     async def rerank(self, request: pb.RerankRequest, call: Call) -> pb.RerankResponse:
         """The engine's scores, best first whatever order it gives."""
         body = rerank_body(request, self._model(request.model, call))
-        answer = await self._client.post("/rerank", body, _Ranking, request_id=call.request_id)
+        answer = await self._client.post("/rerank", body, _Ranking, headers=headers(call))
         if not {one.index for one in answer.results} <= set(range(len(request.documents))):
             raise MeshError(Reason.ENGINE_PROTOCOL, "The model's engine ranked a document that was not given.")
         best = sorted(answer.results, key=lambda one: (-one.relevance_score, one.index))
@@ -157,7 +157,7 @@ async def stream(
     client: EngineClient, path: str, body: Body, answer: Answer, call: Call
 ) -> AsyncGenerator[pb.GenerateEvent, None]:
     """An engine's stream as events of the contract; what one read brought is one event."""
-    async with aclosing(client.stream(path, body, request_id=call.request_id)) as reads:
+    async with aclosing(client.stream(path, body, headers=headers(call))) as reads:
         async for datas in reads:
             event = pb.GenerateEvent()
             for data in datas:

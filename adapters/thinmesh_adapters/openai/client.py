@@ -10,7 +10,7 @@ from typing import Self, TypeVar
 import msgspec
 
 from thinmesh_adapters.http.connection import Connection, LostError
-from thinmesh_adapters.http.origin import Origin
+from thinmesh_adapters.http.origin import Headers, Origin
 from thinmesh_adapters.http.pool import Pool
 from thinmesh_adapters.openai.translate import Body
 from thinmesh_core.errors import MeshError, Reason
@@ -65,19 +65,19 @@ class EngineClient:
 
     async def get(self, path: str, kind: type[T]) -> T:
         """The answer to a GET, typed."""
-        return await self._whole(self._origin.request("GET", path, b"", None), self._idle_seconds, kind)
+        return await self._whole(self._origin.request("GET", path, b"", {}), self._idle_seconds, kind)
 
-    async def post(self, path: str, body: Body, kind: type[T], *, request_id: str) -> T:
+    async def post(self, path: str, body: Body, kind: type[T], *, headers: Headers) -> T:
         """The answer to a POST, typed."""
-        return await self._whole(self._post(path, body, request_id), self._answer_seconds, kind)
+        return await self._whole(self._post(path, body, headers), self._answer_seconds, kind)
 
-    async def stream(self, path: str, body: Body, *, request_id: str) -> AsyncGenerator[list[bytes], None]:
+    async def stream(self, path: str, body: Body, *, headers: Headers) -> AsyncGenerator[list[bytes], None]:
         """What stands behind `data:` in each event, as many as one read brought; ends before `[DONE]`.
 
         Leaving it closes the connection, which is how an engine learns that nobody listens any more.
         """
         try:
-            connection = await self._ask(self._post(path, body, request_id), self._idle_seconds)
+            connection = await self._ask(self._post(path, body, headers), self._idle_seconds)
             try:
                 rest = b""
                 while True:
@@ -99,8 +99,8 @@ class EngineClient:
         except OSError as error:
             raise _lost(error) from error
 
-    def _post(self, path: str, body: Body, request_id: str) -> bytes:
-        return self._origin.request("POST", path, msgspec.json.encode(body), request_id)
+    def _post(self, path: str, body: Body, headers: Headers) -> bytes:
+        return self._origin.request("POST", path, msgspec.json.encode(body), headers)
 
     async def _whole(self, request: bytes, patience: float, kind: type[T]) -> T:
         try:

@@ -8,6 +8,8 @@ import msgspec
 from thinmesh.inference.v1 import chat_pb2, sampling_pb2
 from thinmesh.inference.v1 import inference_service_pb2 as pb
 
+from thinmesh_core.call import Call
+
 Body = dict[str, Any]
 """A JSON object as the engine reads it; msgspec.Raw inside is text that stays verbatim."""
 
@@ -23,6 +25,12 @@ _MODES = {
     chat_pb2.TOOL_MODE_NONE: "none",
     chat_pb2.TOOL_MODE_REQUIRED: "required",
 }
+
+
+def headers(call: Call) -> dict[str, str]:
+    """What an engine is told of a call beside its body; every attempt of a job's step has the same key."""
+    told = {"x-request-id": call.request_id}
+    return told if call.step is None else told | {"idempotency-key": call.step}
 
 
 def generate_body(request: pb.GenerateRequest, model: str, *, stream: bool = True) -> Body:

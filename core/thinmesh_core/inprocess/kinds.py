@@ -40,6 +40,8 @@ class InProcessUnaryCall(InProcessCall, UnaryUnaryCall[Any, Any]):
     async def _run(self) -> Message:
         handler = await self._start()
         _check_size(self._request, MAX_REQUEST_BYTES, self)
+        if handler.unary_unary is None:
+            return await anext(_refused(handler, self))
         answer = cast("Callable[[Message, InProcessContext], Awaitable[Message]]", handler.unary_unary)
         response = await answer(self._request, InProcessContext(self))
         _check_size(response, MAX_RESPONSE_BYTES, self)
@@ -105,6 +107,8 @@ class InProcessStreamCall(InProcessReadCall, UnaryStreamCall[Any, Any]):
 
     def _begin(self, handler: Handler) -> AsyncIterator[Message]:
         _check_size(self._request, MAX_REQUEST_BYTES, self)
+        if handler.unary_stream is None:
+            return _refused(handler, self)
         answer = cast("Callable[[Message, InProcessContext], AsyncIterator[Message]]", handler.unary_stream)
         return answer(self._request, InProcessContext(self))
 
@@ -143,6 +147,17 @@ class _Requests:
         request = await anext(self._given)
         _check_size(request, MAX_REQUEST_BYTES, self._call)
         return request
+
+
+def _refused(handler: Handler, call: InProcessCall) -> AsyncIterator[Message]:
+    """What an interceptor put in the handler's place: as on the wire it may be of another kind, and read nothing."""
+    answer = cast("Callable[[AsyncIterator[Message], InProcessContext], AsyncIterator[Message]]", handler.stream_stream)
+    return answer(_nothing(), InProcessContext(call))
+
+
+async def _nothing() -> AsyncIterator[Message]:
+    return
+    yield
 
 
 def _check_size(message: Message, limit: int, call: InProcessCall) -> None:

@@ -39,6 +39,7 @@ class Keyring:
         self._state = state
         self._unix = unix
         self._holders: dict[bytes, Principal] = {}
+        self._principals: dict[tuple[str, str], list[Principal]] = {}
         self._used: set[str] = set()
         self._changes: int | None = None
         self._read: float | None = None
@@ -64,13 +65,21 @@ class Keyring:
             self._used.add(holder.key)
         return holder
 
+    def roles(self, tenant: str, principal: str) -> frozenset[str]:
+        """What the keys of a principal are worth now; IDENTITY_UNAVAILABLE where nothing is known any more."""
+        if self.empty:
+            raise gone()
+        now = self._unix()
+        there = self._principals.get((tenant, principal), ())
+        return frozenset(role for one in there if one.expires is None or one.expires > now for role in one.roles)
+
     def refresh(self) -> None:
         """Reads what has changed; where that fails, keeps what is known for as long as it may be kept."""
         now = self._unix()
         try:
             changes = self._store.changes()  # before the keys: what changes in between is read again next time
             if changes != self._changes:
-                self._holders = self._store.read(now)
+                self._know(self._store.read(now))
                 self._changes = changes
                 self._saved = 0.0
             if self._used and now - self._noted >= BEHIND_SECONDS:
@@ -90,6 +99,13 @@ class Keyring:
             await asyncio.to_thread(self.refresh)
             await asyncio.sleep(REFRESH_SECONDS)
 
+    def _know(self, holders: dict[bytes, Principal]) -> None:
+        self._holders = holders
+        principals: dict[tuple[str, str], list[Principal]] = {}
+        for one in holders.values():
+            principals.setdefault((one.tenant, one.name), []).append(one)
+        self._principals = principals
+
     def _note(self, now: float) -> None:
         used, self._used = self._used, set()
         self._store.used(dict.fromkeys(used, now))
@@ -106,9 +122,11 @@ class Keyring:
         if self._read is None:
             saved = load(self._state)
             if saved is not None:
-                self._holders, self._read = saved.holders, min(saved.read, now)
+                self._know(saved.holders)
+                self._read = min(saved.read, now)
         if self._read is not None and now - self._read > self.stale_seconds:
-            self._holders, self._read, self._changes = {}, None, None
+            self._know({})
+            self._read = self._changes = None
         known = "known keys stay good for a time" if self._read is not None else "no key is good"
         trouble = f"the keys can't be read, {known}: {why}"
         if trouble != self.trouble:

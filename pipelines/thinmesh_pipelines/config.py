@@ -1,0 +1,47 @@
+"""The `jobs` section of thinmesh.yaml, and what a worker is built from."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+from msgspec import Meta
+
+from thinmesh_core.config import Section
+from thinmesh_core.ranges import Seconds
+from thinmesh_pipelines.payloads.config import PayloadsConfig
+
+
+class JobsConfig(Section, frozen=True, kw_only=True):
+    """Where jobs are kept and for how long.
+
+    Without `temporal` (`host:port`) the mesh starts one of its own on a file of the state folder. THINMESH_TEMPORAL_KEY has
+    the API key of one that wants it, which is then reached over TLS. `expire_seconds` is the longest that a job may take from
+    its making to its end, `at_once` how many steps one worker runs together. What a job gave is kept for `keep_days`, by a
+    Temporal of one's own for as long as that keeps it.
+    """
+
+    temporal: str | None = None
+    namespace: str = "default"
+    tls: bool = False
+    queue: str = "thinmesh"
+    expire_seconds: Seconds = 86_400.0
+    at_once: Annotated[int, Meta(ge=1, le=10_000)] = 32
+    keep_days: Annotated[int, Meta(ge=1, le=365)] = 7
+    payloads: PayloadsConfig = PayloadsConfig()
+
+
+class WorkerConfig(Section, frozen=True, kw_only=True):
+    """A worker's part: the jobs, where Temporal is, the gateway that steps are sent to, and how much each tenant weighs.
+
+    `console` is the page of a Temporal that is the mesh's own.
+    """
+
+    jobs: JobsConfig
+    temporal: str
+    gateway: str
+    state: Path
+    weights: dict[str, float]
+    call_seconds: Seconds = 600.0
+    grace_seconds: float = 30.0
+    console: str | None = None

@@ -1,0 +1,208 @@
+"""Jobs as Temporal holds them: made, looked at, followed and cancelled. Nothing of a job is kept anywhere else."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import binascii
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import asynccontextmanager
+from datetime import timedelta
+from typing import Any
+from urllib.parse import quote
+
+from temporalio.api.enums.v1 import PendingActivityState
+from temporalio.client import (
+    Client,
+    WorkflowExecution,
+    WorkflowExecutionDescription,
+    WorkflowExecutionStatus,
+    WorkflowFailureError,
+    WorkflowHandle,
+)
+from temporalio.common import Priority as TemporalPriority
+from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
+from temporalio.exceptions import ActivityError, ApplicationError, WorkflowAlreadyStartedError
+from temporalio.service import RPCError, RPCStatusCode
+from thinmesh.job.v1 import job_service_pb2 as pb
+
+from thinmesh_core.errors import MeshError, Reason, invalid
+from thinmesh_core.priority import Priority
+from thinmesh_pipelines.config import WorkerConfig
+from thinmesh_pipelines.job import TEMPORAL_PRIORITY, Owner, failed, fingerprint, new_id, workflow_id
+from thinmesh_pipelines.workflows import RequestJob
+
+ANSWER_SECONDS = 0.9
+"""What Temporal may take to answer; whoever asks meanwhile is told within a second that it does not."""
+
+LOOK_SECONDS = 0.5
+"""How often a followed job is looked at."""
+
+_STATES = {
+    WorkflowExecutionStatus.COMPLETED: pb.JOB_STATE_SUCCEEDED,
+    WorkflowExecutionStatus.FAILED: pb.JOB_STATE_FAILED,
+    WorkflowExecutionStatus.CANCELED: pb.JOB_STATE_CANCELLED,
+    WorkflowExecutionStatus.TERMINATED: pb.JOB_STATE_CANCELLED,
+    WorkflowExecutionStatus.TIMED_OUT: pb.JOB_STATE_EXPIRED,
+}
+
+_KIND, _SAME = "kind", "same"
+"""In a workflow's memo: what the job does, and what tells it from other work under the same key."""
+
+
+class Jobs:
+    """The jobs of every tenant. JOBS_UNAVAILABLE where Temporal does not answer, NOT_FOUND where a tenant has no such job."""
+
+    def __init__(self, client: Client, config: WorkerConfig) -> None:
+        self._client = client
+        self._config = config
+
+    async def create(self, owner: Owner, request: pb.CreateJobRequest) -> pb.Job:
+        """A job of the work, or the one that there is already under its idempotency key."""
+        key = request.idempotency_key if request.HasField("idempotency_key") else None
+        job_id = new_id(owner.tenant, key)
+        same = fingerprint(request)
+        memo = {_KIND: request.WhichOneof("work") or "", _SAME: same}
+        config = self._config
+        async with _answering():
+            try:
+                handle = await self._client.start_workflow(
+                    RequestJob.run,
+                    args=[owner, request, config.call_seconds],
+                    id=workflow_id(owner.tenant, job_id),
+                    task_queue=config.jobs.queue,
+                    execution_timeout=timedelta(seconds=config.jobs.expire_seconds),
+                    id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
+                    id_conflict_policy=WorkflowIDConflictPolicy.FAIL,
+                    memo=memo,
+                    priority=TemporalPriority(
+                        priority_key=TEMPORAL_PRIORITY[Priority(owner.priority)],
+                        fairness_key=owner.tenant,
+                        fairness_weight=config.weights.get(owner.tenant, 1.0),
+                    ),
+                )
+            except WorkflowAlreadyStartedError:
+                handle = self._handle(owner.tenant, job_id)
+            found = await handle.describe()
+            if await found.memo_value(_SAME, "") != same:
+                raise MeshError(
+                    Reason.IDEMPOTENCY_CONFLICT,
+                    "The idempotency key was used for another job; use a new key for new work.",
+                    param="idempotency_key",
+                )
+            return await self._told(found)
+
+    async def get(self, tenant: str, job_id: str) -> pb.Job:
+        """The job, with its result."""
+        async with _answering():
+            handle = self._handle(tenant, job_id)
+            job = await self._told(await handle.describe())
+            return await _ended(handle, job)
+
+    async def page(self, tenant: str, limit: int, token: str) -> pb.ListJobsResponse:
+        """Some of a tenant's jobs, the newest first."""
+        async with _answering():
+            listed = self._client.list_workflows(
+                f"WorkflowId STARTS_WITH '{workflow_id(tenant, 'job-')}'", page_size=limit, next_page_token=_token(token)
+            )
+            await listed.fetch_next_page()
+            jobs = [await self._told(one) for one in listed.current_page or ()]
+        more = listed.next_page_token
+        return pb.ListJobsResponse(jobs=jobs, next_page_token=base64.urlsafe_b64encode(more).decode() if more else None)
+
+    async def cancel(self, tenant: str, job_id: str) -> pb.Job:
+        """The job, which is told to end unless it has."""
+        async with _answering():
+            handle = self._handle(tenant, job_id)
+            found = await handle.describe()
+            if found.status is WorkflowExecutionStatus.RUNNING:
+                await handle.cancel()
+                found = await handle.describe()
+            return await self._told(found)
+
+    async def watch(self, tenant: str, job_id: str) -> AsyncGenerator[pb.Job, None]:
+        """The job now, whenever its state changes, and when it has ended."""
+        told: int | None = None
+        while True:
+            job = await self.get(tenant, job_id)
+            if job.state != told:
+                told = job.state
+                yield job
+            if job.state in _STATES.values():
+                return
+            await asyncio.sleep(LOOK_SECONDS)
+
+    def _handle(self, tenant: str, job_id: str) -> WorkflowHandle[Any, pb.JobResult]:
+        return self._client.get_workflow_handle(workflow_id(tenant, job_id), result_type=pb.JobResult)
+
+    async def _told(self, found: WorkflowExecution) -> pb.Job:
+        console = self._config.console
+        return pb.Job(
+            id=found.id.rpartition("/")[2],
+            state=_state(found),
+            kind=await found.memo_value(_KIND, ""),
+            created_unix_seconds=int(found.start_time.timestamp()),
+            ended_unix_seconds=None if found.close_time is None else int(found.close_time.timestamp()),
+            link=None if console is None else _page(console, found),
+        )
+
+
+async def _ended(handle: WorkflowHandle[Any, pb.JobResult], job: pb.Job) -> pb.Job:
+    """The job with its result or its error, where it has ended."""
+    if job.state not in {pb.JOB_STATE_SUCCEEDED, pb.JOB_STATE_FAILED}:
+        return job
+    try:
+        job.result.CopyFrom(await handle.result())
+    except WorkflowFailureError as error:
+        job.error.CopyFrom(_why(error))
+    return job
+
+
+def _page(console: str, found: WorkflowExecution) -> str:
+    return f"{console}/namespaces/{found.namespace}/workflows/{quote(found.id, safe='')}/{found.run_id}"
+
+
+def _why(error: WorkflowFailureError) -> pb.JobError:
+    cause: BaseException | None = error.cause
+    step = ""
+    if isinstance(cause, ActivityError):
+        step, cause = cause.activity_type, cause.cause
+    if isinstance(cause, ApplicationError):
+        return failed(cause.type, cause.message, step)
+    return failed(None, "The job failed; its page in Temporal's console says where.", step)
+
+
+def _state(found: WorkflowExecution) -> pb.JobState.ValueType:
+    ended = _STATES.get(found.status) if found.status is not None else None
+    if ended is not None:
+        return ended
+    pending = found.raw_description.pending_activities if isinstance(found, WorkflowExecutionDescription) else ()
+    running = any(one.state == PendingActivityState.PENDING_ACTIVITY_STATE_STARTED for one in pending)
+    return pb.JOB_STATE_RUNNING if running else pb.JOB_STATE_QUEUED
+
+
+@asynccontextmanager
+async def _answering() -> AsyncIterator[None]:
+    """Bounds what is asked of Temporal, and says in the mesh's words why there is no answer."""
+    try:
+        async with asyncio.timeout(ANSWER_SECONDS):
+            yield
+    except TimeoutError:
+        raise _gone() from None
+    except RPCError as error:
+        if error.status is RPCStatusCode.NOT_FOUND:
+            raise MeshError(Reason.NOT_FOUND, "There is no job of this id.", param="id") from None
+        raise _gone() from error
+    except RuntimeError as error:  # so its library says that it can't connect
+        raise _gone() from error
+
+
+def _gone() -> MeshError:
+    return MeshError(Reason.JOBS_UNAVAILABLE, "Jobs can't be kept or looked up now; try again shortly.", retry_after=1)
+
+
+def _token(text: str) -> bytes | None:
+    try:
+        return base64.urlsafe_b64decode(text) or None
+    except (ValueError, binascii.Error):
+        raise invalid("page_token", "page_token must be the next_page_token of the page before.") from None
