@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 from thinmesh_gateway.privacy.patterns import Patterns
 from thinmesh_gateway.privacy.rules import addresses, banking, identity, phones
+from thinmesh_gateway.privacy.words import FIRST_OF_REGIONS, REGIONS
 
 WINDOW = 84
 """How far a rule may look from where it began, characters; with an escape of JSON before it at most 96 are held back."""
@@ -25,27 +26,48 @@ OPAQUE = "opaque"
 """What a span is that nobody looks into: a data: URL, or base64."""
 
 _BY_DIGITS = (*identity.NUMBERS, *phones.RULES, *banking.RULES)
-_RULES = {"address": (*addresses.RULES, *_BY_DIGITS), "letters": identity.PASSPORTS, "digits": _BY_DIGITS}
+_TRIED = {
+    "address": (*addresses.RULES, *_BY_DIGITS),
+    "letters": identity.PASSPORTS,
+    "digits": _BY_DIGITS,
+    "region": identity.REGIONAL,
+}
 """What is tried, in this order, where a thing of that look begins."""
 
+_RULES = {
+    kind: {first: tuple(rule for rule in rules if first in rule.first) for first in {*"".join(rule.first for rule in rules)}}
+    for kind, rules in _TRIED.items()
+}
+"""The same by the first character."""
+
 # Most places are passed by their first character, most of the others because a word of letters and then a space is only a word.
+# What may begin is read from behind its first character: so Python looks for that alone, in a loop of its own.
+_FIRST = "0-9A-Za-z_<+(:" + FIRST_OF_REGIONS
 _START = re.compile(
-    r"(?=[0-9A-Za-z_<+(:])(?:"
+    rf"[{_FIRST}](?<![A-Za-z][A-Za-z])(?<=(?=(?:"
     r"(?P<placeholder><<[A-Z][A-Z0-9_]{0,15}_\d{1,5}>>)"
-    r"|(?:(?<![0-9A-Za-z])|(?<=[Tt][Ee][Ll])|(?<=[HhIi][Pp]))(?![A-Za-z]{1,63}+[ ,\n])(?:"
+    r"|(?:(?<![0-9A-Za-z])|(?<=[LlPp])(?:(?<=[Tt][Ee][Ll])|(?<=[HhIi][Pp])))(?![A-Za-z]{2,63}+[ ,\n])(?:"
     r"(?P<opaque>[Dd]ata:[a-z]{1,12}/[A-Za-z0-9.+-]{1,32}(?:;[A-Za-z0-9=._-]{1,16}){0,2},|[A-Za-z0-9+/]{64})"
     r"|(?P<address>[A-Za-z0-9_][A-Za-z0-9._%+-]{0,63}+@[A-Za-z0-9]|(?:[0-9A-Fa-f]{0,4}:){2}[0-9A-Fa-f:]|\d{1,3}(?:\.\d{1,3}){3})"
-    r"|(?P<letters>[A-Za-z]{1,2}\d{3}[A-Za-z0-9]\d{3})"
-    r"|(?<!\d[-.])(?P<digits>[+(]{0,2}\d(?:[-. ()]{0,3}\d){7})"
-    r"))",
-    re.ASCII,
+    r"|(?P<letters>[A-Za-z]{1,2}[ -]?\d{3}[A-Za-z0-9]\d{3})"
+    r"|(?<!\d[-._])(?!(?:19|20)\d\d[-./][01]\d[-./][0-3]\d(?![\d-]))(?P<digits>[+(]{0,2}\d(?:[-. ()/_]{0,3}\d){7})"
+    r")"
+    rf"|(?<![가-힣])(?P<region>(?:{REGIONS})[-. /_]{{0,3}}\d\d[-. /_]{{0,3}}\d{{6}})"
+    r")).)",
+    re.ASCII | re.DOTALL,
 )
 _OPAQUE_REST = re.compile(r"[A-Za-z0-9+/=_%-]*", re.ASCII)
 
 # Of what a rule may be in the middle: words, numbers, addresses, the head of a data: URL, a placeholder.
 _RUN = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ._%+-@:/()<>=;\\"
-_BEFORE_SPACE = frozenset("0123456789-.)(+")
-_AFTER_SPACE = frozenset("0123456789-.)(+")
+_BESIDE_SPACE = frozenset("0123456789-./_)(+")
+
+_AFTER_WORD = frozenset(["", *"0123456789-./_"])
+
+# And the words that a number may begin with: a passport's letter, a licence's region, each as far as it has come.
+_WORD = re.compile(
+    rf"(?<![0-9A-Za-z])(?:[A-Z]{{1,2}}|m) ?\Z|(?<![가-힣])(?:[{FIRST_OF_REGIONS}]|(?:{REGIONS})(?: ?[-./_]? ?))\Z"
+)
 
 
 class Span(NamedTuple):
@@ -117,9 +139,12 @@ class Detector:
         while kept and kept[-1] == " ":
             head = kept.rstrip(" ")
             follows = tail[len(kept) : len(kept) + 1]
-            if len(kept) - len(head) > 2 or head[-1:] not in _BEFORE_SPACE or (follows and follows not in _AFTER_SPACE):
+            if len(kept) - len(head) > 2 or head[-1:] not in _BESIDE_SPACE or (follows and follows not in _BESIDE_SPACE):
                 break
             kept = head.rstrip(_RUN)
+        word = _WORD.search(kept, max(0, len(kept) - 8))
+        if word is not None and tail[len(kept) : len(kept) + 1] in _AFTER_WORD:
+            kept = kept[: word.start()]
         opened = len(kept)
         if self._patterns is not None and tail and not tail[-1].isspace():
             opened = min(opened, len(tail) - len(tail.split()[-1]))
@@ -131,11 +156,11 @@ def _known(match: re.Match[str], text: str, *, final: bool) -> Span | None:
     start, end = match.start(), len(text)
     kind = str(match.lastgroup)
     if kind == PLACEHOLDER:
-        return Span(kind, start, match.end())
+        return Span(kind, start, match.end(kind))
     if kind == OPAQUE:
-        return Span(kind, start, _opaque_end(text, match.end()))
+        return Span(kind, start, _opaque_end(text, match.end(kind)))
     stop = min(end, start + WINDOW)
-    for rule in _RULES[kind]:
+    for rule in _RULES[kind].get(text[start], ()):
         shaped = rule.shape.match(text, start, stop)
         if shaped is None:
             continue

@@ -31,7 +31,7 @@ FOUND = [
     (Entity.PASSPORT, "여권번호 [JR1234567]"),
     (Entity.LICENCE, "[11-90-123456-12]는 서울에서"),
     (Entity.LICENCE, "면허 [119012345612]"),
-    (Entity.LICENCE, "서울 [90-123456-12]"),
+    (Entity.LICENCE, "[서울 90-123456-12]"),
     (Entity.PHONE, "연락처는 [010-1234-5678]입니다"),
     (Entity.PHONE, "HP[01012345678]로"),
     (Entity.PHONE, "TEL[02-1234-5678]"),

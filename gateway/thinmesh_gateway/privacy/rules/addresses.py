@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ipaddress
 import re
+from string import ascii_letters, digits, hexdigits
 
 from thinmesh_gateway.privacy import labels
 from thinmesh_gateway.privacy.entities import Entity
@@ -11,6 +12,7 @@ from thinmesh_gateway.privacy.rules.rule import START, Rule, shape
 
 _OCTET = r"(?:25[0-5]|2[0-4]\d|1\d\d|[1-9]?\d)"
 _NOBODYS = frozenset({"127.0.0.1", "0.0.0.0", "255.255.255.255"})  # noqa: S104 nothing is bound
+_WITHIN = re.compile(r"(?:^|[^0-9A-Za-z_])(?:[0-9A-Fa-f]{1,4}:)+:?\Z|::\Z", re.ASCII)
 _SCALED_IMAGE = re.compile(r"@[1-9]x\.", re.ASCII)
 
 
@@ -29,6 +31,8 @@ def _ipv4(match: re.Match[str]) -> bool:
 
 def _ipv6(match: re.Match[str]) -> bool:
     """Times, and names in C++, have colons too."""
+    if _WITHIN.search(match.string[max(0, match.start() - 24) : match.start()]):
+        return False
     try:
         address = ipaddress.ip_address(match[0])
     except ValueError:
@@ -47,11 +51,13 @@ RULES = (
         Entity.EMAIL,
         shape(START + rf"[A-Za-z0-9_][A-Za-z0-9._%+-]{{0,63}}+@(?:{_LABEL}\.){{1,8}}[A-Za-z]{{2,24}}(?![A-Za-z0-9])"),
         _email,
+        first=digits + ascii_letters + "_",
     ),
     Rule(
         Entity.IP,
-        shape(rf"(?<![0-9A-Za-z:])(?:[0-9A-Fa-f]{{0,4}}:){{2,7}}(?:{_IPV4}|[0-9A-Fa-f]{{0,4}})(?![0-9A-Za-z:])"),
+        shape(rf"(?<![0-9A-Za-z])(?:[0-9A-Fa-f]{{0,4}}:){{2,7}}(?:{_IPV4}|[0-9A-Fa-f]{{0,4}})(?![0-9A-Za-z])(?!:[0-9A-Za-z:])"),
         _ipv6,
+        first=":" + hexdigits,
     ),
     Rule(Entity.IP, shape(rf"(?<!\d\.){_IPV4}"), _ipv4),
 )

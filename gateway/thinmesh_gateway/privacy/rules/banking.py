@@ -6,23 +6,26 @@ import re
 
 from thinmesh_gateway.privacy import digits, labels
 from thinmesh_gateway.privacy.entities import Entity
-from thinmesh_gateway.privacy.rules.rule import END, START, Rule, shape
+from thinmesh_gateway.privacy.rules.rule import BETWEEN, END, START, Rule, shape
 
 # Which first digits issuers have, and how many follow.
 _ISSUED = re.compile(
     r"4\d{15}|5[1-5]\d{14}|2(?:22[1-9]|2[3-9]\d|[3-6]\d\d|7[01]\d|720)\d{12}"  # Visa, Mastercard
     r"|3[47]\d{13}|3(?:0[0-5]|[689]\d)\d{11}|35(?:2[89]|[3-8]\d)\d{12}"  # American Express, Diners, JCB
-    r"|6(?:011|4[4-9]\d|5\d\d)\d{12}|62\d{14,17}|9\d{15}",  # Discover, UnionPay, Korean cards for use at home
+    r"|6(?:011|4[4-9]\d|5\d\d)\d{12}|62\d{14,17}|9\d{15}"  # Discover, UnionPay, Korean cards for use at home
+    r"|(?:50[1-4]\d|5[6-8]\d\d|63\d\d|67\d\d)\d{12}",  # Maestro
     re.ASCII,
 )
 
 
 def _card(match: re.Match[str]) -> bool:
+    """In groups it needs no issuer; nor with its label."""
     number = digits.only(match[0])
-    if not 13 <= len(number) <= 19 or not digits.luhn(number):
+    if not 13 <= len(number) <= 19 or not digits.luhn(number) or labels.elsewhere(match.string, match.start()):
         return False
-    label = labels.before(match.string, match.start(), labels.NEAR)
-    return label == "card" or (label != "other" and _ISSUED.fullmatch(number) is not None)
+    if len(match[0]) > len(number) and len(number) == 16 and number[0] in "2345689":
+        return True
+    return _ISSUED.fullmatch(number) is not None or labels.before(match.string, match.start(), labels.NEAR) == "card"
 
 
 def _account(match: re.Match[str]) -> bool:
@@ -30,17 +33,17 @@ def _account(match: re.Match[str]) -> bool:
     number = digits.only(match[0])
     if not 10 <= len(number) <= 16 or digits.moment(number):
         return False
-    if labels.amount(match.string, match.start(), match.end(), match.endpos):
+    if labels.amount(match.string, match.start(), match.end(), match.endpos) or labels.elsewhere(match.string, match.start()):
         return False
-    label = labels.before(match.string, match.start())
-    return label == "account" or (label is None and labels.bank_after(match.string, match.end(), match.endpos))
+    if labels.before(match.string, match.start()) == "account":
+        return True
+    return labels.behind(match.string, match.end(), match.endpos) == "account"
 
 
-_GROUPED = r"\d{4}([-. ]?)(?:\d{4}\1\d{4}\1\d{1,7}|\d{6}\1\d{4,5})"
-_HYPHENATED = r"\d{2,6}(?:-\d{1,9}){1,4}"
-_SPACED = r"\d{2,6}(?: \d{1,7}){2,3}"
+_GROUPED = rf"\d{{4}}{BETWEEN}(?:\d{{4}}\1\d{{4}}\1\d{{1,7}}|\d{{6}}\1\d{{4,5}})"
+_PARTS = r"\d{2,6}(?:( ?[-./_] ?)\d{1,9}(?:\1\d{1,9}){0,3}|(?: \d{1,9}){2,3}|\d{4,14})"
 
 RULES = (
     Rule(Entity.CARD, shape(START + _GROUPED + END), _card),
-    Rule(Entity.ACCOUNT, shape(START + rf"(?:{_HYPHENATED}|{_SPACED}|\d{{10,16}}){END}(?!\.\d)"), _account, reach=labels.AFTER),
+    Rule(Entity.ACCOUNT, shape(START + _PARTS + END + r"(?!\.\d)"), _account, reach=labels.AFTER),
 )

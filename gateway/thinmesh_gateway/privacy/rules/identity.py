@@ -3,13 +3,25 @@
 from __future__ import annotations
 
 import re
+from string import ascii_letters
 
 from thinmesh_gateway.privacy import digits, labels
 from thinmesh_gateway.privacy.entities import Entity
-from thinmesh_gateway.privacy.rules.rule import END, START, Rule, shape
+from thinmesh_gateway.privacy.rules.rule import BETWEEN, END, START, Rule, shape
+from thinmesh_gateway.privacy.words import FIRST_OF_REGIONS, REGIONS
+
+FIRST_YEAR = 19
+"""The last year of the 1900s that nobody alive was born in: there are companies whose numbers look so."""
 
 LAST_YEAR = 49
 """The last year of the 2000s that a birthday is believed: the seventh digit says the century, and no clock is asked."""
+
+
+def _said(match: re.Match[str], kind: str) -> bool:
+    """Whether a label says so, before the number or behind it."""
+    if labels.before(match.string, match.start()) == kind:
+        return True
+    return labels.behind(match.string, match.end(), match.endpos) == kind
 
 
 def _person(match: re.Match[str], *, foreigner: bool) -> bool:
@@ -18,24 +30,20 @@ def _person(match: re.Match[str], *, foreigner: bool) -> bool:
     The check digit only ever helps: since October 2020 there is none.
     """
     number = digits.only(match[0])
-    if not digits.month_and_day(number[2:6]):
+    if not digits.month_and_day(number[2:6]) or labels.elsewhere(match.string, match.start()):
         return False
     checked = digits.resident(number, foreigner=foreigner)
     label = labels.before(match.string, match.start())
-    if label in {"resident", "company"}:
-        return label == "resident"
-    if _somebodys_order(match):
-        return checked and "-" in match[0]
-    if len(match[0]) > 13:
+    if label == "resident":
         return True
+    if label == "company":
+        return checked and not digits.company(number)
     year, young = int(number[:2]), number[6] in "3478"
+    if "-" in match[0] or " " in match[0]:
+        return checked or young or year > FIRST_YEAR
     if young and year > LAST_YEAR:
         return False
-    return checked or foreigner or (young and number[:4] >= "2010")
-
-
-def _somebodys_order(match: re.Match[str]) -> bool:
-    return labels.before(match.string, match.start(), labels.NEAR) == "other"
+    return checked or (match[0].isdecimal() and (foreigner or (young and number[:4] >= "2010")))
 
 
 def _resident(match: re.Match[str]) -> bool:
@@ -46,39 +54,67 @@ def _foreigner(match: re.Match[str]) -> bool:
     return _person(match, foreigner=True)
 
 
+def _named_behind(match: re.Match[str]) -> bool:
+    behind = labels.behind(match.string, match.end(), match.endpos)
+    return behind == "resident" and digits.month_and_day(match[0][2:6])
+
+
+def _checked_business(match: re.Match[str]) -> bool:
+    return digits.business(digits.only(match[0])) and not labels.elsewhere(match.string, match.start())
+
+
 def _business(match: re.Match[str]) -> bool:
     """Bare ten digits are anything, one in ten with the right check digit: they need their label."""
-    checked = len(match[0]) > 10 and digits.business(digits.only(match[0]))
-    return checked or labels.before(match.string, match.start()) == "business"
+    return _said(match, "business") and not labels.elsewhere(match.string, match.start())
 
 
 def _licence(match: re.Match[str]) -> bool:
-    return len(match[0]) > 12 or labels.before(match.string, match.start()) == "licence"
+    return _said(match, "licence") and not labels.elsewhere(match.string, match.start())
 
 
-def _regional_licence(match: re.Match[str]) -> bool:
-    """Before 2000s' numbering the region was a word."""
-    return labels.before(match.string, match.start()) in {"region", "licence"}
+def _anybodys(match: re.Match[str]) -> bool:
+    """The form is enough, unless the label right before it is something else's."""
+    return not labels.elsewhere(match.string, match.start())
 
 
 def _passport(match: re.Match[str]) -> bool:
-    return not _somebodys_order(match)
+    return _said(match, "passport") and not labels.elsewhere(match.string, match.start())
 
 
-def _labelled_passport(match: re.Match[str]) -> bool:
-    return labels.before(match.string, match.start()) == "passport"
-
-
-_BORN = r"\d{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])(?: ?- ?| )?"
+_BORN = r"\d{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])(?: ?[-./_~] ?| )?"
+_APART = BETWEEN.replace("|)", ")")
+_AREA = r"(?:1[1-9]|2[0-8])"
 
 NUMBERS = (
     Rule(Entity.RESIDENT, shape(START + _BORN + r"[1-4]\d{6}" + END), _resident),
     Rule(Entity.FOREIGNER, shape(START + _BORN + r"[5-8]\d{6}" + END), _foreigner),
-    Rule(Entity.BUSINESS, shape(START + r"[1-9]\d{2}([- ]?)\d{2}\1\d{5}" + END), _business),
-    Rule(Entity.LICENCE, shape(START + r"(?:1[1-9]|2[0-8])([- ]?)\d{2}\1\d{6}\1\d{2}" + END), _licence),
-    Rule(Entity.LICENCE, shape(START + r"\d{2}-\d{6}-\d{2}" + END), _regional_licence),
+    Rule(Entity.RESIDENT, shape(START + r"\d{6}[1-8]\d{6}" + END), _named_behind, reach=labels.AFTER),
+    Rule(Entity.BUSINESS, shape(START + rf"[1-9]\d{{2}}{_APART}\d{{2}}\1\d{{5}}" + END), _checked_business),
+    Rule(Entity.BUSINESS, shape(START + rf"[1-9]\d{{2}}{BETWEEN}\d{{2}}\1\d{{5}}" + END), _business, reach=labels.AFTER),
+    Rule(Entity.LICENCE, shape(START + rf"{_AREA}{_APART}\d{{2}}\1\d{{6}}\1\d{{2}}" + END), _anybodys, first="12"),
+    Rule(
+        Entity.LICENCE,
+        shape(START + rf"(?:{_AREA}\d{{10}}|\d{{2}}{_APART}\d{{6}}\1\d{{2}}){END}"),
+        _licence,
+        reach=labels.AFTER,
+    ),
+)
+REGIONAL = (
+    Rule(
+        Entity.LICENCE,
+        shape(rf"(?:{REGIONS})(?: ?[-./_] ?| )?\d{{2}}{BETWEEN}\d{{6}}\1\d{{2}}{END}"),
+        _anybodys,
+        first=FIRST_OF_REGIONS,
+    ),
 )
 PASSPORTS = (
-    Rule(Entity.PASSPORT, shape(START + r"[MSRODG](?:\d{8}|\d{3}[A-Z]\d{4})" + END), _passport),
-    Rule(Entity.PASSPORT, shape(START + r"[A-Za-z]{1,2}(?:\d{7,8}|\d{3}[A-Za-z]\d{4})" + END), _labelled_passport),
+    Rule(Entity.PASSPORT, shape(START + r"[MSRODG](?:[ -]?\d{8}|[ -]?\d{3}[A-Za-z]\d{4})" + END), _anybodys, first="MSRODG"),
+    Rule(Entity.PASSPORT, shape(START + r"(?:m\d{8}|[msrodg] ?\d{3}[A-Za-z]\d{4})" + END), _anybodys, first="msrodg"),
+    Rule(
+        Entity.PASSPORT,
+        shape(START + r"[A-Za-z]{1,2}[ -]?(?:\d{7,8}|\d{3}[A-Za-z]\d{4})" + END),
+        _passport,
+        first=ascii_letters,
+        reach=labels.AFTER,
+    ),
 )

@@ -11,7 +11,7 @@ from thinmesh_gateway.privacy import digits, labels
 from thinmesh_gateway.privacy.entities import Entity
 from thinmesh_gateway.privacy.rules.rule import END, Rule, always, shape
 
-_BETWEEN = r"(?:\)[- ]?| - |[-. ])?"
+_BETWEEN = r"(?:\) ?-? ?| ?[-./_] ?|  ?)?"
 _MOBILE = rf"1[016-9]{_BETWEEN}\d{{3,4}}"
 _FIXED = rf"(?:2|3[1-3]|4[1-4]|5[1-5]|6[1-4]){_BETWEEN}\d{{3,4}}"
 _INTERNET = rf"(?:70|50\d){_BETWEEN}\d{{3,4}}"
@@ -19,17 +19,17 @@ _REST = rf"(?:{_MOBILE}|{_FIXED}|{_INTERNET}){_BETWEEN}\d{{4}}"
 
 
 def _national(match: re.Match[str]) -> bool:
-    """Written as it is said it is one; bare digits must be as many as their prefix has, or be nobody's order."""
+    """Written as it is said it is one, as bare digits of a mobile's length are; others must not be somebody's order."""
     number = digits.only(match[0])
-    if len(match[0]) > len(number):
-        return True
-    if number.startswith(("01", "05", "07")):
-        return len(number) >= (11 if number.startswith(("010", "070")) else 10)
-    return labels.before(match.string, match.start(), labels.NEAR) != "other"
+    if number.startswith("010"):
+        return len(number) == 11 or len(match[0]) > len(number)
+    if number.startswith("070") and len(number) < 11:
+        return False
+    return not labels.elsewhere(match.string, match.start())
 
 
-def _without_plus(match: re.Match[str]) -> bool:
-    return not match[0].isdecimal() or labels.before(match.string, match.start(), labels.NEAR) != "other"
+def _anybodys(match: re.Match[str]) -> bool:
+    return not labels.elsewhere(match.string, match.start())
 
 
 def _international(match: re.Match[str]) -> bool:
@@ -38,8 +38,9 @@ def _international(match: re.Match[str]) -> bool:
 
 
 RULES = (
-    Rule(Entity.PHONE, shape(rf"\(?0{_REST}{END}"), _national),
-    Rule(Entity.PHONE, shape(rf"\(?(?:\+|00[1-8]?)82{_BETWEEN}\(?0?{_BETWEEN}{_REST}{END}"), always),
-    Rule(Entity.PHONE, shape(rf"\(?82(?:(?:\) ?|[-. ])\(?0?{_BETWEEN}{_REST}|10\d{{8}}){END}"), _without_plus),
-    Rule(Entity.PHONE, shape(rf"\(?\+(?!82)[1-9]\d{{0,2}}(?:{_BETWEEN}\(?\d{{1,5}}){{2,5}}{END}"), _international),
+    Rule(Entity.PHONE, shape(rf"\(?0{_REST}{END}"), _national, first="(0"),
+    Rule(Entity.PHONE, shape(rf"\(?(?:\+|00[1-8]?)82{_BETWEEN}\(?0?{_BETWEEN}{_REST}{END}"), always, first="(+0"),
+    Rule(Entity.PHONE, shape(rf"\(?82(?:\) ?| ?[-./_] ?| )\(?0?{_BETWEEN}{_REST}{END}"), _anybodys, first="(8"),
+    Rule(Entity.PHONE, shape(rf"8210{_BETWEEN}\d{{4}}{_BETWEEN}\d{{4}}{END}"), _anybodys, first="8"),
+    Rule(Entity.PHONE, shape(rf"\(?\+(?!82)[1-9]\d{{0,2}}(?:{_BETWEEN}\(?\d{{1,5}}){{2,5}}{END}"), _international, first="(+"),
 )

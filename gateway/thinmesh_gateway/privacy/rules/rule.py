@@ -14,6 +14,9 @@ START = r"(?<![0-9A-Za-z])"
 END = r"(?![0-9A-Za-z])(?!-\d)"
 """The same behind it; nor does the number go on."""
 
+BETWEEN = r"( ?[-./_] ?| |)"
+"""What stands between the parts of a number, the same between all of them: a group to refer back to."""
+
 Check = Callable[[re.Match[str]], bool]
 
 
@@ -25,12 +28,14 @@ def always(match: re.Match[str]) -> bool:
 class Rule(NamedTuple):
     """What has this shape at a place, and passes the check, is the entity.
 
-    A check may look 24 characters back, and up to the match's `endpos` but at most `reach` characters behind the match.
+    `first` has the characters that it may begin with: the shape is tried at no other.
+    A check may look 40 characters back, and up to the match's `endpos` but at most `reach` characters behind the match.
     """
 
     entity: Entity
     shape: re.Pattern[str]
     check: Check
+    first: str = "0123456789"
     reach: int = 0
 
 
