@@ -10,10 +10,10 @@ from contextlib import AsyncExitStack, asynccontextmanager
 import grpc
 
 import thinmesh_gateway.app
-import thinmesh_pipelines.app
 import thinmesh_router.app
 from thinmesh_core import address
 from thinmesh_core.admin import admin
+from thinmesh_core.app import App
 from thinmesh_core.channel import Channels, dial
 from thinmesh_core.config import ConfigError
 from thinmesh_core.exposure import exposed
@@ -29,7 +29,6 @@ from thinmesh_deploy.hosted import Hosted, Hosting
 from thinmesh_deploy.reload import Reloader
 from thinmesh_deploy.temporal import Temporal
 from thinmesh_gateway.app import GatewayApp
-from thinmesh_pipelines.app import WorkerApp
 from thinmesh_pipelines.config import JobsConfig
 from thinmesh_router.app import RouterApp
 
@@ -50,7 +49,7 @@ class Mesh:
         self._hosting: Hosting | None = None
         self._router: RouterApp | None = None
         self._gateway: GatewayApp | None = None
-        self._worker: WorkerApp | None = None
+        self._worker: App | None = None
         self._servers = {ROUTER: InProcessServer(ROUTER, [ErrorInterceptor()])}
         self.console: str | None = None
         """The page of the Temporal that the mesh brought along."""
@@ -127,6 +126,10 @@ class Mesh:
 
     async def _work(self, jobs: JobsConfig, gateway: GatewayApp, stack: AsyncExitStack, tasks: asyncio.TaskGroup) -> None:
         """Starts Temporal, unless there is one, and the worker between it and the gateway."""
+        try:
+            from thinmesh_pipelines.app import build
+        except ImportError as error:
+            raise ConfigError("jobs: install the extra `worker`, or leave it out") from error
         at, console = jobs.temporal, None
         if at is None:
             temporal = Temporal(self._setting.state)
@@ -136,7 +139,7 @@ class Mesh:
         inner = self._servers[INNER] = InProcessServer(INNER, [ErrorInterceptor(), *gateway.inner.interceptors])
         gateway.inner.register(inner)
         stack.push_async_callback(inner.stop, 0)
-        worker = thinmesh_pipelines.app.build(self._setting.worker(jobs, at, INNER, console), self._channel)
+        worker = build(self._setting.worker(jobs, at, INNER, console), self._channel)
         await stack.enter_async_context(worker)
         worker.register(self._servers[WORKER])
         self._worker = worker

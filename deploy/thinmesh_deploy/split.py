@@ -102,7 +102,10 @@ async def adapter(
 
 async def worker(setting: Setting, listen: str | None, admin_at: str | None, say: Say, signals: Signals) -> None:
     """A worker: it keeps jobs in a Temporal that is there, and runs their steps through a gateway."""
-    from thinmesh_pipelines.app import build
+    try:
+        from thinmesh_pipelines.app import build
+    except ImportError as error:
+        raise ConfigError("jobs: install the extra `worker`") from error
 
     jobs = setting.config.jobs
     if jobs is None or jobs.temporal is None:

