@@ -59,6 +59,7 @@ conformance: .venv/.dev .engines/triton/.installed ## Run the conformance cases 
 
 bench: .venv/.dev ## Print what the mesh costs in CPU time, in one process and split
 	PYTHONPATH=tests $(VENV)/python tests/bench/admission.py
+	PYTHONPATH=tests $(VENV)/python tests/bench/audit.py
 	PYTHONPATH=tests $(VENV)/python tests/bench/cost.py
 
 simulate: .venv/.dev ## Run the router's decisions on simulated time and keep the report in docs/reports

@@ -72,16 +72,17 @@ def list_entries(
 
     thinmesh audit list --most 10000 --json | jq -r 'select(.entry.decision != "ALLOWED") | .entry.principal'
     """
+    from thinmesh_gateway.audit.account import shown
     from thinmesh_gateway.audit.store import AuditStore
 
     since_ms = None if since is None else int(since.timestamp() * 1000)
     with opened(setting_of(config, state)) as store:
-        found = AuditStore(store.database).newest(most, tenant, since_ms)
+        found = [sealed for _, sealed in AuditStore(store.database).newest(most, tenant, since_ms)][::-1]
     if json:
         for one in found:
             print(msgspec.json.encode(one).decode())
     else:
-        output.print(tables.entries([one.opened() for one in found]))
+        output.print(tables.entries(map(shown, found)))
 
 
 @audit_app.command("verify")

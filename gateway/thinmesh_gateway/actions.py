@@ -33,6 +33,7 @@ RPCS: dict[str, Action] = dict(
             RevokeKey=Action.KEYS,
             WhoAmI=Action.SELF,
         ),
+        *_methods("thinmesh.gateway.v1.AuditService", ListEntries=Action.AUDIT),
         *_methods(
             "thinmesh.job.v1.JobService",
             CreateJob=Action.JOBS,

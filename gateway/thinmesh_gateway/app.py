@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import Self
 
 import grpc
+from thinmesh.gateway.v1 import audit_service_pb2_grpc as audit_grpc
 from thinmesh.gateway.v1 import key_service_pb2_grpc as key_grpc
 from thinmesh.inference.v1 import inference_service_pb2_grpc as inference_grpc
 from thinmesh.job.v1 import job_service_pb2_grpc as job_grpc
@@ -19,6 +20,8 @@ from thinmesh_core.channel import Channels
 from thinmesh_core.http import Asgi
 from thinmesh_core.peers import EDGE, OPERATOR, WORKER
 from thinmesh_gateway.audit.log import AuditLog
+from thinmesh_gateway.audit.service import AuditService
+from thinmesh_gateway.audit.store import AuditStore
 from thinmesh_gateway.auth import Authenticator
 from thinmesh_gateway.behalf import OnBehalf
 from thinmesh_gateway.config import GatewayConfig
@@ -54,6 +57,7 @@ class GatewayApp(App):
             "thinmesh.model.v1.ModelService": FRONTS,
             "thinmesh.gateway.v1.KeyService": FRONTS,
             "thinmesh.job.v1.JobService": FRONTS,
+            "thinmesh.gateway.v1.AuditService": FRONTS,
             "inference.GRPCInferenceService": FRONTS,
         }
     )
@@ -74,6 +78,7 @@ class GatewayApp(App):
         self._tensors = Tensors(router, config.call_seconds, privacies)
         self._service = GatewayService(reception, self._inference)
         self._key_service = KeyService(reception, self._store, self._authenticator)
+        self._audit_service = AuditService(reception, AuditStore(self._store.database))
         self._tensor_service = TensorService(reception, self._tensors)
         self._jobs = (
             None if config.jobs is None else Jobs(reception, channels(config.jobs), self._authenticator, self._inference)
@@ -89,6 +94,7 @@ class GatewayApp(App):
         inference_grpc.add_InferenceServiceServicer_to_server(self._service, server)
         model_grpc.add_ModelServiceServicer_to_server(self._service, server)
         key_grpc.add_KeyServiceServicer_to_server(self._key_service, server)
+        audit_grpc.add_AuditServiceServicer_to_server(self._audit_service, server)
         tensor_grpc.add_GRPCInferenceServiceServicer_to_server(self._tensor_service, server)
         if self._jobs is not None:
             job_grpc.add_JobServiceServicer_to_server(self._jobs, server)

@@ -91,6 +91,25 @@ async def test_calls_are_told_and_verified_and_an_altered_row_is_named(state: Pa
     assert (code, faults) == (1, f"database, writer {writer} number {number}: was altered\n")
 
 
+async def test_what_reached_the_file_outlasts_a_kill(state: Path) -> None:
+    async with mesh(CONFIG, state, "up") as running, aiohttp.ClientSession() as session:
+        assert await call(session, running, running.key, "hello") == 200
+        async with asyncio.timeout(10):
+            while "/v1/completions" not in (state / "audit.jsonl").read_text():
+                await asyncio.sleep(0.01)
+        running.processes["up"].kill()
+    with closing(sqlite3.connect(state / "keys.db")) as database:  # as if the database had been gone since its start
+        database.execute("drop trigger audit_kept")
+        database.execute("delete from audit")
+        database.commit()
+    assert (await audit(state, "list", "--json"))[1] == ""
+    async with mesh(CONFIG, state, "up"):
+        found = await listed(state, "ALLOWED")
+    assert [entry["model"] for entry in found] == ["echo"]
+    code, _, said = await audit(state, "verify")
+    assert (code, "are whole" in said) == (0, True), said
+
+
 async def test_without_a_log_there_is_nothing_to_find(state: Path) -> None:
     (state / "thinmesh.yaml").write_text(CONFIG)
     code, _, said = await audit(state, "verify")

@@ -8,6 +8,8 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
+import msgspec
+
 from thinmesh_gateway.audit.chain import Sealed
 from thinmesh_gateway.audit.entry import ALLOWED, LOG, Entry
 
@@ -15,6 +17,9 @@ START = "start"
 STOP = "stop"
 LOST = "lost"
 MISSED = "missed"
+
+UNREADABLE = "UNREADABLE"
+"""The decision of an entry that is none."""
 
 _FOLLOWED = re.compile(r"([0-9a-f]{16}) ([0-9]{1,18})")
 _RANGE = re.compile(r"(database|file) ([0-9]{1,18})-([0-9]{1,18})")
@@ -59,6 +64,14 @@ def told_missed(entry: Entry) -> Missed | None:
     """What an entry says that a place will never have."""
     found = _RANGE.fullmatch(entry.object) if (entry.surface, entry.operation) == (LOG, MISSED) else None
     return None if found is None else Missed(found[1], int(found[2]), int(found[3]))
+
+
+def shown(sealed: Sealed) -> Entry:
+    """An entry as lists have it; of one that somebody made none, that it is so."""
+    try:
+        return sealed.opened()
+    except msgspec.DecodeError:
+        return Entry(0, LOG, f"writer {sealed.writer} number {sealed.number} was altered", UNREADABLE)
 
 
 def ends(entry: Entry) -> bool:

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
-from sqlalchemy import Row, Select, func, select
+from sqlalchemy import Row, Select, func, select, tuple_
 from sqlalchemy.dialects import postgresql, sqlite
 
 from thinmesh_gateway.audit.chain import Found, Sealed
@@ -17,6 +17,14 @@ _INSERTS: dict[str, Any] = {"sqlite": sqlite.insert, "postgresql": postgresql.in
 
 _FETCHED = 1000
 """Rows that are read at once."""
+
+
+class Place(NamedTuple):
+    """Where an entry stands among those of all writers, by time."""
+
+    unix_ms: int
+    writer: str
+    number: int
 
 
 class AuditStore:
@@ -43,14 +51,19 @@ class AuditStore:
             sealed = _sealed(row)
             yield Found(f"database, writer {row.writer} number {row.number}", sealed, _agrees(row, sealed))
 
-    def newest(self, most: int, tenant: str | None = None, since_ms: int | None = None) -> list[Sealed]:
-        """The last entries, oldest first."""
-        chosen = select(AUDIT).order_by(AUDIT.c.unix_ms.desc(), AUDIT.c.writer, AUDIT.c.number.desc()).limit(most)
+    def newest(
+        self, most: int, tenant: str | None = None, since_ms: int | None = None, before: Place | None = None
+    ) -> list[tuple[Place, Sealed]]:
+        """Entries with their places, newest first, of all or of a tenant; only those that stand `before` a place."""
+        place = (AUDIT.c.unix_ms, AUDIT.c.writer, AUDIT.c.number)
+        chosen = select(AUDIT).order_by(*(column.desc() for column in place)).limit(most)
         if tenant is not None:
             chosen = chosen.where(AUDIT.c.tenant == tenant)
         if since_ms is not None:
             chosen = chosen.where(AUDIT.c.unix_ms >= since_ms)
-        return [_sealed(row) for row in self._rows(chosen)][::-1]
+        if before is not None:
+            chosen = chosen.where(tuple_(*place) < tuple_(*before))
+        return [(Place(row.unix_ms, row.writer, row.number), _sealed(row)) for row in self._rows(chosen)]
 
     def _rows(self, chosen: Select[Any]) -> Iterator[Row[Any]]:
         with self._database.reading() as database:

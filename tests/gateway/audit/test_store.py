@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import SQLAlchemyError
@@ -41,9 +43,23 @@ def test_a_batch_that_is_added_twice_is_there_once(log: AuditStore) -> None:
 def test_the_newest_are_found_by_tenant_and_time(log: AuditStore) -> None:
     mine, theirs = entries(10, "a"), entries(10, "b", "other")
     log.add([*mine, *theirs])
-    assert log.newest(3, "t") == mine[-3:]
-    assert log.newest(100, "t", since_ms=8) == mine[8:]
-    assert log.newest(4) == [theirs[8], mine[8], theirs[9], mine[9]]
+
+    def newest(*chosen: Any, **more: Any) -> list[Sealed]:
+        return [sealed for _, sealed in log.newest(*chosen, **more)]
+
+    assert newest(3, "t") == mine[:-4:-1]
+    assert newest(100, "t", since_ms=8) == mine[:7:-1]
+    assert newest(4) == [theirs[9], mine[9], theirs[8], mine[8]]
+
+
+def test_pages_have_every_entry_once(log: AuditStore) -> None:
+    log.add([*entries(10, "a"), *entries(10, "b")])
+    pages, before = [], None
+    while page := log.newest(3, before=before):
+        pages += page
+        before = page[-1][0]
+    assert pages == log.newest(100)
+    assert len(pages) == 20
 
 
 @pytest.mark.parametrize(
