@@ -7,10 +7,9 @@ import logging
 import secrets
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from thinmesh_core.errors import MeshError
 from thinmesh_core.telemetry import AUDIT_LOST
 from thinmesh_gateway.audit import account
 from thinmesh_gateway.audit.chain import Chain, Sealed, authentic, key_of
@@ -46,7 +45,7 @@ class AuditLog:
         self._lines = Lines(state)
         self._store = AuditStore(database)
         self._file = Outbox(FILE, self._lines.write)
-        self._database = Outbox(DATABASE, self._store.add)
+        self._database = Outbox(DATABASE, self._keep)
         self._taken: list[Entry] = []
         self._lost = 0
         self._strangers = 0
@@ -87,14 +86,7 @@ class AuditLog:
         self._file.send()
 
     def write_database(self) -> None:
-        """Writes what is sealed to the database, after what an earlier process could not. It blocks."""
-        if not self._restored:
-            try:
-                self._restore()
-            except (MeshError, OSError):
-                log.debug("what earlier processes wrote can't be compared yet", exc_info=True)
-            else:
-                self._restored = True
+        """Writes what is sealed to the database. It blocks."""
         self._database.send()
 
     def close(self) -> None:
@@ -105,7 +97,8 @@ class AuditLog:
             self._seal()
             self._put(account.stopped(self._now()))
         self._file.send()
-        self._database.send()
+        if self._database.trouble is None:  # else it is gone still, and the next process gives it what the file has
+            self._database.send()
 
     def _seal(self) -> None:
         """Puts what was taken into the chain, and what is not in it."""
@@ -138,6 +131,16 @@ class AuditLog:
         except OSError as error:
             log.warning("the audit log's last line can't be read: %s", error)
             return None
+
+    def _keep(self, batch: Sequence[Sealed]) -> None:
+        """Gives the database a batch, after what earlier processes could not."""
+        if not self._restored:
+            try:
+                self._restore()
+            except OSError as error:
+                log.warning("what earlier processes wrote to the audit log's file can't be read: %s", error)
+            self._restored = True
+        self._store.add(batch)
 
     def _restore(self) -> None:
         """Gives the database the ends of chains that the file alone has: their processes were killed, or it was gone."""

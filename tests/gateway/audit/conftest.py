@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from gateway.identity.conftest import emptied, postgres, store
+from gateway.identity.conftest import emptied, postgres, server, store
 
-__all__ = ["emptied", "postgres", "store"]
+__all__ = ["emptied", "postgres", "server", "store"]

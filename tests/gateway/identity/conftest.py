@@ -41,6 +41,37 @@ def emptied(postgres: str) -> str:
     return postgres
 
 
+class Postgres:
+    """A server that can be stopped and started again, with the same address and the same data."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder / "data"
+        self.start()
+
+    def start(self) -> None:
+        """Starts it."""
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            from pgserver.postgres_server import get_server
+        self._server = get_server(self._folder, cleanup_mode="stop")
+        self.url = str(self._server.get_uri())
+
+    def stop(self) -> None:
+        """Stops it."""
+        self._server.cleanup()
+
+
+@pytest.fixture
+def server() -> Iterator[Postgres]:
+    """Such a server."""
+    folder = Path(tempfile.mkdtemp(prefix="tm-pg-", dir="/tmp"))
+    folder.chmod(0o755)
+    server = Postgres(folder)
+    yield server
+    server.stop()
+    shutil.rmtree(folder, ignore_errors=True)
+
+
 @pytest.fixture(params=["sqlite", "postgres"])
 def store(request: pytest.FixtureRequest, state: Path) -> Iterator[KeyStore]:
     """A store of keys on either."""

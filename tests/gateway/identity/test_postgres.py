@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import shutil
-import tempfile
 import traceback
-import warnings
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from gateway.conftest import TENANTS
+from gateway.identity.conftest import Postgres
 
 from thinmesh_core.config import ConfigError
 from thinmesh_core.errors import MeshError, Reason
@@ -19,36 +16,6 @@ from thinmesh_gateway.app import build
 from thinmesh_gateway.config import GatewayConfig
 from thinmesh_gateway.identity.keyring import Keyring
 from thinmesh_gateway.keys import KeyStore
-
-
-class Postgres:
-    """A server that can be stopped and started again, with the same address and the same data."""
-
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder / "data"
-        self.start()
-
-    def start(self) -> None:
-        """Starts it."""
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            from pgserver.postgres_server import get_server
-        self._server = get_server(self._folder, cleanup_mode="stop")
-        self.url = str(self._server.get_uri())
-
-    def stop(self) -> None:
-        """Stops it."""
-        self._server.cleanup()
-
-
-@pytest.fixture
-def server() -> Iterator[Postgres]:
-    folder = Path(tempfile.mkdtemp(prefix="tm-pg-", dir="/tmp"))
-    folder.chmod(0o755)
-    server = Postgres(folder)
-    yield server
-    server.stop()
-    shutil.rmtree(folder, ignore_errors=True)
 
 
 async def test_known_keys_outlast_it_and_it_is_used_again_by_itself(server: Postgres, state: Path) -> None:
