@@ -24,7 +24,7 @@ _NAME = re.compile(r"(?=[^A-Za-z]*[A-Za-z])[A-Za-z0-9._:/-]{1,128}")
 class Entry(msgspec.Struct, frozen=True, omit_defaults=True):
     """What was done. `unix_ms` is when it ended; `times` is how often, where strangers' calls are told together.
 
-    `operation` is a route, an RPC or a command, `object` what it was done to: the id of a key, two where one took
+    `operation` is a route, an RPC or a command, `object` what it was done to: the id of a key or a job, two where one key took
     the other's place. `decision` is ALLOWED or the
     Reason that refused or ended it. `personal_data` counts what was found by kind, in the request and the answer together.
     """

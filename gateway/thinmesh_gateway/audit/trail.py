@@ -19,7 +19,7 @@ Add = Callable[[Entry], None]
 class Trail:
     """One call's. Leaving it ends it; what ends it first is what is told.
 
-    `holder` is set once it is known who calls, `model` once one is asked for, `object` where a key is what it is about.
+    `holder` is set once it is known who calls, `model` once one is asked for, `object` where it is about a key or a job.
     """
 
     __slots__ = (

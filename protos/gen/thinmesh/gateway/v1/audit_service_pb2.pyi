@@ -74,7 +74,7 @@ class AuditEntry(_message.Message):
     request_id: _builtins.str
     """The call's request id."""
     object: _builtins.str
-    """The id of the key that it was about; two, with a space between them, where one took the other's place."""
+    """The id of the key or job that it was about; two, with a space between them, where a key took the other's place."""
     @_builtins.property
     def personal_data(self) -> _containers.ScalarMap[_builtins.str, _builtins.int]:
         """How many values of personal data were found, by kind."""
