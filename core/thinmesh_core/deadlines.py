@@ -42,9 +42,9 @@ class Deadlines:
         now = self._loop.time()
         self._next, self._timer = inf, None
         over = [callback for callback, when in self._when.items() if when <= now]
+        later = min((when for when in self._when.values() if when > now), default=None)
+        if later is not None:
+            self._set(later)
         for callback in over:
-            self.discard(callback)
-        if self._when:
-            self._set(min(self._when.values()))
-        for callback in over:
-            callback()
+            if self._when.pop(callback, None) is not None:  # the one before may have ended it
+                callback()

@@ -15,7 +15,7 @@ B = TypeVar("B")
 MAX_KEYS = 50_000
 """Of all objects of a body together: the longest conversation has fewer, and each costs."""
 
-_unique = json.JSONDecoder(object_pairs_hook=strict_json.unique).decode
+_unique = json.JSONDecoder(object_pairs_hook=strict_json.unique).raw_decode
 
 
 def decoded(decoder: msgspec.json.Decoder[B], data: bytes) -> B:
@@ -27,7 +27,7 @@ def decoded(decoder: msgspec.json.Decoder[B], data: bytes) -> B:
         raise invalid("body", f"The body has more than {MAX_KEYS} keys.")
     try:
         body = decoder.decode(data)
-        _unique(data.decode())
+        _unique(data.decode().lstrip())  # that all of it is JSON is known by now
     except msgspec.ValidationError as error:
         raise _mistyped(str(error)) from error
     except strict_json.DuplicateKeyError as error:

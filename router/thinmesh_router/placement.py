@@ -86,7 +86,7 @@ class Placement:
         backend.limit.acquire()
         return Place(backend, model)
 
-    def _chain(self, asked: str) -> list[Route]:
+    def _chain(self, asked: str) -> tuple[Route, ...]:
         return self.table.chain(self.table.resolve(asked))
 
     def _first(self, wanted: Wanted) -> tuple[Route, list[tuple[Target, Backend]]]:

@@ -55,6 +55,7 @@ class RouteTable:
         for route in self.routes.values():
             for name in route.fallback:
                 self.check(name, f"models.{route.model}.fallback")
+        self._chains = {route.model: (route, *(self.routes[name] for name in route.fallback)) for route in self.routes.values()}
 
     def resolve(self, name: str) -> Route:
         """The route of a model or alias; MODEL_NOT_FOUND where there is none."""
@@ -73,9 +74,9 @@ class RouteTable:
             raise ConfigError(f"{where}: {model!r} is an alias; write {self._names[model].model!r}")
         raise ConfigError(f"{where}: there is no model {model!r}; there are: {', '.join(self.routes)}")
 
-    def chain(self, route: Route) -> list[Route]:
+    def chain(self, route: Route) -> tuple[Route, ...]:
         """The route, then those that stand in for it, in order."""
-        return [route, *(self.routes[name] for name in route.fallback)]
+        return self._chains[route.model]
 
 
 def _route(name: str, config: ModelConfig) -> Route:
