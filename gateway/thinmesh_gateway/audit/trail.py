@@ -7,7 +7,6 @@ from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import Self
 
-from thinmesh_core.errors import Reason
 from thinmesh_gateway.audit.entry import ALLOWED, Entry, decision, model_name
 from thinmesh_gateway.identity.principal import Principal
 from thinmesh_gateway.roles import Action
@@ -75,13 +74,13 @@ class Trail:
         return one
 
     def end(self, error: BaseException | None = None) -> None:
-        """Writes the entry, once; of those who guess keys the first ones are enough."""
+        """Writes the entry, once."""
         if error is not None:
             self.failed(error)
-        holder, decided = self.holder, self._decision
-        if self._ended or (holder is None and decided == Reason.QUOTA_EXCEEDED.name):
+        if self._ended:
             return
         self._ended = True
+        holder, decided = self.holder, self._decision
         self._add(
             Entry(
                 int(time.time() * 1000),
