@@ -1,1 +1,1 @@
-"""HTTP/1.1 towards engines: connections and their reuse. Why it is our own: docs/adr/0014-own-http-client-to-engines.md."""
+"""HTTP/1.1 towards engines: connections and their reuse. Why it is our own: docs/adr/0015-own-http-client-to-engines.md."""
