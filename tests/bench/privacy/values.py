@@ -20,13 +20,17 @@ BANKS = {
 }  # fmt: skip
 
 
+_BETWEEN = ("-",) * 6 + (" ", " ", "", "", " - ", ".", "/", "_", "\u00b7", "\u2013", "\u3161")
+"""How the parts of a number are set apart, the same between all of them."""
+
+
 def digits(chance: Random, count: int) -> str:
     """So many, the first not 0."""
     return "".join([chance.choice("123456789"), *chance.choices("0123456789", k=count - 1)])
 
 
 def _written(chance: Random, *parts: str) -> str:
-    return chance.choice(("-", "-", "-", " ", "")).join(parts)
+    return chance.choice(_BETWEEN).join(parts)
 
 
 def _person(chance: Random, *, foreigner: bool) -> str:
@@ -42,7 +46,7 @@ def _person(chance: Random, *, foreigner: bool) -> str:
         tail = rrn.calc_check_digit(head)
         assert rrn.is_valid(head + tail), head
     number = head + tail
-    return chance.choice((f"{number[:6]}-{number[6:]}",) * 4 + (f"{number[:6]} - {number[6:]}", number))
+    return chance.choice(("-",) * 6 + (" - ", "", " ", "\u2013", "\u3161")).join((number[:6], number[6:]))
 
 
 def _business(chance: Random) -> str:
@@ -50,17 +54,27 @@ def _business(chance: Random) -> str:
     total = sum(int(digit) * weight for digit, weight in zip(head, (1, 3, 7, 1, 3, 7, 1, 3, 5), strict=True))
     number = head + str(-(total + int(head[8]) * 5 // 10) % 10)
     assert brn.is_valid(number), number  # its form alone
-    return f"{number[:3]}-{number[3:5]}-{number[5:]}"
+    return chance.choice(tuple(filter(None, _BETWEEN))).join((number[:3], number[3:5], number[5:]))
 
 
 def _passport(chance: Random) -> str:
     new = f"{digits(chance, 3)}{chance.choice('ABCDEFGHJKLMNPRSTUVWXYZ')}{digits(chance, 4)}"
-    return chance.choice("MSROD") + chance.choice((new, digits(chance, 8)))
+    letter, number = chance.choice("MSROD"), chance.choice((new, digits(chance, 8)))
+    return chance.choice((letter + number, letter + number, f"M {number}", f"m{number}".lower()))
+
+
+_REGIONS = ("서울", "부산", "경기", "강원", "충북", "전남", "대구", "인천", "울산", "제주")
 
 
 def _licence(chance: Random) -> str:
     region = chance.choice((*range(11, 27), 28))
-    return f"{region}-{chance.randrange(100):02}-{chance.randrange(10**6):06}-{chance.randrange(100):02}"
+    rest = (f"{chance.randrange(100):02}", f"{chance.randrange(10**6):06}", f"{chance.randrange(100):02}")
+    between = chance.choice(tuple(filter(None, _BETWEEN)))
+    return (
+        between.join((str(region), *rest))
+        if chance.random() < 0.7
+        else f"{chance.choice(_REGIONS)}{chance.choice(' -')}{'-'.join(rest)}"
+    )
 
 
 def _phone(chance: Random) -> str:
@@ -76,6 +90,9 @@ def _phone(chance: Random) -> str:
             ".".join(number),
             f"+82 {area[1:]}-{number[1]}-{number[2]}",
             f"+82-{area[1:]}-{number[1]}-{number[2]}",
+            f"82-{area[1:]}-{number[1]}-{number[2]}",
+            f"0082 {area[1:]} {number[1]} {number[2]}",
+            f"{area}){number[1]}-{number[2]}",
             f"({area}) {number[1]}-{number[2]}",
             phonenumbers.format_number(phonenumbers.parse("".join(number), "KR"), phonenumbers.PhoneNumberFormat.E164),
         )
@@ -84,7 +101,7 @@ def _phone(chance: Random) -> str:
 
 def _account(chance: Random) -> str:
     parts = [digits(chance, int(count)) for count in chance.choice([*BANKS.values()]).split("-")]
-    return chance.choice(("-", "-", " ", "")).join(parts)
+    return chance.choice(("-", "-", "-", " ", "", " - ", ".", "/")).join(parts)
 
 
 def _card(chance: Random) -> str:
@@ -100,9 +117,8 @@ def _card(chance: Random) -> str:
 
 def _email(chance: Random) -> str:
     name = chance.choice(("hong", "gil.dong", "kim_cs", "lee-yj", "park+shop", "u")) + str(chance.randrange(10_000))
-    return (
-        f"{name}@{chance.choice(('naver.com', 'daum.net', 'mail.go.kr', 'snu.ac.kr', 'example.co.kr', 'a-b.io', 'gmail.com'))}"
-    )
+    host = chance.choice(("naver.com", "daum.net", "mail.go.kr", "snu.ac.kr", "example.co.kr", "a-b.io", "gmail.com"))
+    return f"{name}{chance.choice(('@',) * 8 + (' @ ', '(at)', ' [at] ', '골뱅이'))}{host}"
 
 
 def _ip(chance: Random) -> str:
