@@ -9,6 +9,7 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
+from thinmesh_gateway.privacy.openings import open_from
 from thinmesh_gateway.privacy.patterns import Patterns
 from thinmesh_gateway.privacy.rules import addresses, banking, identity, phones
 from thinmesh_gateway.privacy.words import FIRST_OF_REGIONS, REGIONS
@@ -31,6 +32,7 @@ _TRIED = {
     "letters": identity.PASSPORTS,
     "digits": _BY_DIGITS,
     "region": identity.REGIONAL,
+    "spoken": phones.SPOKEN_RULES,
 }
 """What is tried, in this order, where a thing of that look begins."""
 
@@ -42,32 +44,22 @@ _RULES = {
 
 # Most places are passed by their first character, most of the others because a word of letters and then a space is only a word.
 # What may begin is read from behind its first character: so Python looks for that alone, in a loop of its own.
-_FIRST = "0-9A-Za-z_<+(:" + FIRST_OF_REGIONS
+_FIRST = "0-9A-Za-z_<+(:" + FIRST_OF_REGIONS + phones.SPOKEN
 _START = re.compile(
-    rf"[{_FIRST}](?<![A-Za-z][A-Za-z])(?<=(?=(?:"
-    r"(?P<placeholder><<[A-Z][A-Z0-9_]{0,15}_\d{1,5}>>)"
-    r"|(?:(?<![0-9A-Za-z])|(?<=[LlPp])(?:(?<=[Tt][Ee][Ll])|(?<=[HhIi][Pp])))(?![A-Za-z]{2,63}+[ ,\n])(?:"
+    rf"[{_FIRST}](?<![A-Za-z][A-Za-z])(?<![0-9][0-9A-Za-z])(?<=(?=(?:"
+    rf"(?=[가-힣])(?<![가-힣])(?:(?P<spoken>[{phones.SPOKEN}][일이삼사오육륙칠][0-9공영일이삼사오육륙칠팔구에의다시 ,.-]{{7}})"
+    rf"|(?P<region>(?:{REGIONS})(?:[남북]부)?[-. /_~]{{0,3}}\d\d[-. /_~]{{1,3}}\d{{6}}))"
+    r"|(?P<placeholder><<[A-Z][A-Z0-9_]{0,15}_\d{1,5}>>)"
+    r"|(?:(?<![0-9A-Za-z])|(?<=[Tt][Ee][Ll])|(?<=[HhIi][Pp]))(?![A-Za-z]{2,63}+[ ,\n](?![@(\[{<골]|[Aa][Tt] ))(?:"
     r"(?P<opaque>[Dd]ata:[a-z]{1,12}/[A-Za-z0-9.+-]{1,32}(?:;[A-Za-z0-9=._-]{1,16}){0,2},|[A-Za-z0-9+/]{64})"
-    r"|(?P<address>[A-Za-z0-9_][A-Za-z0-9._%+-]{0,63}+@[A-Za-z0-9]|(?:[0-9A-Fa-f]{0,4}:){2}[0-9A-Fa-f:]|\d{1,3}(?:\.\d{1,3}){3})"
+    rf"|(?P<address>[A-Za-z0-9_][A-Za-z0-9._+-]{{0,63}}+(?:@|%40|{addresses.AT}| [Aa][Tt] )[A-Za-z0-9]"
+    r"|(?:[0-9A-Fa-f]{0,4}:){2}[0-9A-Fa-f:]|\d{1,3}(?:\.\d{1,3}){3})"
     r"|(?P<letters>[A-Za-z]{1,2}[ -]?\d{3}[A-Za-z0-9]\d{3})"
-    r"|(?<!\d[-._])(?!(?:19|20)\d\d[-./][01]\d[-./][0-3]\d(?![\d-]))(?P<digits>[+(]{0,2}\d(?:[-. ()/_]{0,3}\d){7})"
-    r")"
-    rf"|(?<![가-힣])(?P<region>(?:{REGIONS})[-. /_]{{0,3}}\d\d[-. /_]{{0,3}}\d{{6}})"
-    r")).)",
+    r"|(?<!\d[-._])(?!(?:19|20)\d\d[-./][01]\d[-./][0-3]\d(?![\d-]))(?P<digits>[+(]{0,2}\d(?:[-. ()/_~]{0,3}\d){7})"
+    r"))).)",
     re.ASCII | re.DOTALL,
 )
 _OPAQUE_REST = re.compile(r"[A-Za-z0-9+/=_%-]*", re.ASCII)
-
-# Of what a rule may be in the middle: words, numbers, addresses, the head of a data: URL, a placeholder.
-_RUN = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ._%+-@:/()<>=;\\"
-_BESIDE_SPACE = frozenset("0123456789-./_)(+")
-
-_AFTER_WORD = frozenset(["", *"0123456789-./_"])
-
-# And the words that a number may begin with: a passport's letter, a licence's region, each as far as it has come.
-_WORD = re.compile(
-    rf"(?<![0-9A-Za-z])(?:[A-Z]{{1,2}}|m) ?\Z|(?<![가-힣])(?:[{FIRST_OF_REGIONS}]|(?:{REGIONS})(?: ?[-./_]? ?))\Z"
-)
 
 
 class Span(NamedTuple):
@@ -104,7 +96,11 @@ class Detector:
             if rest == end:
                 return Found(spans, end, not final)
             at = rest
-        until = end if final else max(at, end - WINDOW + 1, self._open_from(text, at))
+        until = (
+            end
+            if final
+            else max(at, end - WINDOW + 1, open_from(text, max(at, end - WINDOW), words=self._patterns is not None))
+        )
         own = iter(()) if self._patterns is None else self._patterns.find(text, at, WINDOW, final=final)
         mine = next(own, None)
         match = _START.search(text, at)
@@ -130,25 +126,6 @@ class Detector:
                 at = found.end
                 if found.kind == OPAQUE and at == end and not final:
                     return Found(spans, end, opaque=True)
-
-    def _open_from(self, text: str, at: int) -> int:
-        """From where on what follows may still change what is found."""
-        floor = max(at, len(text) - WINDOW)
-        tail = text[floor:]
-        kept = tail.rstrip(_RUN)
-        while kept and kept[-1] == " ":
-            head = kept.rstrip(" ")
-            follows = tail[len(kept) : len(kept) + 1]
-            if len(kept) - len(head) > 2 or head[-1:] not in _BESIDE_SPACE or (follows and follows not in _BESIDE_SPACE):
-                break
-            kept = head.rstrip(_RUN)
-        word = _WORD.search(kept, max(0, len(kept) - 8))
-        if word is not None and tail[len(kept) : len(kept) + 1] in _AFTER_WORD:
-            kept = kept[: word.start()]
-        opened = len(kept)
-        if self._patterns is not None and tail and not tail[-1].isspace():
-            opened = min(opened, len(tail) - len(tail.split()[-1]))
-        return floor + opened
 
 
 def _known(match: re.Match[str], text: str, *, final: bool) -> Span | None:

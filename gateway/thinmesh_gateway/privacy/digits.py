@@ -37,12 +37,6 @@ def business(number: str) -> bool:
     return (10 - (total + int(number[8]) * 5 // 10) % 10) % 10 == int(number[9])
 
 
-def company(number: str) -> bool:
-    """Whether the 13th digit is the check digit of a company's registration number."""
-    total = sum(int(digit) * weight for digit, weight in zip(number, (1, 2) * 6, strict=False))
-    return -total % 10 == int(number[12])
-
-
 def month_and_day(text: str) -> bool:
     """Whether MMDD is a day of some year."""
     month, day = int(text[:2]), int(text[2:])

@@ -7,6 +7,7 @@ from random import Random
 import pytest
 from stdnum.kr import rrn
 
+from bench.privacy import lines, look_alikes
 from bench.privacy.corpus import harmless, personal
 from thinmesh_gateway.privacy import digits
 from thinmesh_gateway.privacy.detector import Detector
@@ -21,16 +22,24 @@ FOUND = [
     (Entity.RESIDENT, "[900101 - 1234568]로 확인"),
     (Entity.RESIDENT, "hyphenated, no check digit: [900101-1234567]"),
     (Entity.RESIDENT, "주민번호 [9001011234567]은"),
+    (Entity.RESIDENT, "상품 주문한 회원 [920728-2345671], 법인 대표 [780101-1122336]"),
+    (Entity.RESIDENT, "주민번호 [850312.1234565], [850312/1234565] rrn=[850312_1234565]"),
+    (Entity.RESIDENT, "[9201012345678] (주민번호)"),
     (Entity.RESIDENT, "born after October 2020, bare: [2011023123456]"),
     (Entity.FOREIGNER, "외국인등록번호 [900101-5234567]"),
     (Entity.BUSINESS, "삼성전자는 [124-81-00998]이다"),
     (Entity.BUSINESS, "사업자등록번호 [123-45-67890], 검증 숫자가 틀려도"),
     (Entity.BUSINESS, "사업자번호: [1248100998]"),
+    (Entity.BUSINESS, '[124.81.00998], [124 - 81 - 00998], bizRegNo: "[1248100998]"'),
+    (Entity.BUSINESS, "print('[1248100998]')  # 사업자등록번호"),
     (Entity.PASSPORT, "[M12345678]를 분실했다"),
+    (Entity.PASSPORT, "여권 [M 12345678], [m123a4567], passport id [123456789]"),
+    (Entity.PASSPORT, "예약 신청에 [M70689098]이 필요"),
     (Entity.PASSPORT, "새 여권은 [M123A4567]이다"),
     (Entity.PASSPORT, "여권번호 [JR1234567]"),
     (Entity.LICENCE, "[11-90-123456-12]는 서울에서"),
     (Entity.LICENCE, "면허 [119012345612]"),
+    (Entity.LICENCE, "[경기-02-123456-78], [11 - 20 - 112233 - 44], dl no [119912345612]"),
     (Entity.LICENCE, "[서울 90-123456-12]"),
     (Entity.PHONE, "연락처는 [010-1234-5678]입니다"),
     (Entity.PHONE, "HP[01012345678]로"),
@@ -42,6 +51,9 @@ FOUND = [
     (Entity.PHONE, "[+82-2-345-6789], [821012345678]"),
     (Entity.PHONE, "call [+1 415 555 2671] now"),
     (Entity.PHONE, "[010-1111-2222]/[010-3333-4444],[010-5555-6666]"),
+    (Entity.PHONE, "[010/1234/5678], [010_1234_5678], [010·1234·5678], [010ㅡ1234ㅡ5678], [010 - 1234 - 5678]"),
+    (Entity.PHONE, "[8210-1234-5678], [0082-10-1234-5678], 팩스 [0303-3440-1234]"),
+    (Entity.PHONE, "[공일공 이삼오사 칠사공육]이고, [영일영에 일이삼사에 오육칠팔]"),
     (Entity.PHONE, '{"memo":"연락처\\n[010-1234-5678]"}'),
     (Entity.PHONE, "[010\u20111234\u20115678]"),
     (Entity.PHONE, "[010\u00a01234\u00a05678]"),
@@ -51,6 +63,10 @@ FOUND = [
     (Entity.ACCOUNT, "우리 [1002-123-456789] 홍길동"),
     (Entity.ACCOUNT, "계좌번호: [11012345678901]"),
     (Entity.ACCOUNT, "[110-123-456789]로 송금해 줘"),
+    (Entity.ACCOUNT, "환불 신청 계좌: [110 - 123 - 456789], 국민 홍길동 [123456-78-901234]"),
+    (Entity.ACCOUNT, "케뱅 [100-198-985859], BNK부산: [1122570701623], [01316570840113] (KDB산업은행)"),
+    (Entity.ACCOUNT, "한국투자 [12345678-01], 계좌 [110.123.456789]"),
+    (Entity.CARD, "신청 [4111/1111/1111/1111], order failed for [4111 - 1111 - 1111 - 1111]"),
     (Entity.CARD, "카드는 [4111-1111-1111-1111]이고"),
     (Entity.CARD, "[4111111111111111], [4111 1111 1111 1111]"),
     (Entity.CARD, "amex [3782 822463 10005]"),
@@ -58,6 +74,9 @@ FOUND = [
     (Entity.EMAIL, "메일은[a@b.kr]입니다, <[c_d@e.com]>"),
     (Entity.EMAIL, "[01012345678@naver.com]"),
     (Entity.EMAIL, "https://example.com/?to=[a@b.kr]&x=1"),
+    (Entity.EMAIL, "[lee.yj(at)kaist.ac.kr], [park{at}a.kr], [choi골뱅이naver.com], [kim1 @ naver.com], [a%40b.kr]"),
+    (Entity.EMAIL, "이메일: [gildong @ naver.com], 메일은 [gildong at naver dot com]"),
+    (Entity.IP, "IP:[2406:7800:7dcf::11], address:[::ffff:51.244.89.209], [fe80::1:2]: timeout"),
     (Entity.IP, "접속 IP는 [10.20.30.40]에서"),
     (Entity.IP, "[192.168.0.1]:8080, IP[1.2.3.4]"),
     (Entity.IP, "[2001:db8::1]에서, [fe80::1]%eth0, [::ffff:192.168.1.20]"),
@@ -72,7 +91,12 @@ LEFT_ALONE = [
     "2024-11-03 15:30:00 기준, 20241103153000 계좌",
     "카드 4111-1111-1111-1112는 틀린 번호",
     "991301-1234567, 900230-1234567",
-    "법인등록번호 110111-1234567",
+    "법인등록번호 110111-1234567, 접수번호 850312-1234565",
+    "쿠폰번호 4242-4242-4242-4242, order no. 4111-1111-1111-1111, id: 4111111111111111",
+    "시리얼 M12345678, 예약번호 M12345678, M20241103, S/N m123a4567",
+    "invoice no. 124-81-00998, 서울 1234567890, 통장 12.345678901",
+    "우리 고객님 1234567890, 하나 더 주세요 1234567890",
+    "meet @ home.com, look at example.com, 성공 이후, 공이 일사천리로",
     "123-45-67890은 검증 숫자가 틀리다",
     "1248100998 alone is any number",
     "110-123-456789 alone is any number",
@@ -112,6 +136,12 @@ def test_the_development_corpus_is_found_and_its_harmless_numbers_are_not() -> N
     assert len(flagged) <= 10, flagged
 
 
+def test_lines_by_hand_are_found_and_their_look_alikes_are_left_alone() -> None:
+    found_in = [(case, [fold(value) for kind, value in found(case.text) if kind == case.entity]) for case in lines.personal()]
+    assert [case for case, values in found_in if not any(fold(case.value) in value for value in values)] == []
+    assert [case.text for case in look_alikes.harmless() if found(case.text)] == []
+
+
 def test_a_folded_text_is_as_long_as_it_was() -> None:
     text = "".join(map(chr, range(0x20, 0xD800))) + '\\n\\u00e9\\"'
     assert len(fold(text)) == len(text)
@@ -127,7 +157,23 @@ def test_check_digits_are_python_stdnums() -> None:
 
 @pytest.mark.parametrize(
     "text",
-    ["1 " * 2000, "1-" * 2000, "9" * 4000, "a@" * 2000, "a.b-" * 1000, ":" * 4000, "<<A" * 1500, "((+1" * 1000, "계좌" * 2000],
+    [
+        "1 " * 2000,
+        "1-" * 2000,
+        "9" * 4000,
+        "a@" * 2000,
+        "a.b-" * 1000,
+        ":" * 4000,
+        "<<A" * 1500,
+        "((+1" * 1000,
+        "계좌" * 2000,
+        "서울 1" * 1000,
+        "공일" * 2000,
+        "a1 @" * 1500,
+        "주문" * 2000,
+        "m 1" * 1500,
+        "a (at" * 1000,
+    ],
 )
 def test_hostile_texts_take_steps_in_proportion_to_their_length(text: str) -> None:
     assert found(text) is not None

@@ -43,19 +43,45 @@ def _ipv6(match: re.Match[str]) -> bool:
     return len(groups[0]) >= 3 or len(groups) >= 3
 
 
+def dictates(name: str, text: str, at: int) -> bool:
+    """Whether a word before a spaced @ may be a name: plain words are mentions or places, unless they are labelled."""
+    return not name.isalpha() or labels.mailed(text, at)
+
+
+def _dictated(match: re.Match[str]) -> bool:
+    if match["said"] is not None:
+        return labels.mailed(match.string, match.start())
+    return match["apart"] is None or dictates(match["name"], match.string, match.start())
+
+
+AT = r"(?: @ ?|@ | ?(?:[(\[{<](?:[Aa][Tt]|골뱅이)[)\]}>]|골뱅이) ?)"
+"""How an @ is written that no machine is to read."""
+
+_DOT = r"(?:\.| ?[(\[{<][Dd][Oo][Tt][)\]}>] ?| dot | ?점 ?)"
 _IPV4 = rf"{_OCTET}(?:\.{_OCTET}){{3}}(?!\.?\d)(?![A-Za-z])"
 _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 
 RULES = (
     Rule(
         Entity.EMAIL,
-        shape(START + rf"[A-Za-z0-9_][A-Za-z0-9._%+-]{{0,63}}+@(?:{_LABEL}\.){{1,8}}[A-Za-z]{{2,24}}(?![A-Za-z0-9])"),
+        shape(START + rf"[A-Za-z0-9_][A-Za-z0-9._+-]{{0,63}}+(?:@|%40)(?:{_LABEL}\.){{1,8}}[A-Za-z]{{2,24}}(?![A-Za-z0-9])"),
         _email,
         first=digits + ascii_letters + "_",
     ),
     Rule(
+        Entity.EMAIL,
+        shape(
+            START + rf"(?P<name>[A-Za-z0-9_][A-Za-z0-9._+-]{{0,63}}+)(?P<apart>(?= ))?(?:{AT}|(?P<said> [Aa][Tt] ))"
+            rf"(?:{_LABEL}{_DOT}){{1,4}}[A-Za-z]{{2,24}}(?![A-Za-z0-9])"
+        ),
+        _dictated,
+        first=digits + ascii_letters + "_",
+    ),
+    Rule(
         Entity.IP,
-        shape(rf"(?<![0-9A-Za-z])(?:[0-9A-Fa-f]{{0,4}}:){{2,7}}(?:{_IPV4}|[0-9A-Fa-f]{{0,4}})(?![0-9A-Za-z])(?!:[0-9A-Za-z:])"),
+        shape(
+            rf"(?<![0-9A-Za-z])(?:[0-9A-Fa-f]{{0,4}}:){{2,7}}(?:{_IPV4}|[0-9A-Fa-f]{{1,4}}|(?<=::))(?![0-9A-Za-z])(?!:[0-9A-Za-z:])"
+        ),
         _ipv6,
         first=":" + hexdigits,
     ),

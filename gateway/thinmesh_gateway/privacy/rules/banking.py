@@ -19,13 +19,16 @@ _ISSUED = re.compile(
 
 
 def _card(match: re.Match[str]) -> bool:
-    """In groups it needs no issuer; nor with its label."""
+    """With hyphens it needs no known issuer, nor with its label."""
     number = digits.only(match[0])
-    if not 13 <= len(number) <= 19 or not digits.luhn(number) or labels.elsewhere(match.string, match.start()):
+    if not 13 <= len(number) <= 19 or not digits.luhn(number):
         return False
-    if len(match[0]) > len(number) and len(number) == 16 and number[0] in "2345689":
+    label = labels.before(match.string, match.start())
+    if label == labels.OTHER:
+        return False
+    if "-" in match[0] and len(number) == 16 and number[0] in "2345689":
         return True
-    return _ISSUED.fullmatch(number) is not None or labels.before(match.string, match.start(), labels.NEAR) == "card"
+    return _ISSUED.fullmatch(number) is not None or label == "card"
 
 
 def _account(match: re.Match[str]) -> bool:
@@ -33,17 +36,24 @@ def _account(match: re.Match[str]) -> bool:
     number = digits.only(match[0])
     if not 10 <= len(number) <= 16 or digits.moment(number):
         return False
-    if labels.amount(match.string, match.start(), match.end(), match.endpos) or labels.elsewhere(match.string, match.start()):
+    label = labels.before(match.string, match.start())
+    if label == labels.OTHER or labels.amount(match.string, match.start(), match.end(), match.endpos):
         return False
-    if labels.before(match.string, match.start()) == "account":
-        return True
-    return labels.behind(match.string, match.end(), match.endpos) == "account"
+    # With nothing that makes it a bank's name it means much else: then the number must look like an account.
+    named = {"account", "bank"} if len(match[0]) > len(number) else {"account"}
+    return label in named or labels.behind(match.string, match.end(), match.endpos) in named
 
 
 _GROUPED = rf"\d{{4}}{BETWEEN}(?:\d{{4}}\1\d{{4}}\1\d{{1,7}}|\d{{6}}\1\d{{4,5}})"
-_PARTS = r"\d{2,6}(?:( ?[-./_] ?)\d{1,9}(?:\1\d{1,9}){0,3}|(?: \d{1,9}){2,3}|\d{4,14})"
+_HYPHENATED = r"\d{2,8}( ?- ?)\d{1,9}(?:\1\d{1,9}){0,3}"
+_APART = r"\d{2,6}( ?[./_~] ?| )\d{1,9}(?:\2\d{1,9}){1,3}"  # one dot alone is a fraction's
 
 RULES = (
     Rule(Entity.CARD, shape(START + _GROUPED + END), _card),
-    Rule(Entity.ACCOUNT, shape(START + _PARTS + END + r"(?!\.\d)"), _account, reach=labels.AFTER),
+    Rule(
+        Entity.ACCOUNT,
+        shape(START + rf"(?:{_HYPHENATED}|{_APART}|\d{{10,16}})" + END + r"(?!\.\d)"),
+        _account,
+        reach=labels.AFTER,
+    ),
 )

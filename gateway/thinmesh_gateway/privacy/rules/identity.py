@@ -19,8 +19,9 @@ LAST_YEAR = 49
 
 def _said(match: re.Match[str], kind: str) -> bool:
     """Whether a label says so, before the number or behind it."""
-    if labels.before(match.string, match.start()) == kind:
-        return True
+    label = labels.before(match.string, match.start())
+    if label in {kind, labels.OTHER}:
+        return label == kind
     return labels.behind(match.string, match.end(), match.endpos) == kind
 
 
@@ -30,14 +31,12 @@ def _person(match: re.Match[str], *, foreigner: bool) -> bool:
     The check digit only ever helps: since October 2020 there is none.
     """
     number = digits.only(match[0])
-    if not digits.month_and_day(number[2:6]) or labels.elsewhere(match.string, match.start()):
+    if not digits.month_and_day(number[2:6]):
         return False
-    checked = digits.resident(number, foreigner=foreigner)
     label = labels.before(match.string, match.start())
-    if label == "resident":
-        return True
-    if label == "company":
-        return checked and not digits.company(number)
+    if label in {"resident", "company", labels.OTHER}:
+        return label == "resident"
+    checked = digits.resident(number, foreigner=foreigner)
     year, young = int(number[:2]), number[6] in "3478"
     if "-" in match[0] or " " in match[0]:
         return checked or young or year > FIRST_YEAR
@@ -60,25 +59,31 @@ def _named_behind(match: re.Match[str]) -> bool:
 
 
 def _checked_business(match: re.Match[str]) -> bool:
-    return digits.business(digits.only(match[0])) and not labels.elsewhere(match.string, match.start())
+    return digits.business(digits.only(match[0])) and _anybodys(match)
 
 
 def _business(match: re.Match[str]) -> bool:
     """Bare ten digits are anything, one in ten with the right check digit: they need their label."""
-    return _said(match, "business") and not labels.elsewhere(match.string, match.start())
+    return _said(match, "business")
 
 
 def _licence(match: re.Match[str]) -> bool:
-    return _said(match, "licence") and not labels.elsewhere(match.string, match.start())
+    return _said(match, "licence")
 
 
 def _anybodys(match: re.Match[str]) -> bool:
     """The form is enough, unless the label right before it is something else's."""
-    return not labels.elsewhere(match.string, match.start())
+    return labels.before(match.string, match.start()) != labels.OTHER
+
+
+def _dated(match: re.Match[str]) -> bool:
+    """Nor does a letter and a date make a passport."""
+    number = digits.only(match[0])
+    return _anybodys(match) and not (number[:2] in {"19", "20"} and len(number) == 8 and digits.month_and_day(number[4:]))
 
 
 def _passport(match: re.Match[str]) -> bool:
-    return _said(match, "passport") and not labels.elsewhere(match.string, match.start())
+    return _said(match, "passport")
 
 
 _BORN = r"\d{2}(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])(?: ?[-./_~] ?| )?"
@@ -98,21 +103,22 @@ NUMBERS = (
         _licence,
         reach=labels.AFTER,
     ),
+    Rule(Entity.PASSPORT, shape(START + r"\d{9}" + END), _passport, reach=labels.AFTER),
 )
 REGIONAL = (
     Rule(
         Entity.LICENCE,
-        shape(rf"(?:{REGIONS})(?: ?[-./_] ?| )?\d{{2}}{BETWEEN}\d{{6}}\1\d{{2}}{END}"),
+        shape(rf"(?:{REGIONS})(?:[남북]부)?(?: ?[-./_~] ?| )?\d{{2}}{_APART}\d{{6}}\1\d{{2}}{END}"),
         _anybodys,
         first=FIRST_OF_REGIONS,
     ),
 )
 PASSPORTS = (
-    Rule(Entity.PASSPORT, shape(START + r"[MSRODG](?:[ -]?\d{8}|[ -]?\d{3}[A-Za-z]\d{4})" + END), _anybodys, first="MSRODG"),
-    Rule(Entity.PASSPORT, shape(START + r"(?:m\d{8}|[msrodg] ?\d{3}[A-Za-z]\d{4})" + END), _anybodys, first="msrodg"),
+    Rule(Entity.PASSPORT, shape(START + r"(?:M[ -]?|[SR] ?|[ODG])(?:\d{8}|\d{3}[A-Za-z]\d{4})" + END), _dated, first="MSRODG"),
+    Rule(Entity.PASSPORT, shape(START + r"(?:m\d{8}|(?:m ?|[srodg])\d{3}[A-Za-z]\d{4})" + END), _dated, first="msrodg"),
     Rule(
         Entity.PASSPORT,
-        shape(START + r"[A-Za-z]{1,2}[ -]?(?:\d{7,8}|\d{3}[A-Za-z]\d{4})" + END),
+        shape(START + r"(?:[MSRODGm][ -]?|[A-Za-z]{1,2}-?)(?:\d{7,8}|\d{3}[A-Za-z]\d{4})" + END),
         _passport,
         first=ascii_letters,
         reach=labels.AFTER,

@@ -14,7 +14,7 @@ START = r"(?<![0-9A-Za-z])"
 END = r"(?![0-9A-Za-z])(?!-\d)"
 """The same behind it; nor does the number go on."""
 
-BETWEEN = r"( ?[-./_] ?| |)"
+BETWEEN = r"( ?[-./_~] ?| |)"
 """What stands between the parts of a number, the same between all of them: a group to refer back to."""
 
 Check = Callable[[re.Match[str]], bool]
