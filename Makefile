@@ -31,7 +31,7 @@ test-vllm: .venv/.dev $(VLLM)/models/tiny/.made $(VLLM)/models/smollm2/.made ## 
 faults: .venv/.dev ## Break real processes in every way that is on the list, and keep the table in docs/reports
 	FAULTS_REPORT=docs/reports $(VENV)/pytest tests/faults -m "" $(ARGS)
 
-fuzz: .venv/.dev ## Try for FUZZ_SECONDS (300) to break what reads strangers' JSON, protobuf and streams, then the OpenAPI file's routes
+fuzz: .venv/.dev ## Try for FUZZ_SECONDS (300) to break what reads strangers' JSON, protobuf, streams and personal data, then the OpenAPI file's routes
 	FUZZ_SECONDS=$${FUZZ_SECONDS:-300} $(VENV)/pytest tests/fuzz tests/integration/test_openapi.py --capture=no $(ARGS)
 
 lint: .venv/.dev ## Check style, types, layers, protos and generated code

@@ -7,9 +7,10 @@ import time
 from collections.abc import Callable
 
 import pytest
-from fuzz.targets import TARGETS
+from fuzz import privacy, targets
 from hypothesis import HealthCheck, settings
 
+TARGETS = [*targets.TARGETS, *privacy.TARGETS]
 SECONDS = float(os.environ.get("FUZZ_SECONDS", "0"))
 ROUND = settings(
     max_examples=150 if SECONDS == 0 else 1000,

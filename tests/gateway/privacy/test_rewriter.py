@@ -161,6 +161,12 @@ def test_a_number_in_json_becomes_a_string_and_a_restored_value_is_escaped() -> 
     }
 
 
+def test_a_part_of_a_number_in_json_stays_a_number_of_other_digits() -> None:
+    text = '{"a": -1234, "b": [5678.5, 1234.5678]}'
+    assert whole(text, DETECTORS[1], quoted=True) == '{"a": -1111, "b": [1111.5, 1111.1111]}'
+    assert streamed(list(text), DETECTORS[1], quoted=True) == whole(text, DETECTORS[1], quoted=True)
+
+
 def test_labels_and_values_are_read_through_the_escapes_of_json() -> None:
     text = json.dumps({"계좌": "메일은hong@naver.com로\n010-1234-5678"}).replace("@", "\\u0040")
     assert json.loads(whole(text, quoted=True)) == {"계좌": "메일은<<EMAIL>>로\n<<PHONE>>"}
