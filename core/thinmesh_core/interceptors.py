@@ -14,7 +14,7 @@ from grpc.aio import AbortError, AioRpcError, ServicerContext
 
 from thinmesh_core.errors import MeshError, Reason, internal
 from thinmesh_core.peers import Services, check
-from thinmesh_core.readable import each_readable, readable, reader
+from thinmesh_core.readable import Reader, each_readable, readable
 from thinmesh_core.status import from_rpc_error, to_trailer
 
 log = logging.getLogger(__name__)
@@ -50,7 +50,7 @@ class ErrorInterceptor(grpc.aio.ServerInterceptor):
     def _wrap(self, handler: Any, method: str) -> Any:
         """Unary or generator; other kinds (health's Watch, reflection) answer for themselves."""
         allowed = self._services.get(method.split("/")[1])
-        read, write = reader(handler.request_deserializer), handler.response_serializer
+        read, write = Reader(handler.request_deserializer), handler.response_serializer
         if handler.unary_unary is not None:
             return grpc.unary_unary_rpc_method_handler(_unary(handler.unary_unary, allowed), read, write)
         if inspect.isasyncgenfunction(handler.unary_stream):
@@ -69,7 +69,9 @@ def _unary(
                 check(context, allowed)
             return await handler(readable(request), context)
         except BaseException as error:  # noqa: BLE001  # cancellation too must leave as a status
-            await _abort(error, context)
+            failed = _failed(error)
+        del request
+        return await _abort(failed, context)
 
     return answer
 
@@ -84,13 +86,21 @@ def _stream(
             async with aclosing(handler(read(request), context)) as events:
                 async for event in events:
                     yield event
+            return
         except BaseException as error:  # noqa: BLE001  # cancellation too must leave as a status
-            await _abort(error, context)
+            failed = _failed(error)
+        del request
+        await _abort(failed, context)
 
     return answer
 
 
-async def _abort(error: BaseException, context: Context) -> NoReturn:
+def _failed(error: BaseException) -> MeshError:
+    """What is told of an error; what is no fault is raised again.
+
+    It keeps no frames, nor what lies in them: grpc's context and its AbortError hold each other, and a request of megabytes
+    would live on with them until garbage is looked for.
+    """
     if isinstance(error, AioRpcError):
         error = from_rpc_error(error)
     if not isinstance(error, MeshError):
@@ -101,6 +111,11 @@ async def _abort(error: BaseException, context: Context) -> NoReturn:
         else:
             log.error("a handler failed", exc_info=error)
             error = internal()
+    error.__cause__ = error.__context__ = None
+    return error.with_traceback(None)
+
+
+async def _abort(error: MeshError, context: Context) -> NoReturn:
     trailer = (*(context.trailing_metadata() or ()), *error.headers, to_trailer(error))
     await context.abort(error.row.grpc, error.message, trailer)
 

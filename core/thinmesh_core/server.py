@@ -16,6 +16,7 @@ from thinmesh_core.app import App
 from thinmesh_core.config import ConfigError
 from thinmesh_core.exposure import LOCAL, Exposure
 from thinmesh_core.interceptors import ErrorInterceptor
+from thinmesh_core.receiving import Receiving
 from thinmesh_core.wire import SERVER_OPTIONS
 
 HEALTH_SECONDS = 0.5
@@ -28,7 +29,7 @@ _STATUS = health_pb2.HealthCheckResponse
 async def serve_grpc(app: App, address: Address, *, grace: float, exposure: Exposure = LOCAL) -> AsyncIterator[Address]:
     """Serves an entered app until left; gives the address bound (port 0 is a free one). Running calls get `grace` seconds."""
     exposure.check(address)
-    server = grpc_server.server([ErrorInterceptor(app.services), *app.interceptors], SERVER_OPTIONS)
+    server = grpc_server.server([Receiving(), ErrorInterceptor(app.services), *app.interceptors], SERVER_OPTIONS)
     app.register(server)
     servicer = health.aio.HealthServicer()
     health_pb2_grpc.add_HealthServicer_to_server(servicer, server)

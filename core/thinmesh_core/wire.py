@@ -54,6 +54,8 @@ SERVER_OPTIONS: Options = (
     ("grpc.http2.min_recv_ping_interval_without_data_ms", 500),
     ("grpc.keepalive_permit_without_calls", 1),
     ("grpc.http2.ping_timeout_ms", 5_000),
+    # It would let 16 MiB of each call come that nobody reads yet.
+    ("grpc.http2.bdp_probe", 0),
     # Two servers on one port would share its calls by chance; a port in use is an error to report.
     ("grpc.so_reuseport", 0),
 )

@@ -8,9 +8,9 @@ import msgspec
 
 from thinmesh_core.errors import MeshError, Reason, invalid
 from thinmesh_core.http import Message, Receive, Send
+from thinmesh_core.intake import Intake
 from thinmesh_core.wire import MAX_REQUEST_BYTES
 from thinmesh_gateway.identity.guesses import FORWARDED, origin
-from thinmesh_gateway.intake import Intake
 
 JSON = "application/json"
 

@@ -12,6 +12,7 @@ import msgspec
 from thinmesh_core.call import REQUEST_ID, request_id
 from thinmesh_core.errors import MeshError, internal
 from thinmesh_core.http import Message, Receive, Send
+from thinmesh_core.intake import Intake
 from thinmesh_gateway.attendance import Attendance
 from thinmesh_gateway.audit.trail import Add, Trail
 from thinmesh_gateway.auth import Authenticator
@@ -19,7 +20,6 @@ from thinmesh_gateway.authorized import AuthorizedCall
 from thinmesh_gateway.exchange import Answer, Reply, Request, unpacked
 from thinmesh_gateway.idempotency.key import KEY, REPLAYED, fingerprint
 from thinmesh_gateway.idempotency.once import Once
-from thinmesh_gateway.intake import Intake
 from thinmesh_gateway.roles import Action
 from thinmesh_gateway.wishes import REST
 

@@ -9,6 +9,7 @@ from starlette.routing import Route, Router
 from thinmesh_core.call import REQUEST_ID, Call, request_id
 from thinmesh_core.errors import MeshError, Reason
 from thinmesh_core.http import Asgi, Message, Receive, Send
+from thinmesh_core.intake import Intake
 from thinmesh_gateway.actions import ROUTES
 from thinmesh_gateway.audit.trail import Add
 from thinmesh_gateway.auth import Authenticator
@@ -16,7 +17,6 @@ from thinmesh_gateway.exchange import Answer, Request
 from thinmesh_gateway.guard import Guarded, Stopping, Told
 from thinmesh_gateway.idempotency.once import Once
 from thinmesh_gateway.inference import Inference
-from thinmesh_gateway.intake import Intake
 from thinmesh_gateway.oip import operations as oip
 from thinmesh_gateway.oip import routes as oip_routes
 from thinmesh_gateway.openai import operations as openai

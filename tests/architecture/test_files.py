@@ -26,7 +26,7 @@ PURE = [
     *("core/thinmesh_core/strict_json.py", "gateway/thinmesh_gateway/vetting/request.py"),
     *("gateway/thinmesh_gateway/vetting/pattern.py", "gateway/thinmesh_gateway/vetting/backtracking.py"),
     *("gateway/thinmesh_gateway/vetting/schema.py", "gateway/thinmesh_gateway/vetting/grammar.py"),
-    *("gateway/thinmesh_gateway/media/target.py", "gateway/thinmesh_gateway/intake.py"),
+    *("gateway/thinmesh_gateway/media/target.py", "core/thinmesh_core/intake.py"),
     "gateway/thinmesh_gateway/vetting/image.py",
     *("core/thinmesh_core/rules.py", "core/thinmesh_core/tensors.py"),
     *("gateway/thinmesh_gateway/openai/requests.py", "gateway/thinmesh_gateway/openai/translate.py"),

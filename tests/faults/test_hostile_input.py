@@ -9,18 +9,25 @@ import struct
 import time
 from collections import Counter
 from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
 from pathlib import Path
 from random import Random
 from statistics import median
+from typing import Any
 
 import aiohttp
+import grpc
 import pytest
 from canaries import PROMPT
 from fuzz.documents import messages
+from grpc.aio import AioRpcError
 from launch import ECHO, Running, memory_bytes, mesh
 from load import Record, session
 from raw_grpc import DATA, END_HEADERS, END_STREAM, HEADERS, PREFACE, SETTINGS, call, frame, headers, status, told
+from thinmesh.inference.v1 import inference_service_pb2 as pb
+from thinmesh.inference.v1 import sampling_pb2
 
+from thinmesh_core.channel import dial
 from thinmesh_core.wire import MAX_REQUEST_BYTES
 
 GENERATE = "/thinmesh.inference.v1.InferenceService/Generate"
@@ -72,6 +79,47 @@ async def test_fault_29_large_bodies_together(state: Path, record_property: Reco
         record_property("told", ", ".join(f"{count} times {what}" for what, count in told_as.items()))
         record_property("memory MiB", f"{before // MIB} before, {most // MIB} at most")
         assert told_as.keys() <= {400, 413, 503, "closed"}
+        assert most - before < LIMIT // 2
+        assert process.returncode is None
+        assert await alive(client, running)
+
+
+@pytest.mark.faults
+@pytest.mark.parametrize(
+    "request_",
+    [
+        pb.GenerateRequest(model="echo", text="x" * (MAX_REQUEST_BYTES - 100)),
+        pb.GenerateRequest(model="echo", text="x", stopping=sampling_pb2.Stopping(stop=[""] * (MAX_REQUEST_BYTES // 2 - 100))),
+    ],
+    ids=["text", "two million stops"],
+)
+async def test_fault_29_large_messages_together(state: Path, record_property: Record, request_: pb.GenerateRequest) -> None:
+    """200 messages of 4 MiB at once by gRPC to a process that may have 1 GiB more of addresses -> served in turn or refused, no death, and memory stays."""
+    message = request_.SerializeToString()
+    async with mesh(ECHO, state, "up") as running, session(running) as client, AsyncExitStack() as stack:
+        process = running.processes["up"]
+        before = most = memory_bytes(process.pid)
+        taken = int(Path(f"/proc/{process.pid}/statm").read_text().split()[0]) * resource.getpagesize()
+        resource.prlimit(process.pid, resource.RLIMIT_AS, (taken + LIMIT, taken + LIMIT))
+        channels = [await stack.enter_async_context(dial(running.grpc)) for _ in range(20)]
+        answers = Counter[str]()
+
+        async def one(channel: grpc.aio.Channel) -> None:
+            send: Any = channel.unary_unary(GENERATE)
+            try:
+                await send(message, metadata=running.metadata, timeout=60)
+                answers["OK"] += 1
+            except AioRpcError as error:
+                answers[error.code().name] += 1
+
+        async with asyncio.TaskGroup() as tasks:
+            calls = [tasks.create_task(one(channels[number % len(channels)])) for number in range(CALLERS)]
+            while not all(call.done() for call in calls):
+                most = max(most, memory_bytes(process.pid))
+                await asyncio.sleep(0.02)
+        record_property("told", ", ".join(f"{count} times {what}" for what, count in sorted(answers.items())))
+        record_property("memory MiB", f"{before // MIB} before, {most // MIB} at most")
+        assert answers.keys() <= {"RESOURCE_EXHAUSTED", "INVALID_ARGUMENT", "OK"}
         assert most - before < LIMIT // 2
         assert process.returncode is None
         assert await alive(client, running)

@@ -1,4 +1,4 @@
-"""How much of bodies a gateway holds at once: what many callers send together must not be more than its memory. Pure."""
+"""How much of requests a server holds at once: what many callers send together must not be more than its memory. Pure."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ class Intake:
     def take(self, size: int) -> None:
         """Takes room for so many bytes; OVERLOADED where there is none."""
         if size > self._left:
-            raise MeshError(Reason.OVERLOADED, "The gateway holds as many bodies as it can; try again shortly.", retry_after=1)
+            raise MeshError(Reason.OVERLOADED, "The server holds as many requests as it can; try again shortly.", retry_after=1)
         self._left -= size
 
     def give(self, size: int) -> None:
