@@ -160,6 +160,19 @@ async def test_certificates_are_renewed_on_both_sides_without_a_restart(
     assert 2.9 < left / 86_400 < 3.1
 
 
+def test_a_certificate_with_seven_days_left_is_told_once_a_day_and_always_in_metrics(
+    authority: Authority, caplog: pytest.LogCaptureFixture
+) -> None:
+    files, now = authority.issue("router", days=7), time.time()
+    certificates = tls.Certificates(files.authority, files.certificate, files.key)
+    left = (REGISTRY.get_sample_value("thinmesh_certificate_expires_unix_seconds") or 0) - now
+    assert 6.99 < left / tls.DAY < 7.01
+    for hours, told in ((-1, 0), (1, 1), (24, 1), (26, 2)):
+        certificates._warn(now + hours * 3600)
+        assert len(caplog.records) == told
+    assert "ends in 7.0 days" in caplog.text
+
+
 @pytest.mark.parametrize("broken", ["missing", "garbage", "another key", "expired"])
 async def test_files_that_do_not_fit_stop_the_start_by_name(authority: Authority, broken: str) -> None:
     files = authority.issue("router", days=-1 if broken == "expired" else 5)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from contextlib import asynccontextmanager
+from itertools import pairwise
 from typing import Any
 
 import msgspec
@@ -81,6 +82,24 @@ async def test_a_thousand_unknown_keys_right_after_a_fetch_cost_no_fetch() -> No
         await asyncio.sleep(0.01)
         assert not any([await signers.signer(f"k{number}x") for number in range(1000)])
         assert source.fetches == 1
+
+
+async def test_unknown_keys_without_end_cost_one_fetch_a_pause() -> None:
+    assert module.PAUSE_SECONDS == 30
+    times: list[float] = []
+    source = Scripted()
+
+    async def fetch() -> bytes:
+        times.append(asyncio.get_running_loop().time())
+        return await source()
+
+    signers = Signers(fetch, 60, pause_seconds=0.02)
+    async with followed(signers), asyncio.timeout(10):
+        await listening(signers)
+        while len(times) < 5:
+            await asyncio.gather(*(signers.signer(f"x{number}") for number in range(100)))
+            await asyncio.sleep(0)
+    assert min(later - earlier for earlier, later in pairwise(times)) >= 0.019
 
 
 async def test_while_the_provider_is_gone_known_keys_stay_good_for_a_bounded_time() -> None:

@@ -164,6 +164,19 @@ async def test_a_token_is_verified_once_and_never_remembered_beyond_its_end(
     assert not known._verified
 
 
+async def test_tokens_that_begin_alike_are_other_tokens(provider: Provider, tokens: Tokens) -> None:
+    """CVE-2026-35030 was a cache by a token's first characters."""
+    told = [provider.token(sub=name) for name in ("alice", "mallory")]
+    same = next(at for at, pair in enumerate(zip(*told, strict=False)) if pair[0] != pair[1])
+    assert same > 100
+    for _ in range(2):
+        holders = [await tokens.holder(token) for token in told]
+        assert [holder.name for holder in holders if holder is not None] == ["alice", "mallory"]
+        assert await tokens.holder(told[0][:same]) is None
+        assert await tokens.holder(told[0].rpartition(".")[0] + "." + told[1].rpartition(".")[2]) is None
+    assert {len(digest) for digest in tokens._verified} == {32}
+
+
 async def test_what_is_remembered_is_bounded_and_forgotten_with_its_key(provider: Provider, tokens: Tokens) -> None:
     holder = Principal("p", "usual", (), None, NOW + 600.0)
     tokens._version = tokens.signers.versions
