@@ -13,11 +13,11 @@ from urllib.parse import urlsplit
 from thinmesh.inference.v1 import inference_service_pb2 as pb
 from tritonclient.grpc import service_pb2 as tensor_pb
 
-from thinmesh_adapters.fold import fold
 from thinmesh_core.address import Address, parse
 from thinmesh_core.call import Call
 from thinmesh_core.capabilities import Capability, choices
 from thinmesh_core.config import ConfigError, Section
+from thinmesh_core.fold import fold
 
 
 @dataclass(frozen=True, slots=True)

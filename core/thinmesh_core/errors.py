@@ -39,6 +39,8 @@ class Reason(Enum):
     PERMISSION_DENIED = pb.ERROR_REASON_PERMISSION_DENIED
     IDENTITY_UNAVAILABLE = pb.ERROR_REASON_IDENTITY_UNAVAILABLE
     JOBS_UNAVAILABLE = pb.ERROR_REASON_JOBS_UNAVAILABLE
+    CONTENT_DENIED = pb.ERROR_REASON_CONTENT_DENIED
+    GUARDRAIL_UNAVAILABLE = pb.ERROR_REASON_GUARDRAIL_UNAVAILABLE
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,6 +85,8 @@ TABLE: dict[Reason, Row] = {
     Reason.PERMISSION_DENIED: Row(StatusCode.PERMISSION_DENIED, 403, "permission_error", "permission_denied"),
     Reason.IDENTITY_UNAVAILABLE: Row(StatusCode.UNAVAILABLE, 503, _SERVER, "identity_unavailable", retryable=True),
     Reason.JOBS_UNAVAILABLE: Row(StatusCode.UNAVAILABLE, 503, _SERVER, "jobs_unavailable", retryable=True),
+    Reason.CONTENT_DENIED: Row(StatusCode.INVALID_ARGUMENT, 400, _REQUEST, "content_filter"),
+    Reason.GUARDRAIL_UNAVAILABLE: Row(StatusCode.UNAVAILABLE, 503, _SERVER, "guardrail_unavailable", retryable=True),
 }
 
 # What a status that came without our details means: it is gRPC's own, or a foreign adapter's.

@@ -16,6 +16,8 @@ from thinmesh_core import address
 from thinmesh_core.config import ConfigError, Section, load
 from thinmesh_core.exposure import TlsConfig
 from thinmesh_core.ranges import Pause, Seconds
+from thinmesh_core.tenants import QuotaConfig
+from thinmesh_gateway.actions import GUARDED
 from thinmesh_gateway.config import DatabaseUrl, GatewayConfig, Tenant
 from thinmesh_gateway.idempotency.config import IdempotencyConfig
 from thinmesh_gateway.media.config import MediaConfig
@@ -209,6 +211,7 @@ def _check(setting: Setting, backends: Mapping[str, BackendEntry]) -> None:
         with _at("listen.inner"):
             address.parse(setting.inner_address)
         _check_roles(setting.config)
+        _check_prices(setting.config)
     except ConfigError as error:
         raise ConfigError(f"{setting.path}: {error}") from error
 
@@ -223,8 +226,31 @@ def _at(key: str) -> Iterator[None]:
 
 
 def _check_roles(config: MeshConfig) -> None:
+    for name, configured in config.roles.items():
+        for action in configured.actions:
+            if action not in GUARDED:
+                raise ConfigError(f"roles.{name}.actions: nothing in this version does {action.value!r}; leave it out")
     roles = Roles(config.roles)
     for tenant, entry in config.tenants.items():
         for role in entry.roles:
             if role not in roles:
                 raise ConfigError(f"tenants.{tenant}.roles: there is no role {role!r}; there are: {', '.join(roles.names)}")
+
+
+def _check_prices(config: MeshConfig) -> None:
+    """A budget that nothing is charged to would never be used up."""
+    priced = {name for name, model in config.models.items() if model.price is not None}
+    for tenant, entry in config.tenants.items():
+        for key, quota, models in _quotas(entry):
+            of = models or tuple(config.models)
+            if quota.spend_per_month is not None and priced.isdisjoint(of):
+                where = f"tenants.{tenant}.{key}.spend_per_month"
+                raise ConfigError(f"{where}: nothing that it is for has a price; give models.{of[0]}.price, or leave it out")
+
+
+def _quotas(tenant: Tenant) -> Iterator[tuple[str, QuotaConfig, tuple[str, ...]]]:
+    """A tenant's quotas by their keys, each with the models that it is for; none means all."""
+    yield "quota", tenant.quota, ()
+    yield "keys", tenant.keys, ()
+    for model, quota in tenant.models.items():
+        yield f"models.{model}", quota, (model,)

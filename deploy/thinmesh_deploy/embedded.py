@@ -115,13 +115,14 @@ class Mesh:
             raise ConfigError(f"the adapter of backend {min(self._children.refused)!r} refused its configuration")
 
     async def _apply(self, setting: Setting) -> None:
-        """Starts what is new, points the router and the gateway at it, then ends what is gone."""
+        """Starts what is new, points the router and the gateway at it, then ends what is gone; nothing if it is refused."""
         assert self._hosting is not None
         assert self._router is not None
         assert self._gateway is not None
+        apply = self._gateway.prepared(setting.gateway(ROUTER, WORKER))
         ended = self._start(setting)
         self._router.apply(setting.router(self._hosting.addresses(setting), ROUTER))
-        self._gateway.apply(setting.gateway(ROUTER, WORKER))
+        apply()
         self._hosting.end(ended)
 
     async def _work(self, jobs: JobsConfig, gateway: GatewayApp, stack: AsyncExitStack, tasks: asyncio.TaskGroup) -> None:

@@ -97,3 +97,6 @@ ROUTES: dict[str, dict[str, Action]] = {
     },
 }
 """By a surface's prefix and the name of its operation; what belongs to none has no prefix."""
+
+GUARDED = frozenset([*RPCS.values(), *(action for routes in ROUTES.values() for action in routes.values())])
+"""The actions that something in this build does."""

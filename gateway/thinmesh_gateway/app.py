@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from contextlib import AsyncExitStack
 from types import MappingProxyType
 from typing import Self
@@ -26,6 +27,7 @@ from thinmesh_gateway.auth import Authenticator
 from thinmesh_gateway.behalf import OnBehalf
 from thinmesh_gateway.config import GatewayConfig
 from thinmesh_gateway.gate import Gate
+from thinmesh_gateway.guardrails.pool import Pool
 from thinmesh_gateway.idempotency.build import build as build_store
 from thinmesh_gateway.idempotency.once import Once
 from thinmesh_gateway.identity.guesses import Guesses
@@ -38,7 +40,8 @@ from thinmesh_gateway.keys import KeyStore
 from thinmesh_gateway.media.fetcher import build as build_fetcher
 from thinmesh_gateway.oidc.build import build as build_tokens
 from thinmesh_gateway.oip.service import TensorService
-from thinmesh_gateway.privacy.tenants import Privacies
+from thinmesh_gateway.policies import Policies
+from thinmesh_gateway.prompts.log import PromptsLog
 from thinmesh_gateway.reception import Reception
 from thinmesh_gateway.rest import rest
 from thinmesh_gateway.roles import Roles
@@ -73,9 +76,11 @@ class GatewayApp(App):
         self._once = Once(self._answers, config.call_seconds)
         reception = Reception(self._once)
         router = channels(config.router)
-        privacies = _privacies(config)
-        self._inference = Inference(router, config.call_seconds, privacies, build_fetcher(config.media))
-        self._tensors = Tensors(router, config.call_seconds, privacies)
+        self._guardrails = Pool()
+        self._prompts = PromptsLog(config.state)
+        policies = self._policies(config)
+        self._inference = Inference(router, config.call_seconds, policies, build_fetcher(config.media))
+        self._tensors = Tensors(router, config.call_seconds, policies)
         self._service = GatewayService(reception, self._inference)
         self._key_service = KeyService(reception, self._store, self._authenticator)
         self._audit_service = AuditService(reception, AuditStore(self._store.database))
@@ -106,28 +111,41 @@ class GatewayApp(App):
         return self._troubles() if self._keyring.empty else []
 
     def notes(self) -> list[str]:
-        """What is wrong with keys, tokens and the audit log while it goes on all the same."""
-        return [*([] if self._keyring.empty else self._troubles()), *self._audit.troubles()]
+        """What is wrong with keys, tokens and logs while it goes on all the same."""
+        prompts = [] if self._prompts.trouble is None else [self._prompts.trouble]
+        return [*([] if self._keyring.empty else self._troubles()), *self._audit.troubles(), *prompts]
 
     def _troubles(self) -> list[str]:
         found = [self._keyring.trouble, None if self._tokens is None else self._tokens.signers.trouble]
         return [trouble for trouble in found if trouble is not None]
 
+    def prepared(self, config: GatewayConfig) -> Callable[[], None]:
+        """What puts other tenants, roles, policies and limits in force. ConfigError where a policy can't be served."""
+        policies, media, roles = self._policies(config), build_fetcher(config.media), Roles(config.roles)
+
+        def apply() -> None:
+            self._inference.policies = self._tensors.policies = policies
+            self._inference.media = media
+            self._authenticator.know(config.tenants, roles)
+            self._keyring.stale_seconds = config.keys_stale_seconds
+            self._inference.call_seconds = self._tensors.call_seconds = self._once.call_seconds = config.call_seconds
+
+        return apply
+
     def apply(self, config: GatewayConfig) -> None:
-        """Puts other tenants, roles, policies and time limits in force. ConfigError where a policy can't be served."""
-        self._inference.privacies = self._tensors.privacies = _privacies(config)
-        self._authenticator.know(config.tenants, Roles(config.roles))
-        self._keyring.stale_seconds = config.keys_stale_seconds
-        self._inference.call_seconds = self._tensors.call_seconds = self._once.call_seconds = config.call_seconds
+        """Puts them in force; ConfigError where a policy can't be served, and nothing is changed then."""
+        self.prepared(config)()
 
     async def __aenter__(self) -> Self:
-        """Reads the keys, and starts to follow them and to write the audit log."""
+        """Reads the keys, and starts to follow them and to write the logs."""
         self._stack.push_async_callback(self._answers.aclose)
         self._stack.callback(self._store.close)
         self._stack.push_async_callback(asyncio.to_thread, self._audit.close)
+        self._stack.push_async_callback(self._prompts.aclose)
+        self._stack.callback(self._guardrails.close)
         await asyncio.to_thread(self._keyring.refresh)
         tasks = await self._stack.enter_async_context(asyncio.TaskGroup())
-        followed = [self._keyring.follow(), self._answers.follow(), self._audit.follow()]
+        followed = [self._keyring.follow(), self._answers.follow(), self._audit.follow(), self._prompts.follow()]
         if self._tokens is not None:
             followed.append(self._tokens.signers.follow())
         for following in followed:
@@ -135,14 +153,13 @@ class GatewayApp(App):
         return self
 
     async def __aexit__(self, *exc_info: object) -> None:
-        """Stops following the keys, and ends the audit log."""
+        """Stops following the keys, and ends the logs."""
         await self._stack.aclose()
+
+    def _policies(self, config: GatewayConfig) -> Policies:
+        return Policies(config.tenants, self._guardrails, self._prompts.take)
 
 
 def build(config: GatewayConfig, channels: Channels) -> GatewayApp:
     """The gateway of a configuration."""
     return GatewayApp(config, channels)
-
-
-def _privacies(config: GatewayConfig) -> Privacies:
-    return Privacies({name: tenant.privacy for name, tenant in config.tenants.items()})

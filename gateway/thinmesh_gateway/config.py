@@ -10,10 +10,12 @@ from msgspec import Meta, field
 from thinmesh_core.config import Section
 from thinmesh_core.ranges import Pause, Seconds
 from thinmesh_core.tenants import TenantConfig
+from thinmesh_gateway.guardrails.config import GuardrailConfigs
 from thinmesh_gateway.idempotency.config import IdempotencyConfig
 from thinmesh_gateway.media.config import MediaConfig
 from thinmesh_gateway.oidc.config import OidcConfig
 from thinmesh_gateway.privacy.config import PrivacyConfig
+from thinmesh_gateway.prompts.config import PromptsConfig
 from thinmesh_gateway.roles import RoleConfig
 
 DatabaseUrl = Annotated[str, Meta(pattern="^postgres(ql)?://.+")]
@@ -23,6 +25,8 @@ class Tenant(TenantConfig, frozen=True, kw_only=True):
     """A tenant's entry with what is the gateway's alone."""
 
     privacy: PrivacyConfig = PrivacyConfig()
+    guardrails: GuardrailConfigs = ()
+    prompts: PromptsConfig = PromptsConfig()
 
 
 class GatewayConfig(Section, frozen=True, kw_only=True):

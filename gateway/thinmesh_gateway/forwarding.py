@@ -1,4 +1,4 @@
-"""What both surfaces do with an authenticated call: bound it, mask it, forward it to the router, observe it."""
+"""What both surfaces do with an authenticated call: bound it, treat it, forward it to the router, observe it."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ from thinmesh_core.status import from_rpc_error, lost
 from thinmesh_core.telemetry import Observed
 from thinmesh_gateway.authorized import AuthorizedCall
 from thinmesh_gateway.media.fetcher import Fetcher
-from thinmesh_gateway.privacy.policy import Session
-from thinmesh_gateway.privacy.tenants import Privacies
+from thinmesh_gateway.policies import Policies
+from thinmesh_gateway.treatment import Treatment
 from thinmesh_gateway.vetting import request as vetting
 
 A = TypeVar("A")
@@ -71,26 +71,26 @@ class Forwarding:
     `seconds` is the caller's own time limit, if any; `call_seconds` bounds it.
     """
 
-    def __init__(self, call_seconds: float, privacies: Privacies, media: Fetcher) -> None:
+    def __init__(self, call_seconds: float, policies: Policies, media: Fetcher) -> None:
         self.call_seconds = call_seconds
-        self.privacies = privacies
+        self.policies = policies
         self.media = media
 
     async def unary(
         self, operation: str, method: Method[A], request: Request, call: AuthorizedCall, hear: Hear, seconds: float | None
     ) -> A:
         """One bounded, observed call of `method`."""
-        with Observed(operation, capabilities.model(request), call), self.privacies.open(call) as session:
-            request = await self.prepared(request, call, session)
+        with Observed(operation, capabilities.model(request), call), self.policies.open(call) as treatment:
+            request = await self.prepared(request, call, treatment)
             answer = await self.send(method, request, call, hear, seconds)
-            return answer if session is None else session.response(answer)
+            return answer if treatment is None else await treatment.answer(answer)
 
-    async def prepared(self, request: R, call: AuthorizedCall, session: Session | None) -> R:
-        """The request as the router may have it: allowed, its images in it, vetted, masked."""
+    async def prepared(self, request: R, call: AuthorizedCall, treatment: Treatment | None) -> R:
+        """The request as the router may have it: allowed, its images in it, vetted, treated."""
         call.check(capabilities.model(request))
         request = await self.media.fetched(request)
         vetting.check(request)
-        return request if session is None else session.request(request)
+        return request if treatment is None else await treatment.request(request)
 
     async def send(self, method: Method[A], request: Any, call: Call, hear: Hear = deaf, seconds: float | None = None) -> A:
         """One call of `method`, a second one where its router dies; what it raises is the router's MeshError."""

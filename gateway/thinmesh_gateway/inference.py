@@ -16,7 +16,7 @@ from thinmesh_core.telemetry import Observed
 from thinmesh_gateway.authorized import AuthorizedCall
 from thinmesh_gateway.forwarding import Forwarding, Hear, Way, listen
 from thinmesh_gateway.media.fetcher import NO_FETCHER, Fetcher
-from thinmesh_gateway.privacy.tenants import NO_PRIVACIES, Privacies
+from thinmesh_gateway.policies import NO_POLICIES, Policies
 
 
 class Inference(Forwarding):
@@ -26,10 +26,10 @@ class Inference(Forwarding):
         self,
         channel: grpc.aio.Channel,
         call_seconds: float,
-        privacies: Privacies = NO_PRIVACIES,
+        policies: Policies = NO_POLICIES,
         media: Fetcher = NO_FETCHER,
     ) -> None:
-        super().__init__(call_seconds, privacies, media)
+        super().__init__(call_seconds, policies, media)
         self._router = inference_grpc.InferenceServiceStub(channel)
         self._models = model_grpc.ModelServiceStub(channel)
 
@@ -37,8 +37,8 @@ class Inference(Forwarding):
         self, request: pb.GenerateRequest, call: AuthorizedCall, hear: Hear, seconds: float | None = None
     ) -> AsyncGenerator[pb.GenerateEvent, None]:
         """The events of a generation."""
-        with Observed("stream", request.model, call), call, self.privacies.open(call) as session:
-            request = await self.prepared(request, call, session)
+        with Observed("stream", request.model, call), call, self.policies.open(call) as treatment:
+            request = await self.prepared(request, call, treatment)
             until = time.monotonic() + self.bounded(seconds)
             way = Way()
             while True:
@@ -50,10 +50,12 @@ class Inference(Forwarding):
                             if not way.heard:
                                 way.heard = True
                                 await listen(stream, hear)
-                            if session is not None:
-                                event = session.event(event)  # noqa: PLW2901  # of which all may be held back
-                                if not (event.deltas or event.finishes or event.HasField("usage")):
-                                    continue
+                            if treatment is None:
+                                yield event
+                            elif (passed := treatment.event(event)) is not None:
+                                yield passed
+                    if treatment is not None:
+                        for event in await treatment.rest():
                             yield event
                     return
                 except grpc.aio.AioRpcError as error:

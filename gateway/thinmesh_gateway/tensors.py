@@ -16,7 +16,7 @@ from thinmesh_core.tensor_stream import failed, once
 from thinmesh_gateway.authorized import AuthorizedCall
 from thinmesh_gateway.forwarding import Forwarding, Hear, Way, listen
 from thinmesh_gateway.media.fetcher import NO_FETCHER
-from thinmesh_gateway.privacy.tenants import NO_PRIVACIES, Privacies
+from thinmesh_gateway.policies import NO_POLICIES, Policies
 
 NAME = "thinmesh"
 VERSION = version("thinmesh")
@@ -27,8 +27,8 @@ EXTENSIONS = ("binary_tensor_data", "classification", "model_configuration", "sc
 class Tensors(Forwarding):
     """The router's inference.GRPCInferenceService, as REST and gRPC alike see it."""
 
-    def __init__(self, channel: grpc.aio.Channel, call_seconds: float, privacies: Privacies = NO_PRIVACIES) -> None:
-        super().__init__(call_seconds, privacies, NO_FETCHER)
+    def __init__(self, channel: grpc.aio.Channel, call_seconds: float, policies: Policies = NO_POLICIES) -> None:
+        super().__init__(call_seconds, policies, NO_FETCHER)
         self._router = tensor_grpc.GRPCInferenceServiceStub(channel)
 
     async def infer(
@@ -41,8 +41,8 @@ class Tensors(Forwarding):
         self, request: pb.ModelInferRequest, call: AuthorizedCall, hear: Hear, seconds: float | None = None
     ) -> AsyncGenerator[pb.ModelStreamInferResponse, None]:
         """The answers to one request of a stream."""
-        with Observed("stream_infer", request.model_name, call), call, self.privacies.open(call) as session:
-            request = await self.prepared(request, call, session)
+        with Observed("stream_infer", request.model_name, call), call, self.policies.open(call) as treatment:
+            request = await self.prepared(request, call, treatment)
             until = time.monotonic() + self.bounded(seconds)
             way = Way()
             while True:

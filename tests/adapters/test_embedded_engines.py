@@ -17,13 +17,13 @@ from thinmesh.inference.v1 import chat_pb2, sampling_pb2
 from thinmesh.inference.v1 import inference_service_pb2 as pb
 
 from thinmesh_adapters.contract import Adapter, Place
-from thinmesh_adapters.fold import fold
 from thinmesh_adapters.llamacpp.adapter import LlamaCppAdapter
 from thinmesh_adapters.llamacpp.adapter import Options as LlamaOptions
 from thinmesh_adapters.onnx.adapter import OnnxAdapter
 from thinmesh_adapters.onnx.adapter import Options as OnnxOptions
 from thinmesh_core.call import Call
 from thinmesh_core.errors import MeshError, Reason
+from thinmesh_core.fold import fold
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 

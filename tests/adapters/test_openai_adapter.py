@@ -16,11 +16,11 @@ from thinmesh.inference.v1 import inference_service_pb2 as pb
 
 from fakes.openai_engine import FakeEngine, fake_engine
 from thinmesh_adapters.contract import Place
-from thinmesh_adapters.fold import fold
 from thinmesh_adapters.openai.adapter import OpenAIAdapter, Options
 from thinmesh_core.call import Call
 from thinmesh_core.config import ConfigError
 from thinmesh_core.errors import MeshError, Reason
+from thinmesh_core.fold import fold
 
 CALL = Call("r-1", "t", "p", model="fake")
 TEXT = pb.GenerateRequest(model="m", text="x")

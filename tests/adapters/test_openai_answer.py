@@ -10,10 +10,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from thinmesh.inference.v1 import inference_service_pb2 as pb
 
-from thinmesh_adapters.fold import fold
 from thinmesh_adapters.llamacpp.translate import LlamaAnswer
 from thinmesh_adapters.openai.answer import Answer
 from thinmesh_core.errors import MeshError, Reason
+from thinmesh_core.fold import fold
 
 
 def chunk(index: int = 0, finish: str | None = None, usage: Any = None, **delta: Any) -> bytes:

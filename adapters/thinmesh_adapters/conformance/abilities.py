@@ -10,7 +10,7 @@ from thinmesh.inference.v1 import inference_service_pb2 as pb
 
 from thinmesh_adapters.conformance.case import Case, capability, generation
 from thinmesh_adapters.conformance.target import Target
-from thinmesh_adapters.fold import fold
+from thinmesh_core.fold import fold
 
 
 async def several_choices_all_end(target: Target) -> None:

@@ -12,8 +12,8 @@ from thinmesh.inference.v1 import inference_service_pb2 as pb
 
 from thinmesh_adapters.conformance.case import Case, engine_switches, generation, in_process, its_process
 from thinmesh_adapters.conformance.target import CALL_SECONDS, Target
-from thinmesh_adapters.fold import fold
 from thinmesh_core.channel import cancelling
+from thinmesh_core.fold import fold
 from thinmesh_core.rules import StreamRules
 
 WIDE = "Repeat: 바다 🌊 바다 🌊 바다 🌊"

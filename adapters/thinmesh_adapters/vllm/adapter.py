@@ -14,7 +14,6 @@ from thinmesh.inference.v1 import inference_service_pb2 as pb
 from thinmesh.inference.v1 import usage_pb2
 
 from thinmesh_adapters.contract import Adapter, EngineStatus, Place
-from thinmesh_adapters.fold import fold
 from thinmesh_adapters.rpc import ASK_SECONDS
 from thinmesh_adapters.text.language import fits
 from thinmesh_adapters.vllm.answer import Answer
@@ -26,6 +25,7 @@ from thinmesh_adapters.vllm.translate import generate_request
 from thinmesh_core.call import Call
 from thinmesh_core.capabilities import choices
 from thinmesh_core.errors import MeshError, Reason
+from thinmesh_core.fold import fold
 
 EMBEDS_AT_ONCE = 32
 """Inputs of one call that the engine embeds side by side: it takes one a request, and batches what runs."""

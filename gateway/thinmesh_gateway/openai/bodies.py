@@ -88,7 +88,7 @@ class Message(Struct):
 
 
 class ChatChoice(Struct):
-    """One choice; `message` in whole answers, `delta` in chunks. `finish_note` says which quota the mesh ended it for."""
+    """One choice; `message` in whole answers, `delta` in chunks. `finish_note` says why the mesh ended it."""
 
     index: int
     finish_reason: str | None

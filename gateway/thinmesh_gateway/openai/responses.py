@@ -90,7 +90,8 @@ def text(head: Head, answers: Iterable[pb.GenerateResponse]) -> TextCompletion:
     for answer in answers:
         for choice in answer.choices:
             reason = FINISH_REASONS[choice.finish_reason]
-            choices.append(TextChoice(len(choices), choice.text, reason, _text_logprobs(choice.logprobs, 0)))
+            logprobs = _text_logprobs(choice.logprobs, 0)
+            choices.append(TextChoice(len(choices), choice.text, reason, logprobs, finish_note=_note(choice)))
         total.prompt_tokens += answer.usage.prompt_tokens
         total.completion_tokens += answer.usage.completion_tokens
     return TextCompletion(head.id, head.created, head.model, choices, usage(total))
@@ -183,12 +184,16 @@ def _chat_choice(choice: pb.Choice) -> ChatChoice:
         tool_calls=calls or UNSET,
     )
     return ChatChoice(
-        choice.index, FINISH_REASONS[choice.finish_reason], message=message, logprobs=_chat_logprobs(choice.logprobs)
+        choice.index,
+        FINISH_REASONS[choice.finish_reason],
+        message=message,
+        logprobs=_chat_logprobs(choice.logprobs),
+        finish_note=_note(choice),
     )
 
 
-def _note(finish: pb.Finish) -> str | UnsetType:
-    return finish.note if finish.HasField("note") else UNSET
+def _note(ended: pb.Finish | pb.Choice) -> str | UnsetType:
+    return ended.note if ended.HasField("note") else UNSET
 
 
 def _chat_delta(delta: pb.Delta) -> Message:

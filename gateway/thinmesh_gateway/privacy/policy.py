@@ -31,6 +31,9 @@ from thinmesh_gateway.privacy.vault import Vault
 T = TypeVar("T", bound=Request)
 A = TypeVar("A")
 
+NEEDING = "privacy policy needs"
+"""What needs text, in what callers are told."""
+
 _NEEDS_TEXT = frozenset({"mask", "reversible", "block"})
 
 
@@ -59,7 +62,7 @@ class Privacy:
     def tensors(self, request: tensor_pb.ModelInferRequest) -> None:
         """INVALID_REQUEST where a call's tensors might be text that nobody looks into."""
         if self.needs_text and request.model_name not in self._tensor_models:
-            raise invalid("model_name", "Your tenant's privacy policy needs text, and this model takes tensors.")
+            raise invalid("model_name", f"Your tenant's {NEEDING} text, and this model takes tensors.")
 
     def open(self) -> Session:
         """What one call needs."""
@@ -87,7 +90,7 @@ class Session:
             self._privacy.tensors(request)
             return request
         if self._privacy.needs_text:
-            requests.refuse_tokens(request)
+            requests.refuse_tokens(request, NEEDING)
         new = deepcopy(request)
         requests.rewrite(new, self._avoid)
         requests.rewrite(new, self._ask)

@@ -35,11 +35,11 @@ def rewrite(request: TextRequest, new: Rewrite) -> None:
             _input(request, new)
 
 
-def refuse_tokens(request: TextRequest) -> None:
-    """INVALID_REQUEST where the input is tokens: nobody can look into them."""
+def refuse_tokens(request: TextRequest, needing: str) -> None:
+    """INVALID_REQUEST where the input is tokens: nobody can look into them. `needing` is what of the tenant's needs text."""
     inputs = request.inputs if isinstance(request, pb.EmbedRequest) else (request,)
     if any(isinstance(one, pb.GenerateRequest | pb.EmbedInput) and one.HasField("token_ids") for one in inputs):
-        raise invalid("input", "Your tenant's privacy policy needs text: send the input as text, not as token ids.")
+        raise invalid("input", f"Your tenant's {needing} text: send the input as text, not as token ids.")
 
 
 def _generate(request: pb.GenerateRequest, new: Rewrite) -> None:

@@ -30,14 +30,15 @@ class Privacies:
             if privacy.active:
                 self._active[tenant] = privacy
 
+    @property
+    def tenants(self) -> frozenset[str]:
+        """Those whose texts are looked at."""
+        return frozenset(self._active)
+
     def open(self, call: AuthorizedCall) -> AbstractContextManager[Session | None]:
         """One call's session while it is entered; None where nothing is looked at."""
         privacy = self._active.get(call.tenant)
         return _OPEN if privacy is None else _Opened(privacy.open(), call.trail)
-
-
-NO_PRIVACIES = Privacies({})
-"""Nobody's texts are looked at."""
 
 
 class _Opened:

@@ -20,11 +20,11 @@ from fakes.tokenizers import THINKING_TEMPLATE, model_files, zipped
 from fakes.vllm_engine import FakeVllm, drifted, fake_vllm
 from thinmesh_adapters.conformance.engine import Fault, Trouble
 from thinmesh_adapters.contract import Place
-from thinmesh_adapters.fold import fold
 from thinmesh_adapters.vllm.adapter import EMBEDS_AT_ONCE, VllmAdapter
 from thinmesh_adapters.vllm.config import Options
 from thinmesh_core.call import Call
 from thinmesh_core.errors import MeshError, Reason
+from thinmesh_core.fold import fold
 
 CALL = Call("r-1", "t", "p", model="tiny", seconds=10.0)
 TEXT = pb.GenerateRequest(model="m", text="x")

@@ -12,13 +12,13 @@ from smg_grpc_proto.generated import vllm_engine_pb2 as vllm
 from thinmesh.inference.v1 import inference_service_pb2 as pb
 
 from fakes.tokenizers import EOS, tokenizer_json
-from thinmesh_adapters.fold import Folding
 from thinmesh_adapters.text.answer import TextAnswer
 from thinmesh_adapters.text.choices import Choices
 from thinmesh_adapters.text.token_answer import TokenAnswer
 from thinmesh_adapters.text.tokenizer import Tokenizer
 from thinmesh_adapters.vllm.answer import Answer
 from thinmesh_core.errors import MeshError, Reason
+from thinmesh_core.fold import Folding
 
 TOKENIZER = Tokenizer(tokenizer_json())
 END = TOKENIZER.encode(EOS, special=False)

@@ -20,12 +20,12 @@ from fakes.tokenizers import THINKING_TEMPLATE, model_files
 from fakes.vllm_frontend import TOKENIZER, FakeFrontend, fake_frontend
 from thinmesh_adapters.conformance.engine import Fault, Trouble
 from thinmesh_adapters.contract import Place
-from thinmesh_adapters.fold import fold
 from thinmesh_adapters.text.language import Prompt
 from thinmesh_adapters.vllm_frontend.adapter import FrontendOptions, VllmFrontendAdapter
 from thinmesh_adapters.vllm_frontend.translate import generate_request
 from thinmesh_core.call import Call
 from thinmesh_core.errors import MeshError, Reason
+from thinmesh_core.fold import fold
 from thinmesh_core.priority import Priority
 
 CALL = Call("r-1", "t", "p", model="tiny", seconds=10.0)

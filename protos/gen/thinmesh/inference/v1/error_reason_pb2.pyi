@@ -78,6 +78,10 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     """Keys or tokens can't be looked up now, and nothing is known of them any more."""
     ERROR_REASON_JOBS_UNAVAILABLE: _ErrorReason.ValueType  # 27
     """Jobs can't be kept or looked up now; calls that wait for their answer are not touched."""
+    ERROR_REASON_CONTENT_DENIED: _ErrorReason.ValueType  # 28
+    """The tenant's guardrails deny the content; the message names the guardrail and its reason. Not worth a retry as it is."""
+    ERROR_REASON_GUARDRAIL_UNAVAILABLE: _ErrorReason.ValueType  # 29
+    """A guardrail failed or was too slow, and the tenant's configuration refuses the call then."""
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """Why a call failed. Sent as `google.rpc.ErrorInfo.reason` without the prefix, in the domain `thinmesh`;
@@ -140,4 +144,8 @@ ERROR_REASON_IDENTITY_UNAVAILABLE: ErrorReason.ValueType  # 26
 """Keys or tokens can't be looked up now, and nothing is known of them any more."""
 ERROR_REASON_JOBS_UNAVAILABLE: ErrorReason.ValueType  # 27
 """Jobs can't be kept or looked up now; calls that wait for their answer are not touched."""
+ERROR_REASON_CONTENT_DENIED: ErrorReason.ValueType  # 28
+"""The tenant's guardrails deny the content; the message names the guardrail and its reason. Not worth a retry as it is."""
+ERROR_REASON_GUARDRAIL_UNAVAILABLE: ErrorReason.ValueType  # 29
+"""A guardrail failed or was too slow, and the tenant's configuration refuses the call then."""
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015

@@ -27,15 +27,15 @@ from thinmesh.inference.v1 import sampling_pb2 as thinmesh_dot_inference_dot_v1_
 from thinmesh.inference.v1 import usage_pb2 as thinmesh_dot_inference_dot_v1_dot_usage__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n-thinmesh/inference/v1/inference_service.proto\x12\x15thinmesh.inference.v1\x1a thinmesh/inference/v1/chat.proto\x1a$thinmesh/inference/v1/sampling.proto\x1a!thinmesh/inference/v1/usage.proto\"\x17\n\x08TokenIds\x12\x0b\n\x03ids\x18\x01 \x03(\r\"\xba\x03\n\x0fGenerateRequest\x12\r\n\x05model\x18\x01 \x01(\t\x12\x30\n\x04\x63hat\x18\x02 \x01(\x0b\x32 .thinmesh.inference.v1.ChatInputH\x00\x12\x0e\n\x04text\x18\x03 \x01(\tH\x00\x12\x34\n\ttoken_ids\x18\x04 \x01(\x0b\x32\x1f.thinmesh.inference.v1.TokenIdsH\x00\x12\x31\n\x08sampling\x18\x05 \x01(\x0b\x32\x1f.thinmesh.inference.v1.Sampling\x12\x31\n\x08stopping\x18\x06 \x01(\x0b\x32\x1f.thinmesh.inference.v1.Stopping\x12>\n\x0fresponse_format\x18\x07 \x01(\x0b\x32%.thinmesh.inference.v1.ResponseFormat\x12\x37\n\x08logprobs\x18\x08 \x01(\x0b\x32%.thinmesh.inference.v1.LogprobOptions\x12 \n\x13\x65ngine_options_json\x18\t \x01(\tH\x01\x88\x01\x01\x42\x07\n\x05inputB\x16\n\x14_engine_options_json\"j\n\rToolCallDelta\x12\r\n\x05index\x18\x01 \x01(\r\x12\x0f\n\x02id\x18\x02 \x01(\tH\x00\x88\x01\x01\x12\x11\n\x04name\x18\x03 \x01(\tH\x01\x88\x01\x01\x12\x16\n\x0e\x61rguments_json\x18\x04 \x01(\tB\x05\n\x03_idB\x07\n\x05_name\"\xa8\x01\n\x05\x44\x65lta\x12\r\n\x05index\x18\x01 \x01(\r\x12\x0c\n\x04text\x18\x02 \x01(\t\x12\x11\n\treasoning\x18\x03 \x01(\t\x12\x38\n\ntool_calls\x18\x04 \x03(\x0b\x32$.thinmesh.inference.v1.ToolCallDelta\x12\x35\n\x08logprobs\x18\x05 \x03(\x0b\x32#.thinmesh.inference.v1.TokenLogprob\"h\n\x06\x46inish\x12\r\n\x05index\x18\x01 \x01(\r\x12\x33\n\x06reason\x18\x02 \x01(\x0e\x32#.thinmesh.inference.v1.FinishReason\x12\x11\n\x04note\x18\x03 \x01(\tH\x00\x88\x01\x01\x42\x07\n\x05_note\"\x9b\x01\n\rGenerateEvent\x12,\n\x06\x64\x65ltas\x18\x01 \x03(\x0b\x32\x1c.thinmesh.inference.v1.Delta\x12/\n\x08\x66inishes\x18\x02 \x03(\x0b\x32\x1d.thinmesh.inference.v1.Finish\x12+\n\x05usage\x18\x03 \x01(\x0b\x32\x1c.thinmesh.inference.v1.Usage\"\xe0\x01\n\x06\x43hoice\x12\r\n\x05index\x18\x01 \x01(\r\x12\x0c\n\x04text\x18\x02 \x01(\t\x12\x11\n\treasoning\x18\x03 \x01(\t\x12\x33\n\ntool_calls\x18\x04 \x03(\x0b\x32\x1f.thinmesh.inference.v1.ToolCall\x12\x35\n\x08logprobs\x18\x05 \x03(\x0b\x32#.thinmesh.inference.v1.TokenLogprob\x12:\n\rfinish_reason\x18\x06 \x01(\x0e\x32#.thinmesh.inference.v1.FinishReason\"o\n\x10GenerateResponse\x12.\n\x07\x63hoices\x18\x01 \x03(\x0b\x32\x1d.thinmesh.inference.v1.Choice\x12+\n\x05usage\x18\x02 \x01(\x0b\x32\x1c.thinmesh.inference.v1.Usage\"[\n\nEmbedInput\x12\x0e\n\x04text\x18\x01 \x01(\tH\x00\x12\x34\n\ttoken_ids\x18\x02 \x01(\x0b\x32\x1f.thinmesh.inference.v1.TokenIdsH\x00\x42\x07\n\x05input\"x\n\x0c\x45mbedRequest\x12\r\n\x05model\x18\x01 \x01(\t\x12\x31\n\x06inputs\x18\x02 \x03(\x0b\x32!.thinmesh.inference.v1.EmbedInput\x12\x17\n\ndimensions\x18\x03 \x01(\rH\x00\x88\x01\x01\x42\r\n\x0b_dimensions\"\x1b\n\tEmbedding\x12\x0e\n\x06values\x18\x01 \x03(\x02\"r\n\rEmbedResponse\x12\x34\n\nembeddings\x18\x01 \x03(\x0b\x32 .thinmesh.inference.v1.Embedding\x12+\n\x05usage\x18\x02 \x01(\x0b\x32\x1c.thinmesh.inference.v1.Usage\"^\n\rRerankRequest\x12\r\n\x05model\x18\x01 \x01(\t\x12\r\n\x05query\x18\x02 \x01(\t\x12\x11\n\tdocuments\x18\x03 \x03(\t\x12\x12\n\x05top_n\x18\x04 \x01(\rH\x00\x88\x01\x01\x42\x08\n\x06_top_n\".\n\x0eRankedDocument\x12\r\n\x05index\x18\x01 \x01(\r\x12\r\n\x05score\x18\x02 \x01(\x02\"u\n\x0eRerankResponse\x12\x36\n\x07results\x18\x01 \x03(\x0b\x32%.thinmesh.inference.v1.RankedDocument\x12+\n\x05usage\x18\x02 \x01(\x0b\x32\x1c.thinmesh.inference.v1.Usage\"n\n\x12\x43ountTokensRequest\x12\r\n\x05model\x18\x01 \x01(\t\x12\x30\n\x04\x63hat\x18\x02 \x01(\x0b\x32 .thinmesh.inference.v1.ChatInputH\x00\x12\x0e\n\x04text\x18\x03 \x01(\tH\x00\x42\x07\n\x05input\"%\n\x13\x43ountTokensResponse\x12\x0e\n\x06tokens\x18\x01 \x01(\r*\x9f\x01\n\x0c\x46inishReason\x12\x1d\n\x19\x46INISH_REASON_UNSPECIFIED\x10\x00\x12\x16\n\x12\x46INISH_REASON_STOP\x10\x01\x12\x18\n\x14\x46INISH_REASON_LENGTH\x10\x02\x12\x1c\n\x18\x46INISH_REASON_TOOL_CALLS\x10\x03\x12 \n\x1c\x46INISH_REASON_CONTENT_FILTER\x10\x04\x32\xe2\x03\n\x10InferenceService\x12[\n\x08Generate\x12&.thinmesh.inference.v1.GenerateRequest\x1a\'.thinmesh.inference.v1.GenerateResponse\x12`\n\x0eStreamGenerate\x12&.thinmesh.inference.v1.GenerateRequest\x1a$.thinmesh.inference.v1.GenerateEvent0\x01\x12R\n\x05\x45mbed\x12#.thinmesh.inference.v1.EmbedRequest\x1a$.thinmesh.inference.v1.EmbedResponse\x12U\n\x06Rerank\x12$.thinmesh.inference.v1.RerankRequest\x1a%.thinmesh.inference.v1.RerankResponse\x12\x64\n\x0b\x43ountTokens\x12).thinmesh.inference.v1.CountTokensRequest\x1a*.thinmesh.inference.v1.CountTokensResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n-thinmesh/inference/v1/inference_service.proto\x12\x15thinmesh.inference.v1\x1a thinmesh/inference/v1/chat.proto\x1a$thinmesh/inference/v1/sampling.proto\x1a!thinmesh/inference/v1/usage.proto\"\x17\n\x08TokenIds\x12\x0b\n\x03ids\x18\x01 \x03(\r\"\xba\x03\n\x0fGenerateRequest\x12\r\n\x05model\x18\x01 \x01(\t\x12\x30\n\x04\x63hat\x18\x02 \x01(\x0b\x32 .thinmesh.inference.v1.ChatInputH\x00\x12\x0e\n\x04text\x18\x03 \x01(\tH\x00\x12\x34\n\ttoken_ids\x18\x04 \x01(\x0b\x32\x1f.thinmesh.inference.v1.TokenIdsH\x00\x12\x31\n\x08sampling\x18\x05 \x01(\x0b\x32\x1f.thinmesh.inference.v1.Sampling\x12\x31\n\x08stopping\x18\x06 \x01(\x0b\x32\x1f.thinmesh.inference.v1.Stopping\x12>\n\x0fresponse_format\x18\x07 \x01(\x0b\x32%.thinmesh.inference.v1.ResponseFormat\x12\x37\n\x08logprobs\x18\x08 \x01(\x0b\x32%.thinmesh.inference.v1.LogprobOptions\x12 \n\x13\x65ngine_options_json\x18\t \x01(\tH\x01\x88\x01\x01\x42\x07\n\x05inputB\x16\n\x14_engine_options_json\"j\n\rToolCallDelta\x12\r\n\x05index\x18\x01 \x01(\r\x12\x0f\n\x02id\x18\x02 \x01(\tH\x00\x88\x01\x01\x12\x11\n\x04name\x18\x03 \x01(\tH\x01\x88\x01\x01\x12\x16\n\x0e\x61rguments_json\x18\x04 \x01(\tB\x05\n\x03_idB\x07\n\x05_name\"\xa8\x01\n\x05\x44\x65lta\x12\r\n\x05index\x18\x01 \x01(\r\x12\x0c\n\x04text\x18\x02 \x01(\t\x12\x11\n\treasoning\x18\x03 \x01(\t\x12\x38\n\ntool_calls\x18\x04 \x03(\x0b\x32$.thinmesh.inference.v1.ToolCallDelta\x12\x35\n\x08logprobs\x18\x05 \x03(\x0b\x32#.thinmesh.inference.v1.TokenLogprob\"h\n\x06\x46inish\x12\r\n\x05index\x18\x01 \x01(\r\x12\x33\n\x06reason\x18\x02 \x01(\x0e\x32#.thinmesh.inference.v1.FinishReason\x12\x11\n\x04note\x18\x03 \x01(\tH\x00\x88\x01\x01\x42\x07\n\x05_note\"\x9b\x01\n\rGenerateEvent\x12,\n\x06\x64\x65ltas\x18\x01 \x03(\x0b\x32\x1c.thinmesh.inference.v1.Delta\x12/\n\x08\x66inishes\x18\x02 \x03(\x0b\x32\x1d.thinmesh.inference.v1.Finish\x12+\n\x05usage\x18\x03 \x01(\x0b\x32\x1c.thinmesh.inference.v1.Usage\"\xfc\x01\n\x06\x43hoice\x12\r\n\x05index\x18\x01 \x01(\r\x12\x0c\n\x04text\x18\x02 \x01(\t\x12\x11\n\treasoning\x18\x03 \x01(\t\x12\x33\n\ntool_calls\x18\x04 \x03(\x0b\x32\x1f.thinmesh.inference.v1.ToolCall\x12\x35\n\x08logprobs\x18\x05 \x03(\x0b\x32#.thinmesh.inference.v1.TokenLogprob\x12:\n\rfinish_reason\x18\x06 \x01(\x0e\x32#.thinmesh.inference.v1.FinishReason\x12\x11\n\x04note\x18\x07 \x01(\tH\x00\x88\x01\x01\x42\x07\n\x05_note\"o\n\x10GenerateResponse\x12.\n\x07\x63hoices\x18\x01 \x03(\x0b\x32\x1d.thinmesh.inference.v1.Choice\x12+\n\x05usage\x18\x02 \x01(\x0b\x32\x1c.thinmesh.inference.v1.Usage\"[\n\nEmbedInput\x12\x0e\n\x04text\x18\x01 \x01(\tH\x00\x12\x34\n\ttoken_ids\x18\x02 \x01(\x0b\x32\x1f.thinmesh.inference.v1.TokenIdsH\x00\x42\x07\n\x05input\"x\n\x0c\x45mbedRequest\x12\r\n\x05model\x18\x01 \x01(\t\x12\x31\n\x06inputs\x18\x02 \x03(\x0b\x32!.thinmesh.inference.v1.EmbedInput\x12\x17\n\ndimensions\x18\x03 \x01(\rH\x00\x88\x01\x01\x42\r\n\x0b_dimensions\"\x1b\n\tEmbedding\x12\x0e\n\x06values\x18\x01 \x03(\x02\"r\n\rEmbedResponse\x12\x34\n\nembeddings\x18\x01 \x03(\x0b\x32 .thinmesh.inference.v1.Embedding\x12+\n\x05usage\x18\x02 \x01(\x0b\x32\x1c.thinmesh.inference.v1.Usage\"^\n\rRerankRequest\x12\r\n\x05model\x18\x01 \x01(\t\x12\r\n\x05query\x18\x02 \x01(\t\x12\x11\n\tdocuments\x18\x03 \x03(\t\x12\x12\n\x05top_n\x18\x04 \x01(\rH\x00\x88\x01\x01\x42\x08\n\x06_top_n\".\n\x0eRankedDocument\x12\r\n\x05index\x18\x01 \x01(\r\x12\r\n\x05score\x18\x02 \x01(\x02\"u\n\x0eRerankResponse\x12\x36\n\x07results\x18\x01 \x03(\x0b\x32%.thinmesh.inference.v1.RankedDocument\x12+\n\x05usage\x18\x02 \x01(\x0b\x32\x1c.thinmesh.inference.v1.Usage\"n\n\x12\x43ountTokensRequest\x12\r\n\x05model\x18\x01 \x01(\t\x12\x30\n\x04\x63hat\x18\x02 \x01(\x0b\x32 .thinmesh.inference.v1.ChatInputH\x00\x12\x0e\n\x04text\x18\x03 \x01(\tH\x00\x42\x07\n\x05input\"%\n\x13\x43ountTokensResponse\x12\x0e\n\x06tokens\x18\x01 \x01(\r*\x9f\x01\n\x0c\x46inishReason\x12\x1d\n\x19\x46INISH_REASON_UNSPECIFIED\x10\x00\x12\x16\n\x12\x46INISH_REASON_STOP\x10\x01\x12\x18\n\x14\x46INISH_REASON_LENGTH\x10\x02\x12\x1c\n\x18\x46INISH_REASON_TOOL_CALLS\x10\x03\x12 \n\x1c\x46INISH_REASON_CONTENT_FILTER\x10\x04\x32\xe2\x03\n\x10InferenceService\x12[\n\x08Generate\x12&.thinmesh.inference.v1.GenerateRequest\x1a\'.thinmesh.inference.v1.GenerateResponse\x12`\n\x0eStreamGenerate\x12&.thinmesh.inference.v1.GenerateRequest\x1a$.thinmesh.inference.v1.GenerateEvent0\x01\x12R\n\x05\x45mbed\x12#.thinmesh.inference.v1.EmbedRequest\x1a$.thinmesh.inference.v1.EmbedResponse\x12U\n\x06Rerank\x12$.thinmesh.inference.v1.RerankRequest\x1a%.thinmesh.inference.v1.RerankResponse\x12\x64\n\x0b\x43ountTokens\x12).thinmesh.inference.v1.CountTokensRequest\x1a*.thinmesh.inference.v1.CountTokensResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'thinmesh.inference.v1.inference_service_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_FINISHREASON']._serialized_start=2307
-  _globals['_FINISHREASON']._serialized_end=2466
+  _globals['_FINISHREASON']._serialized_start=2335
+  _globals['_FINISHREASON']._serialized_end=2494
   _globals['_TOKENIDS']._serialized_start=179
   _globals['_TOKENIDS']._serialized_end=202
   _globals['_GENERATEREQUEST']._serialized_start=205
@@ -49,27 +49,27 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_GENERATEEVENT']._serialized_start=1035
   _globals['_GENERATEEVENT']._serialized_end=1190
   _globals['_CHOICE']._serialized_start=1193
-  _globals['_CHOICE']._serialized_end=1417
-  _globals['_GENERATERESPONSE']._serialized_start=1419
-  _globals['_GENERATERESPONSE']._serialized_end=1530
-  _globals['_EMBEDINPUT']._serialized_start=1532
-  _globals['_EMBEDINPUT']._serialized_end=1623
-  _globals['_EMBEDREQUEST']._serialized_start=1625
-  _globals['_EMBEDREQUEST']._serialized_end=1745
-  _globals['_EMBEDDING']._serialized_start=1747
-  _globals['_EMBEDDING']._serialized_end=1774
-  _globals['_EMBEDRESPONSE']._serialized_start=1776
-  _globals['_EMBEDRESPONSE']._serialized_end=1890
-  _globals['_RERANKREQUEST']._serialized_start=1892
-  _globals['_RERANKREQUEST']._serialized_end=1986
-  _globals['_RANKEDDOCUMENT']._serialized_start=1988
-  _globals['_RANKEDDOCUMENT']._serialized_end=2034
-  _globals['_RERANKRESPONSE']._serialized_start=2036
-  _globals['_RERANKRESPONSE']._serialized_end=2153
-  _globals['_COUNTTOKENSREQUEST']._serialized_start=2155
-  _globals['_COUNTTOKENSREQUEST']._serialized_end=2265
-  _globals['_COUNTTOKENSRESPONSE']._serialized_start=2267
-  _globals['_COUNTTOKENSRESPONSE']._serialized_end=2304
-  _globals['_INFERENCESERVICE']._serialized_start=2469
-  _globals['_INFERENCESERVICE']._serialized_end=2951
+  _globals['_CHOICE']._serialized_end=1445
+  _globals['_GENERATERESPONSE']._serialized_start=1447
+  _globals['_GENERATERESPONSE']._serialized_end=1558
+  _globals['_EMBEDINPUT']._serialized_start=1560
+  _globals['_EMBEDINPUT']._serialized_end=1651
+  _globals['_EMBEDREQUEST']._serialized_start=1653
+  _globals['_EMBEDREQUEST']._serialized_end=1773
+  _globals['_EMBEDDING']._serialized_start=1775
+  _globals['_EMBEDDING']._serialized_end=1802
+  _globals['_EMBEDRESPONSE']._serialized_start=1804
+  _globals['_EMBEDRESPONSE']._serialized_end=1918
+  _globals['_RERANKREQUEST']._serialized_start=1920
+  _globals['_RERANKREQUEST']._serialized_end=2014
+  _globals['_RANKEDDOCUMENT']._serialized_start=2016
+  _globals['_RANKEDDOCUMENT']._serialized_end=2062
+  _globals['_RERANKRESPONSE']._serialized_start=2064
+  _globals['_RERANKRESPONSE']._serialized_end=2181
+  _globals['_COUNTTOKENSREQUEST']._serialized_start=2183
+  _globals['_COUNTTOKENSREQUEST']._serialized_end=2293
+  _globals['_COUNTTOKENSRESPONSE']._serialized_start=2295
+  _globals['_COUNTTOKENSRESPONSE']._serialized_end=2332
+  _globals['_INFERENCESERVICE']._serialized_start=2497
+  _globals['_INFERENCESERVICE']._serialized_end=2979
 # @@protoc_insertion_point(module_scope)

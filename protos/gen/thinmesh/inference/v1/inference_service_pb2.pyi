@@ -37,7 +37,7 @@ class _FinishReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_FinishRe
     FINISH_REASON_TOOL_CALLS: _FinishReason.ValueType  # 3
     """The model calls tools."""
     FINISH_REASON_CONTENT_FILTER: _FinishReason.ValueType  # 4
-    """The engine withheld content."""
+    """The engine or the tenant's guardrails withheld content; where it was guardrails a note says so."""
 
 class FinishReason(_FinishReason, metaclass=_FinishReasonEnumTypeWrapper):
     """Why a choice ended."""
@@ -51,7 +51,7 @@ FINISH_REASON_LENGTH: FinishReason.ValueType  # 2
 FINISH_REASON_TOOL_CALLS: FinishReason.ValueType  # 3
 """The model calls tools."""
 FINISH_REASON_CONTENT_FILTER: FinishReason.ValueType  # 4
-"""The engine withheld content."""
+"""The engine or the tenant's guardrails withheld content; where it was guardrails a note says so."""
 Global___FinishReason: _TypeAlias = FinishReason  # noqa: Y015
 
 @_typing.final
@@ -248,7 +248,7 @@ class Finish(_message.Message):
     reason: Global___FinishReason.ValueType
     """Why it ended."""
     note: _builtins.str
-    """Set where the mesh and not the model ended it: which quota was used up."""
+    """Set where the mesh and not the model ended it: which quota was used up, or which guardrail denied the content."""
     def __init__(
         self,
         *,
@@ -314,6 +314,7 @@ class Choice(_message.Message):
     TOOL_CALLS_FIELD_NUMBER: _builtins.int
     LOGPROBS_FIELD_NUMBER: _builtins.int
     FINISH_REASON_FIELD_NUMBER: _builtins.int
+    NOTE_FIELD_NUMBER: _builtins.int
     index: _builtins.int
     """Which choice, from 0."""
     text: _builtins.str
@@ -322,6 +323,8 @@ class Choice(_message.Message):
     """Reasoning that preceded the answer."""
     finish_reason: Global___FinishReason.ValueType
     """Why it ended."""
+    note: _builtins.str
+    """Set where the mesh and not the model ended it, as in Finish."""
     @_builtins.property
     def tool_calls(self) -> _containers.RepeatedCompositeFieldContainer[_chat_pb2.ToolCall]:
         """Calls of tools."""
@@ -339,12 +342,15 @@ class Choice(_message.Message):
         tool_calls: _abc.Iterable[_chat_pb2.ToolCall] | None = ...,
         logprobs: _abc.Iterable[_sampling_pb2.TokenLogprob] | None = ...,
         finish_reason: Global___FinishReason.ValueType = ...,
+        note: _builtins.str | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_note", b"_note", "note", b"note"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["finish_reason", b"finish_reason", "index", b"index", "logprobs", b"logprobs", "reasoning", b"reasoning", "text", b"text", "tool_calls", b"tool_calls"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_note", b"_note", "finish_reason", b"finish_reason", "index", b"index", "logprobs", b"logprobs", "note", b"note", "reasoning", b"reasoning", "text", b"text", "tool_calls", b"tool_calls"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    def WhichOneof(self, oneof_group: _Never) -> None: ...
+    _WhichOneofReturnType__note: _TypeAlias = _typing.Literal["note"]  # noqa: Y015
+    _WhichOneofArgType__note: _TypeAlias = _typing.Literal["_note", b"_note"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__note) -> _WhichOneofReturnType__note | None: ...
 
 Global___Choice: _TypeAlias = Choice  # noqa: Y015
 

@@ -25,6 +25,7 @@ class _Choice:
     calls: dict[int, _Call] = field(default_factory=dict)
     logprobs: list[sampling_pb2.TokenLogprob] = field(default_factory=list)
     reason: pb.FinishReason.ValueType = pb.FINISH_REASON_UNSPECIFIED
+    note: str | None = None
 
 
 class Folding:
@@ -41,7 +42,9 @@ class Folding:
         for delta in event.deltas:
             _add(self._choices[delta.index], delta)
         for finish in event.finishes:
-            self._choices[finish.index].reason = finish.reason
+            choice = self._choices[finish.index]
+            choice.reason = finish.reason
+            choice.note = finish.note if finish.HasField("note") else None
         if event.HasField("usage"):
             self._usage = event.usage
 
@@ -78,6 +81,7 @@ def _choice(index: int, choice: _Choice) -> pb.Choice:
         tool_calls=_calls(choice.calls[key] for key in sorted(choice.calls)),
         logprobs=choice.logprobs,
         finish_reason=choice.reason,
+        note=choice.note,
     )
 
 

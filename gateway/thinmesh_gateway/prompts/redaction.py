@@ -1,0 +1,32 @@
+"""What of a text may be in the log of prompts: no personal data of any kind, whatever the tenant's privacy is. Pure."""
+
+from __future__ import annotations
+
+import re
+
+from thinmesh_gateway.identity.key import PREFIX
+from thinmesh_gateway.privacy.config import PrivacyConfig
+from thinmesh_gateway.privacy.detector import PLACEHOLDER, Detector
+from thinmesh_gateway.privacy.patterns import Patterns
+from thinmesh_gateway.privacy.rewriter import Rewriter
+
+_SECRET = re.compile(rf"{PREFIX}\w*|eyJ[\w-]+\.[\w-]+(?:\.[\w-]*)?")
+"""Keys of ours and tokens, however much of them there is."""
+
+
+class Redaction:
+    """Masks every entity, and every pattern of the tenant's own whatever its policy is; data nobody looks into is left out."""
+
+    def __init__(self, privacy: PrivacyConfig) -> None:
+        own = {name: one.pattern for name, one in privacy.patterns.items()}
+        self._detector = Detector(Patterns(own) if own else None)
+
+    def redacted(self, text: str, *, json: bool, cut: bool) -> str:
+        """The text, masked; of one that was cut, what can be told without the rest."""
+        rewriter = Rewriter(self._detector, _masked, quoted=json)
+        text = _SECRET.sub("<<SECRET>>", text)
+        return rewriter.feed(text) if cut else rewriter.whole(text)
+
+
+def _masked(kind: str, value: str) -> str:
+    return value if kind == PLACEHOLDER else f"<<{kind.upper()}>>"

@@ -1,0 +1,127 @@
+"""What a tenant's policies do with the texts of one call, on their way in and out: mask, ask guardrails, note, restore."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import AbstractContextManager
+from types import TracebackType
+from typing import Self, TypeVar, cast
+
+from thinmesh.inference.v1 import inference_service_pb2 as pb
+
+from thinmesh_core.capabilities import Request, choices
+from thinmesh_core.errors import MeshError, Reason
+from thinmesh_core.fold import Folding
+from thinmesh_gateway.authorized import AuthorizedCall
+from thinmesh_gateway.guardrails.guards import Guards
+from thinmesh_gateway.privacy.policy import Session
+from thinmesh_gateway.prompts.record import Record
+
+A = TypeVar("A")
+R = TypeVar("R", bound=Request)
+
+MAX_HELD_BYTES = 4 << 20
+"""The largest streamed answer that is held for guardrails."""
+
+
+class Treatment:
+    """One call's, while it is entered. The engine and guardrails see what privacy leaves, the log what guardrails leave."""
+
+    __slots__ = ("_call", "_guards", "_held", "_held_bytes", "_opened", "_record", "_session")
+
+    def __init__(
+        self,
+        call: AuthorizedCall,
+        opened: AbstractContextManager[Session | None],
+        guards: Guards | None,
+        record: Record | None,
+    ) -> None:
+        self._call = call
+        self._opened = opened
+        self._session: Session | None = None
+        self._guards = guards
+        self._record = record
+        self._held: Folding | None = None
+        self._held_bytes = 0
+
+    def __enter__(self) -> Self:
+        """The call goes on."""
+        self._session = self._opened.__enter__()
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        """It ends."""
+        if self._record is not None:
+            self._record.end(error)
+        self._opened.__exit__(kind, error, trace)
+
+    async def request(self, request: R) -> R:
+        """The request as the engine may see it; MeshError where it may not."""
+        if self._session is not None:
+            request = self._session.request(request)
+        if self._guards is not None:
+            request = await self._guards.request(request)
+            if self._guards.holds and isinstance(request, pb.GenerateRequest):
+                self._held = Folding(choices(request))
+        if self._record is not None:
+            self._record.asked(request)
+        return request
+
+    async def answer(self, answer: A) -> A:
+        """A whole answer as the caller may see it; vectors, orders, counts and tensors are no texts."""
+        if isinstance(answer, pb.GenerateResponse):
+            answer = cast("A", await self._judged(answer))
+        return answer if self._session is None else self._session.response(answer)
+
+    def event(self, event: pb.GenerateEvent) -> pb.GenerateEvent | None:
+        """What can be passed on of a streamed event now; nothing until its end, where guardrails judge the answer."""
+        if self._held is not None:
+            self._hold(self._held, event)
+            return None
+        if self._record is not None:
+            self._record.event(event)
+        return self._passed(event)
+
+    async def rest(self) -> Iterator[pb.GenerateEvent]:
+        """What was held until a stream's end."""
+        if self._held is None:
+            return iter(())
+        passed = self._passed(_event(await self._judged(self._held.whole())))
+        return iter(() if passed is None else (passed,))
+
+    async def _judged(self, answer: pb.GenerateResponse) -> pb.GenerateResponse:
+        if self._guards is not None:
+            answer = await self._guards.answer(answer, self._call.trail.failed)
+        if self._record is not None:
+            self._record.answered(answer)
+        return answer
+
+    def _hold(self, held: Folding, event: pb.GenerateEvent) -> None:
+        self._held_bytes += event.ByteSize()
+        if self._held_bytes > MAX_HELD_BYTES:
+            message = "The answer is longer than guardrails are shown: ask for fewer tokens."
+            raise MeshError(Reason.GUARDRAIL_UNAVAILABLE, message, param="max_tokens")
+        held.add(event)
+
+    def _passed(self, event: pb.GenerateEvent) -> pb.GenerateEvent | None:
+        if self._session is None:
+            return event
+        event = self._session.event(event)
+        return event if event.deltas or event.finishes or event.HasField("usage") else None
+
+
+def _event(answer: pb.GenerateResponse) -> pb.GenerateEvent:
+    """A whole answer as the one event of a stream."""
+    event = pb.GenerateEvent(usage=answer.usage)
+    for choice in answer.choices:
+        calls = [
+            pb.ToolCallDelta(index=index, id=call.id, name=call.name, arguments_json=call.arguments_json)
+            for index, call in enumerate(choice.tool_calls)
+        ]
+        event.deltas.add(
+            index=choice.index, text=choice.text, reasoning=choice.reasoning, tool_calls=calls, logprobs=choice.logprobs
+        )
+        event.finishes.add(
+            index=choice.index, reason=choice.finish_reason, note=choice.note if choice.HasField("note") else None
+        )
+    return event
