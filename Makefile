@@ -67,7 +67,7 @@ simulate: .venv/.dev ## Run the router's decisions on simulated time and keep th
 
 privacy: .venv/.dev .engines/presidio/.installed ## Measure how personal data is found, beside Presidio (300 MB), and keep the report in docs/reports
 	PYTHONPATH=tests $(VENV)/python -m bench.privacy docs/reports .engines/presidio/bin/python
-	PYTHONPATH=tests $(VENV)/python -m bench.privacy.second_reader docs/reports
+	PYTHONPATH=tests $(VENV)/python -m bench.privacy.readers docs/reports
 
 wheel: .venv/.dev ## Build the wheels into dist/
 	$(UV) build --quiet --all-packages --wheel --out-dir dist
