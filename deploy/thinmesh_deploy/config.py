@@ -17,7 +17,7 @@ from thinmesh_core.config import ConfigError, Section, load
 from thinmesh_core.exposure import TlsConfig
 from thinmesh_core.ranges import Pause, Seconds
 from thinmesh_core.tenants import QuotaConfig
-from thinmesh_gateway.actions import GUARDED
+from thinmesh_gateway.actions import DONE
 from thinmesh_gateway.config import DatabaseUrl, GatewayConfig, Tenant
 from thinmesh_gateway.idempotency.config import IdempotencyConfig
 from thinmesh_gateway.media.config import MediaConfig
@@ -228,7 +228,7 @@ def _at(key: str) -> Iterator[None]:
 def _check_roles(config: MeshConfig) -> None:
     for name, configured in config.roles.items():
         for action in configured.actions:
-            if action not in GUARDED:
+            if action not in DONE:
                 raise ConfigError(f"roles.{name}.actions: nothing in this version does {action.value!r}; leave it out")
     roles = Roles(config.roles)
     for tenant, entry in config.tenants.items():

@@ -12,10 +12,28 @@ def _methods(service: str, **actions: Action) -> Iterator[tuple[str, Action]]:
 
 
 _OPERATOR = Action.BACKENDS
+
+_UNSERVED: dict[str, Action] = dict(
+    _methods(
+        "inference.GRPCInferenceService",
+        RepositoryIndex=_OPERATOR,
+        RepositoryModelLoad=_OPERATOR,
+        RepositoryModelUnload=_OPERATOR,
+        SystemSharedMemoryStatus=_OPERATOR,
+        SystemSharedMemoryRegister=_OPERATOR,
+        SystemSharedMemoryUnregister=_OPERATOR,
+        CudaSharedMemoryStatus=_OPERATOR,
+        CudaSharedMemoryRegister=_OPERATOR,
+        CudaSharedMemoryUnregister=_OPERATOR,
+        TraceSetting=_OPERATOR,
+        LogSettings=_OPERATOR,
+    )
+)
 """What Triton's service has for operators; the mesh does not serve it."""
 
 RPCS: dict[str, Action] = dict(
     [
+        *_UNSERVED.items(),
         *_methods(
             "thinmesh.inference.v1.InferenceService",
             Generate=Action.INFER,
@@ -53,17 +71,6 @@ RPCS: dict[str, Action] = dict(
             ModelStatistics=Action.TENSORS,
             ModelInfer=Action.TENSORS,
             ModelStreamInfer=Action.TENSORS,
-            RepositoryIndex=_OPERATOR,
-            RepositoryModelLoad=_OPERATOR,
-            RepositoryModelUnload=_OPERATOR,
-            SystemSharedMemoryStatus=_OPERATOR,
-            SystemSharedMemoryRegister=_OPERATOR,
-            SystemSharedMemoryUnregister=_OPERATOR,
-            CudaSharedMemoryStatus=_OPERATOR,
-            CudaSharedMemoryRegister=_OPERATOR,
-            CudaSharedMemoryUnregister=_OPERATOR,
-            TraceSetting=_OPERATOR,
-            LogSettings=_OPERATOR,
         ),
     ]
 )
@@ -98,5 +105,10 @@ ROUTES: dict[str, dict[str, Action]] = {
 }
 """By a surface's prefix and the name of its operation; what belongs to none has no prefix."""
 
-GUARDED = frozenset([*RPCS.values(), *(action for routes in ROUTES.values() for action in routes.values())])
-"""The actions that something in this build does."""
+DONE = frozenset(
+    [
+        *(action for method, action in RPCS.items() if method not in _UNSERVED),
+        *(action for routes in ROUTES.values() for action in routes.values()),
+    ]
+)
+"""The actions that something in this version does."""

@@ -72,7 +72,7 @@ REFUSED = [
     Refused("tenants.dev.models", {"echo": {"spend_per_month": 5}}, r"tenants\.dev\.models\.echo\.spend_per_month: .*price"),
     Refused("tenants.dev.models", {"gone": {}}, r"tenants\.dev\.models: there is no model 'gone'"),
     Refused("roles.mine", {"actions": ["quotas"]}, r"roles\.mine\.actions: nothing in this version does 'quotas'; leave it out"),
-    Refused("roles.mine", {"actions": ["edit-models", "infer"]}, r"roles\.mine\.actions: .*'edit-models'"),
+    Refused("roles.mine", {"actions": ["backends", "infer"]}, r"roles\.mine\.actions: .*'backends'"),
     Refused("roles.mine", {"actions": ["fly"]}, r"roles\.mine\.actions\[0\]`"),
     Refused("media", {"fetch": "public"}, r"media\.fetch`"),
     Refused("database", "mysql://db/mesh", r"`\$\.database`"),

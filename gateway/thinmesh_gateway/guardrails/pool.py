@@ -67,8 +67,9 @@ class Pool:
         try:
             return await job.result
         except asyncio.CancelledError:
-            job.left = True
-            self._count_left(1)
+            if job.result.cancelled():  # or it has just ended
+                job.left = True
+                self._count_left(1)
             raise
 
     def _serve(self, loop: asyncio.AbstractEventLoop) -> None:

@@ -68,9 +68,10 @@ class PromptsLog:
         with self._writing:
             try:
                 self._file.write([record.line() for record in batch])
-            except OSError as error:
+            except Exception as error:  # noqa: BLE001  # a text that masking can't bear must not end the process, or be told
                 PROMPTS_DROPPED.inc(len(batch))
-                trouble = f"the log of prompts can't be written, calls are missing in it: {error.strerror}"
+                why = error.strerror if isinstance(error, OSError) else type(error).__name__
+                trouble = f"the log of prompts can't be written, calls are missing in it: {why}"
                 if trouble != self.trouble:
                     log.warning("%s", trouble)
                 self.trouble = trouble

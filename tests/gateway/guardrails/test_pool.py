@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 
@@ -94,6 +95,20 @@ async def test_a_caller_that_leaves_leaves_its_work(pool: Pool, stuck: threading
     async with asyncio.timeout(LONG):
         while pool._left:
             await asyncio.sleep(0)
+
+
+async def test_who_leaves_as_its_work_ends_leaves_nothing(pool: Pool, monkeypatch: pytest.MonkeyPatch) -> None:
+    ended = pool._ended
+
+    def cancel(*args: Any) -> None:
+        ended(*args)
+        task.cancel()
+
+    monkeypatch.setattr(pool, "_ended", cancel)
+    task = asyncio.create_task(pool.run(lambda: 1, LONG))
+    with pytest.raises(asyncio.CancelledError):
+        await task
+    assert (pool._left, pool._busy) == (0, 0)
 
 
 def test_work_that_outlives_its_loop_harms_nobody(stuck: threading.Event) -> None:

@@ -98,6 +98,20 @@ async def test_a_disk_that_takes_nothing_is_told_and_counted_and_then_forgotten(
     assert (len(lines(state)), log.trouble) == (1, None)
 
 
+async def test_a_text_that_masking_can_not_bear_is_dropped_without_a_word_of_it(
+    state: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def broken(_: Record) -> Line:
+        raise ValueError("a")
+
+    log, before = PromptsLog(state), dropped()
+    monkeypatch.setattr(Record, "line", broken)
+    ended(log, "a")
+    await log.aclose()
+    assert dropped() == before + 1
+    assert caplog.messages == ["the log of prompts can't be written, calls are missing in it: ValueError"]
+
+
 def test_files_are_put_aside_when_they_are_full_and_the_oldest_goes(state: Path) -> None:
     kept = PromptsFile(state, most_bytes=1)
     for number in range(file.OLDER + 3):
