@@ -12,6 +12,7 @@ import grpc
 from thinmesh.gateway.v1 import audit_service_pb2_grpc as audit_grpc
 from thinmesh.gateway.v1 import key_service_pb2_grpc as key_grpc
 from thinmesh.inference.v1 import inference_service_pb2_grpc as inference_grpc
+from thinmesh.job.v1 import file_service_pb2_grpc as file_grpc
 from thinmesh.job.v1 import job_service_pb2_grpc as job_grpc
 from thinmesh.model.v1 import model_service_pb2_grpc as model_grpc
 from tritonclient.grpc import service_pb2_grpc as tensor_grpc
@@ -26,6 +27,7 @@ from thinmesh_gateway.audit.store import AuditStore
 from thinmesh_gateway.auth import Authenticator
 from thinmesh_gateway.behalf import OnBehalf
 from thinmesh_gateway.config import GatewayConfig
+from thinmesh_gateway.files import Files
 from thinmesh_gateway.gate import Gate
 from thinmesh_gateway.guardrails.pool import Pool
 from thinmesh_gateway.idempotency.build import build as build_store
@@ -40,6 +42,8 @@ from thinmesh_gateway.keys import KeyStore
 from thinmesh_gateway.media.fetcher import build as build_fetcher
 from thinmesh_gateway.oidc.build import build as build_tokens
 from thinmesh_gateway.oip.service import TensorService
+from thinmesh_gateway.openai.routes import OpenAIRoutes
+from thinmesh_gateway.openai.unserved import OpenAIService
 from thinmesh_gateway.policies import Policies
 from thinmesh_gateway.prompts.log import PromptsLog
 from thinmesh_gateway.reception import Reception
@@ -60,6 +64,7 @@ class GatewayApp(App):
             "thinmesh.model.v1.ModelService": FRONTS,
             "thinmesh.gateway.v1.KeyService": FRONTS,
             "thinmesh.job.v1.JobService": FRONTS,
+            "thinmesh.job.v1.FileService": FRONTS,
             "thinmesh.gateway.v1.AuditService": FRONTS,
             "inference.GRPCInferenceService": FRONTS,
         }
@@ -85,12 +90,26 @@ class GatewayApp(App):
         self._key_service = KeyService(reception, self._store, self._authenticator)
         self._audit_service = AuditService(reception, AuditStore(self._store.database))
         self._tensor_service = TensorService(reception, self._tensors)
-        self._jobs = (
-            None if config.jobs is None else Jobs(reception, channels(config.jobs), self._authenticator, self._inference)
+        self._jobs: Jobs | None = None
+        self._files: Files | None = None
+        if config.jobs is not None:
+            workers = channels(config.jobs)
+            self._jobs = Jobs(reception, workers, self._authenticator, self._inference)
+            self._files = Files(reception, workers)
+        self.inner = InnerApp(
+            self,
+            Gate(OnBehalf(self._authenticator, self._keyring), Guesses(), self._audit.add),
+            OpenAIService(reception, OpenAIRoutes(self._inference)),
         )
-        self.inner = InnerApp(self, Gate(OnBehalf(self._authenticator, self._keyring), Guesses(), self._audit.add))
         self.rest: Asgi = rest(
-            self._authenticator, self._audit.add, self._inference, self._tensors, self._once, lambda: self.draining
+            self._authenticator,
+            self._audit.add,
+            self._inference,
+            self._tensors,
+            self._once,
+            lambda: self.draining,
+            self._jobs,
+            self._files,
         )
         self._stack = AsyncExitStack()
 
@@ -103,6 +122,8 @@ class GatewayApp(App):
         tensor_grpc.add_GRPCInferenceServiceServicer_to_server(self._tensor_service, server)
         if self._jobs is not None:
             job_grpc.add_JobServiceServicer_to_server(self._jobs, server)
+        if self._files is not None:
+            file_grpc.add_FileServiceServicer_to_server(self._files, server)
 
     def problems(self) -> list[str]:
         """That it drains, or that it knows no key."""

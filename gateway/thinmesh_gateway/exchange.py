@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
 from typing import Protocol
+from urllib.parse import parse_qs
 
 import msgspec
 
@@ -65,6 +68,11 @@ class Request:
         value: str = self._scope.get("path_params", {}).get(name, "")
         return value
 
+    def query(self, name: str) -> str | None:
+        """A pair of the query by its name, the last one where there are several."""
+        pairs = parse_qs(self._scope.get("query_string", b"").decode("latin-1"), keep_blank_values=True, max_num_fields=64)
+        return pairs[name][-1] if name in pairs else None
+
     def header(self, name: str) -> str | None:
         """A header by its name in lower case."""
         value = self._headers.get(name.encode())
@@ -79,26 +87,33 @@ class Request:
             self._body = await self._read()
         return self._body
 
-    async def _read(self) -> bytes:
+    async def pieces(self, most: int) -> AsyncGenerator[bytes, None]:
+        """The body as it comes, of which no more is held than its last piece; REQUEST_TOO_LARGE above so many bytes."""
         encoding = self.header("content-encoding")
         if encoding is not None and encoding.lower() not in {"", "identity"}:
             raise invalid("content-encoding", f"The content-encoding {encoding!r} is not taken: send the body as it is.")
         declared = self.header("content-length") or ""
-        if declared.isdecimal() and int(declared) > MAX_REQUEST_BYTES:
-            raise _too_large()
-        body = bytearray()
-        while True:
+        if declared.isdecimal() and int(declared) > most:
+            raise _too_large(most)
+        size, more = 0, True
+        while more:
             message = await self.receive()
             if message["type"] == "http.disconnect":
                 raise MeshError(Reason.CANCELLED, "The client went away.")
-            piece = message.get("body", b"")
-            if len(body) + len(piece) > MAX_REQUEST_BYTES:
-                raise _too_large()
-            self._intake.take(len(piece))
-            self._held += len(piece)
-            body += piece
-            if not message.get("more_body"):
-                return bytes(body)
+            piece, more = message.get("body", b""), message.get("more_body", False)
+            size += len(piece)
+            if size > most:
+                raise _too_large(most)
+            yield piece
+
+    async def _read(self) -> bytes:
+        body = bytearray()
+        async with aclosing(self.pieces(MAX_REQUEST_BYTES)) as pieces:
+            async for piece in pieces:
+                self._intake.take(len(piece))
+                self._held += len(piece)
+                body += piece
+        return bytes(body)
 
     def close(self) -> None:
         """Ends it: its body needs no room any more."""
@@ -109,21 +124,21 @@ class Request:
 class Answer:
     """A whole answer."""
 
-    __slots__ = ("_body", "_status", "headers")
+    __slots__ = ("body", "headers", "status")
 
     def __init__(self, body: bytes, headers: dict[str, str] | None = None, status: int = 200, media_type: str = JSON) -> None:
-        self._body = body
-        self._status = status
+        self.body = body
+        self.status = status
         self.headers = {"content-type": media_type, "content-length": str(len(body))} | (headers or {})
 
     async def __call__(self, scope: Message, receive: Receive, send: Send) -> None:
         """Sends it."""
-        await send({"type": "http.response.start", "status": self._status, "headers": raw(self.headers)})
-        await send({"type": "http.response.body", "body": self._body})
+        await send({"type": "http.response.start", "status": self.status, "headers": raw(self.headers)})
+        await send({"type": "http.response.body", "body": self.body})
 
     def packed(self) -> bytes:
         """All of it as bytes, to be kept."""
-        return msgspec.msgpack.encode((self._body, self.headers, self._status))
+        return msgspec.msgpack.encode((self.body, self.headers, self.status))
 
 
 def unpacked(data: bytes) -> Answer:
@@ -137,5 +152,5 @@ def raw(headers: dict[str, str]) -> list[tuple[bytes, bytes]]:
     return [(name.encode("latin-1"), value.encode("latin-1")) for name, value in headers.items()]
 
 
-def _too_large() -> MeshError:
-    return MeshError(Reason.REQUEST_TOO_LARGE, f"The body is larger than {MAX_REQUEST_BYTES} bytes.")
+def _too_large(most: int) -> MeshError:
+    return MeshError(Reason.REQUEST_TOO_LARGE, f"The body is larger than {most} bytes.")

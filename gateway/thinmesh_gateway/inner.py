@@ -1,4 +1,4 @@
-"""The gateway as workers see it: the same services, behind another door."""
+"""The gateway as workers see it: the same services and one more, behind another door."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ from types import MappingProxyType
 from typing import Self
 
 import grpc
+from thinmesh.gateway.v1 import openai_service_pb2_grpc as openai_grpc
 
 from thinmesh_core.app import App
 from thinmesh_core.peers import WORKER, Services
@@ -14,14 +15,17 @@ from thinmesh_core.peers import WORKER, Services
 class InnerApp(App):
     """Serves what a gateway serves to workers alone: in the process, on a socket of the state folder, or over mutual TLS."""
 
-    def __init__(self, gateway: App, gate: grpc.aio.ServerInterceptor) -> None:
+    def __init__(self, gateway: App, gate: grpc.aio.ServerInterceptor, openai: openai_grpc.OpenAIServiceServicer) -> None:
         self._gateway = gateway
-        self.services: Services = MappingProxyType(dict.fromkeys(gateway.services, frozenset({WORKER})))
+        self._openai = openai
+        services = (*gateway.services, "thinmesh.gateway.v1.OpenAIService")
+        self.services: Services = MappingProxyType(dict.fromkeys(services, frozenset({WORKER})))
         self.interceptors = (gate,)
 
     def register(self, server: grpc.aio.Server) -> None:
-        """Adds the gateway's services."""
+        """Adds the gateway's services, and OpenAI's endpoints without HTTP."""
         self._gateway.register(server)
+        openai_grpc.add_OpenAIServiceServicer_to_server(self._openai, server)
 
     def problems(self) -> list[str]:
         """The gateway's."""

@@ -48,7 +48,7 @@ def describe(*surfaces: Surface) -> Json:
 
 
 def _operation(operation: Operation, schemas: dict[Any, Json], error: Json) -> Json:
-    content: Json = {"application/json": {"schema": schemas[operation.answer]}}
+    content: Json = {_BINARY: {}} if operation.answer is bytes else {"application/json": {"schema": schemas[operation.answer]}}
     told = "The answer."
     if operation.binary:
         content[_BINARY] = {}
@@ -70,6 +70,10 @@ def _operation(operation: Operation, schemas: dict[Any, Json], error: Json) -> J
     if operation.body is not None:
         taken: Json = {"application/json": {"schema": schemas[operation.body]}} | ({_BINARY: {}} if operation.binary else {})
         described["requestBody"] = {"required": True, "content": taken}
+    if operation.form:
+        properties = {name: {"type": "string", **({"format": "binary"} if name == "file" else {})} for name in operation.form}
+        form: Json = {"type": "object", "required": list(operation.form), "properties": properties}
+        described["requestBody"] = {"required": True, "content": {"multipart/form-data": {"schema": form}}}
     names = re.findall(r"{(\w+)}", operation.path)
     if names:
         described["parameters"] = [

@@ -13,11 +13,12 @@ class Operation:
     """One route; `name` is the method that answers it.
 
     `chunk`: the events of its stream, where it can stream. `binary`: bytes may follow the JSON, either way.
-    `also`: a status other than 200 that its answer may have.
+    `also`: a status other than 200 that its answer may have. `form`: the fields of the form that it takes; one that is named
+    `file` is one. `whole`: whether an idempotency key keeps its answer; one that is kept elsewhere heeds the key itself.
     """
 
     name: str
-    method: Literal["GET", "POST"]
+    method: Literal["GET", "POST", "DELETE"]
     path: str
     summary: str
     answer: Any
@@ -25,6 +26,8 @@ class Operation:
     chunk: type[msgspec.Struct] | None = None
     binary: bool = False
     also: int | None = None
+    form: tuple[str, ...] = ()
+    whole: bool = True
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,27 +14,39 @@ from thinmesh_gateway.actions import ROUTES
 from thinmesh_gateway.audit.trail import Add
 from thinmesh_gateway.auth import Authenticator
 from thinmesh_gateway.exchange import Answer, Request
+from thinmesh_gateway.files import Files
 from thinmesh_gateway.guard import Guarded, Stopping, Told
 from thinmesh_gateway.idempotency.once import Once
 from thinmesh_gateway.inference import Inference
+from thinmesh_gateway.jobs import Jobs
 from thinmesh_gateway.oip import operations as oip
 from thinmesh_gateway.oip import routes as oip_routes
+from thinmesh_gateway.openai import durable
 from thinmesh_gateway.openai import operations as openai
 from thinmesh_gateway.openai import routes as openai_routes
+from thinmesh_gateway.openai.batch_routes import BatchRoutes
+from thinmesh_gateway.openai.file_routes import FileRoutes
 from thinmesh_gateway.openapi import describe
 from thinmesh_gateway.operations import Surface
 from thinmesh_gateway.tensors import Tensors
 
 DESCRIPTION_PATH = "/openapi.json"
 
-_DESCRIPTION = msgspec.json.encode(describe(openai.SURFACE, oip.SURFACE))
+_DESCRIPTION = msgspec.json.encode(describe(openai.SURFACE, durable.FILES, durable.BATCHES, oip.SURFACE))
 
 
 def rest(
-    authenticator: Authenticator, add: Add, inference: Inference, tensors: Tensors, once: Once, stopping: Stopping
+    authenticator: Authenticator,
+    add: Add,
+    inference: Inference,
+    tensors: Tensors,
+    once: Once,
+    stopping: Stopping,
+    jobs: Jobs | None = None,
+    files: Files | None = None,
 ) -> Asgi:
     """The application; a path without a route is told as the surface of its prefix tells it."""
-    known = routes(authenticator, add, inference, tensors, once, stopping)
+    known = routes(authenticator, add, inference, tensors, once, stopping, jobs, files)
     router = Router(known, redirect_slashes=False)
     fixed = {(method, route.path): route.app for route in known if "{" not in route.path for method in route.methods or ()}
 
@@ -53,7 +65,14 @@ def rest(
 
 
 def routes(
-    authenticator: Authenticator, add: Add, inference: Inference, tensors: Tensors, once: Once, stopping: Stopping
+    authenticator: Authenticator,
+    add: Add,
+    inference: Inference,
+    tensors: Tensors,
+    once: Once,
+    stopping: Stopping,
+    jobs: Jobs | None = None,
+    files: Files | None = None,
 ) -> list[Route]:
     """Every route there is."""
     openai_methods, oip_methods = openai_routes.OpenAIRoutes(inference), oip_routes.OipRoutes(tensors)
@@ -71,6 +90,8 @@ def routes(
     )
     return [
         *_routes(openai.SURFACE, openai_methods, openai_routes.told, authenticator, add, once, stopping, intake),
+        *_routes(durable.FILES, FileRoutes(files), openai_routes.told, authenticator, add, once, stopping, intake),
+        *_routes(durable.BATCHES, BatchRoutes(jobs), openai_routes.told, authenticator, add, once, stopping, intake),
         *_routes(oip.SURFACE, oip_methods, oip_routes.told, authenticator, add, once, stopping, intake),
         Route(DESCRIPTION_PATH, described, methods=["GET"]),
     ]
@@ -98,7 +119,7 @@ def _routes(
                 actions.get(one.name),
                 getattr(methods, one.name),
                 told,
-                None if one.body is None else once,
+                None if one.body is None or not one.whole else once,
                 stopping,
                 intake,
             ),

@@ -15,14 +15,23 @@ import grpc
 from temporalio.client import Client
 from temporalio.service import RPCError
 from temporalio.worker import Worker
+from thinmesh.job.v1 import file_service_pb2_grpc as file_grpc
 from thinmesh.job.v1 import job_service_pb2_grpc as job_grpc
 
 from thinmesh_core.app import App
 from thinmesh_core.channel import Channels
 from thinmesh_core.peers import GATEWAY
+from thinmesh_pipelines.batches.asking import Asking
+from thinmesh_pipelines.batches.batches import Batches
+from thinmesh_pipelines.batches.steps import BatchSteps
+from thinmesh_pipelines.batches.workflow import BatchJob
 from thinmesh_pipelines.config import WorkerConfig
+from thinmesh_pipelines.files.files import Files
+from thinmesh_pipelines.files.service import FileService
+from thinmesh_pipelines.files.vault import Vault
 from thinmesh_pipelines.jobs import Jobs
 from thinmesh_pipelines.payloads.converter import converter
+from thinmesh_pipelines.payloads.keys import KeyRing
 from thinmesh_pipelines.payloads.objects import objects
 from thinmesh_pipelines.retention import keep_for, sweep
 from thinmesh_pipelines.service import JobService
@@ -46,7 +55,9 @@ THROTTLE = timedelta(seconds=1)
 class WorkerApp(App):
     """Jobs are durable without it; with it they run. While Temporal is away it waits for it."""
 
-    services = MappingProxyType({"thinmesh.job.v1.JobService": frozenset({GATEWAY})})
+    services = MappingProxyType(
+        {"thinmesh.job.v1.JobService": frozenset({GATEWAY}), "thinmesh.job.v1.FileService": frozenset({GATEWAY})}
+    )
 
     def __init__(self, config: WorkerConfig, channels: Channels) -> None:
         self._config = config
@@ -55,14 +66,20 @@ class WorkerApp(App):
         self._service: JobService | None = None
         self._objects = objects(config.jobs.payloads, config.state)
         self._converter = converter(config.jobs.payloads, config.state, self._objects)
+        vault = Vault(KeyRing(config.state), self._objects)
+        files = Files(vault, config.jobs.files)
+        self._batches = Batches(files, config.jobs)
+        self._file_service = FileService(files, config.jobs.files)
+        self._batch_steps = BatchSteps(Asking(self._gateway, config.call_seconds), vault, files)
         self._stack = AsyncExitStack()
         self._looked = 0
         self._trouble: str | None = "jobs: looking for Temporal"
 
     def register(self, server: grpc.aio.Server) -> None:
-        """Adds its service; it must have been entered."""
+        """Adds its services; it must have been entered."""
         assert self._service is not None
         job_grpc.add_JobServiceServicer_to_server(self._service, server)
+        file_grpc.add_FileServiceServicer_to_server(self._file_service, server)
 
     def problems(self) -> list[str]:
         """That it drains, or that it looks for a Temporal which may be starting."""
@@ -76,7 +93,7 @@ class WorkerApp(App):
 
     async def __aenter__(self) -> Self:
         """Starts to look for Temporal, and to work once it is there."""
-        self._service = JobService(Jobs(await self._connect(lazy=True), self._config))
+        self._service = JobService(Jobs(await self._connect(lazy=True), self._config, self._batches), self._batches)
         tasks = await self._stack.enter_async_context(asyncio.TaskGroup())
         stop = asyncio.Event()
         tasks.create_task(self._work(stop))
@@ -88,7 +105,7 @@ class WorkerApp(App):
         await self._stack.aclose()
 
     async def _work(self, stop: asyncio.Event) -> None:
-        config = self._config
+        config, steps = self._config, self._batch_steps
         while not stop.is_set():
             self._looked += 1
             try:
@@ -98,8 +115,8 @@ class WorkerApp(App):
                 worker = Worker(
                     client,
                     task_queue=config.jobs.queue,
-                    workflows=[RequestJob],
-                    activities=[self._steps.infer],
+                    workflows=[RequestJob, BatchJob],
+                    activities=[self._steps.infer, steps.examine, steps.lines, steps.gather, steps.discard],
                     max_concurrent_activities=config.jobs.at_once,
                     graceful_shutdown_timeout=timedelta(seconds=config.grace_seconds),
                     default_heartbeat_throttle_interval=THROTTLE,

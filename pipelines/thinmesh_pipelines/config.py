@@ -9,6 +9,7 @@ from msgspec import Meta
 
 from thinmesh_core.config import Section
 from thinmesh_core.ranges import Seconds
+from thinmesh_pipelines.files.config import FilesConfig
 from thinmesh_pipelines.payloads.config import PayloadsConfig
 
 
@@ -17,8 +18,8 @@ class JobsConfig(Section, frozen=True, kw_only=True):
 
     Without `temporal` (`host:port`) the mesh starts one of its own on a file of the state folder. THINMESH_TEMPORAL_KEY has
     the API key of one that wants it, which is then reached over TLS. `expire_seconds` is the longest that a job may take from
-    its making to its end, `at_once` how many steps one worker runs together. What a job gave is kept for `keep_days`, by a
-    Temporal of one's own for as long as that keeps it.
+    its making to its end, `at_once` how many steps one worker runs together, `batch_lines` how many lines of one batch. What a
+    job gave is kept for `keep_days`, by a Temporal of one's own for as long as that keeps it.
     """
 
     temporal: str | None = None
@@ -29,6 +30,8 @@ class JobsConfig(Section, frozen=True, kw_only=True):
     at_once: Annotated[int, Meta(ge=1, le=10_000)] = 32
     keep_days: Annotated[int, Meta(ge=1, le=365)] = 7
     payloads: PayloadsConfig = PayloadsConfig()
+    files: FilesConfig = FilesConfig()
+    batch_lines: Annotated[int, Meta(ge=1, le=256)] = 16
 
 
 class WorkerConfig(Section, frozen=True, kw_only=True):

@@ -5,8 +5,9 @@ from __future__ import annotations
 import asyncio
 import base64
 import binascii
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 from urllib.parse import quote
@@ -22,12 +23,15 @@ from temporalio.client import (
 )
 from temporalio.common import Priority as TemporalPriority
 from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
+from temporalio.converter import WorkflowSerializationContext
 from temporalio.exceptions import ActivityError, ApplicationError, WorkflowAlreadyStartedError
 from temporalio.service import RPCError, RPCStatusCode
 from thinmesh.job.v1 import job_service_pb2 as pb
 
 from thinmesh_core.errors import MeshError, Reason, invalid
 from thinmesh_core.priority import Priority
+from thinmesh_pipelines.batches.batches import Batches
+from thinmesh_pipelines.batches.workflow import BATCH, GATHER_TIME, PROGRESS, BatchJob
 from thinmesh_pipelines.config import WorkerConfig
 from thinmesh_pipelines.job import TEMPORAL_PRIORITY, Owner, failed, fingerprint, new_id, workflow_id
 from thinmesh_pipelines.workflows import RequestJob
@@ -53,30 +57,32 @@ _KIND, _SAME = "kind", "same"
 class Jobs:
     """The jobs of every tenant. JOBS_UNAVAILABLE where Temporal does not answer, NOT_FOUND where a tenant has no such job."""
 
-    def __init__(self, client: Client, config: WorkerConfig) -> None:
+    def __init__(self, client: Client, config: WorkerConfig, batches: Batches) -> None:
         self._client = client
         self._config = config
+        self._batches = batches
 
     async def create(self, owner: Owner, request: pb.CreateJobRequest) -> pb.Job:
         """A job of the work, or the one that there is already under its idempotency key."""
         key = request.idempotency_key if request.HasField("idempotency_key") else None
         job_id = new_id(owner.tenant, key)
         same = fingerprint(request)
-        memo = {_KIND: request.WhichOneof("work") or "", _SAME: same}
+        course = self._course(owner, job_id, request)
+        memo = {_KIND: request.WhichOneof("work") or "", _SAME: same, **course.memo}
         config = self._config
         async with _answering():
             try:
                 handle = await self._client.start_workflow(
-                    RequestJob.run,
-                    args=[owner, request, config.call_seconds],
+                    course.run,
+                    args=course.arguments,
                     id=workflow_id(owner.tenant, job_id),
                     task_queue=config.jobs.queue,
-                    execution_timeout=timedelta(seconds=config.jobs.expire_seconds),
+                    execution_timeout=timedelta(seconds=config.jobs.expire_seconds) + course.beyond,
                     id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
                     id_conflict_policy=WorkflowIDConflictPolicy.FAIL,
                     memo=memo,
                     priority=TemporalPriority(
-                        priority_key=TEMPORAL_PRIORITY[Priority(owner.priority)],
+                        priority_key=TEMPORAL_PRIORITY[course.priority],
                         fairness_key=owner.tenant,
                         fairness_weight=config.weights.get(owner.tenant, 1.0),
                     ),
@@ -99,12 +105,16 @@ class Jobs:
             job = await self._told(await handle.describe())
             return await _ended(handle, job)
 
-    async def page(self, tenant: str, limit: int, token: str) -> pb.ListJobsResponse:
+    async def page(self, tenant: str, limit: int, token: str, kind: str | None, after: str | None) -> pb.ListJobsResponse:
         """Some of a tenant's jobs, the newest first."""
         async with _answering():
-            listed = self._client.list_workflows(
-                f"WorkflowId STARTS_WITH '{workflow_id(tenant, 'job-')}'", page_size=limit, next_page_token=_token(token)
-            )
+            query = f"WorkflowId STARTS_WITH '{workflow_id(tenant, 'job-')}'"
+            if kind is not None:
+                query += f" AND WorkflowType {'=' if kind == BATCH else '!='} '{BATCH}'"
+            if after is not None:
+                began = (await self._handle(tenant, after).describe()).start_time
+                query += f" AND StartTime < '{began.isoformat()}'"
+            listed = self._client.list_workflows(query, page_size=limit, next_page_token=_token(token))
             await listed.fetch_next_page()
             jobs = [await self._told(one) for one in listed.current_page or ()]
         more = listed.next_page_token
@@ -132,19 +142,52 @@ class Jobs:
                 return
             await asyncio.sleep(LOOK_SECONDS)
 
+    def _course(self, owner: Owner, job_id: str, request: pb.CreateJobRequest) -> _Course:
+        if not request.HasField("batch"):
+            return _Course(RequestJob.run, (owner, request, self._config.call_seconds), Priority(owner.priority))
+        arguments = self._batches.begun(owner, job_id, request.batch)
+        return _Course(BatchJob.run, arguments, Priority.BATCH, {BATCH: arguments[1]}, GATHER_TIME)
+
     def _handle(self, tenant: str, job_id: str) -> WorkflowHandle[Any, pb.JobResult]:
         return self._client.get_workflow_handle(workflow_id(tenant, job_id), result_type=pb.JobResult)
 
     async def _told(self, found: WorkflowExecution) -> pb.Job:
         console = self._config.console
+        batch = await found.memo_value(BATCH, None, type_hint=pb.Batch)
+        expired = batch is not None and batch.expired and found.status is not WorkflowExecutionStatus.RUNNING
         return pb.Job(
             id=found.id.rpartition("/")[2],
-            state=_state(found),
+            state=pb.JOB_STATE_EXPIRED if expired else _state(found),
             kind=await found.memo_value(_KIND, ""),
             created_unix_seconds=int(found.start_time.timestamp()),
             ended_unix_seconds=None if found.close_time is None else int(found.close_time.timestamp()),
             link=None if console is None else _page(console, found),
+            progress=await self._progress(found),
+            batch=batch,
+            cancelling=_cancelling(found),
         )
+
+    async def _progress(self, found: WorkflowExecution) -> pb.JobProgress | None:
+        """How far it was when its last range ended, and what ranges that run have told since."""
+        progress = await found.memo_value(PROGRESS, None, type_hint=pb.JobProgress)
+        if progress is not None and isinstance(found, WorkflowExecutionDescription):
+            converter = self._client.data_converter.with_context(WorkflowSerializationContext(found.namespace, found.id))
+            for one in found.raw_description.pending_activities:
+                if one.activity_type.name == "lines" and one.HasField("heartbeat_details"):
+                    done, failed = await converter.decode(one.heartbeat_details.payloads, [int, int])
+                    progress.done, progress.failed = progress.done + done, progress.failed + failed
+        return progress
+
+
+@dataclass(frozen=True)
+class _Course:
+    """The workflow of a job: what it is begun with, in which class, and what it may take beyond a job's time."""
+
+    run: Callable[..., Awaitable[pb.JobResult]]
+    arguments: Sequence[Any]
+    priority: Priority
+    memo: Mapping[str, Any] = field(default_factory=dict)
+    beyond: timedelta = timedelta()
 
 
 async def _ended(handle: WorkflowHandle[Any, pb.JobResult], job: pb.Job) -> pb.Job:
@@ -170,6 +213,16 @@ def _why(error: WorkflowFailureError) -> pb.JobError:
     if isinstance(cause, ApplicationError):
         return failed(cause.type, cause.message, step)
     return failed(None, "The job failed; its page in Temporal's console says where.", step)
+
+
+def _cancelling(found: WorkflowExecution) -> bool:
+    """Whether it is told to end, as far as a list knows that."""
+    running = found.status is WorkflowExecutionStatus.RUNNING
+    return running and isinstance(found, WorkflowExecutionDescription) and _told_to_end(found)
+
+
+def _told_to_end(found: WorkflowExecutionDescription) -> bool:
+    return found.raw_description.workflow_extended_info.cancel_requested
 
 
 def _state(found: WorkflowExecution) -> pb.JobState.ValueType:

@@ -12,6 +12,8 @@ from thinmesh_core.behalf import owner_of
 from thinmesh_core.call import from_metadata
 from thinmesh_core.errors import invalid
 from thinmesh_core.peers import Context
+from thinmesh_pipelines.batches.batches import Batches
+from thinmesh_pipelines.files.service import stored
 from thinmesh_pipelines.job import LONGEST_KEY, Owner
 from thinmesh_pipelines.jobs import Jobs
 
@@ -22,18 +24,22 @@ LARGEST_PAGE = 100
 class JobService(job_grpc.JobServiceServicer):
     """Each method is of the calling tenant's jobs alone."""
 
-    def __init__(self, jobs: Jobs) -> None:
+    def __init__(self, jobs: Jobs, batches: Batches) -> None:
         self._jobs = jobs
+        self._batches = batches
 
     async def CreateJob(self, request: pb.CreateJobRequest, context: Context) -> pb.CreateJobResponse:
         """A job that is durable once this returns."""
         if request.WhichOneof("work") is None:
-            raise invalid("work", "Say what the job is to do: generate, embed or rerank.")
+            raise invalid("work", "Say what the job is to do: generate, embed, rerank or batch.")
         if request.HasField("idempotency_key") and not 0 < len(request.idempotency_key.encode()) <= LONGEST_KEY:
             raise invalid("idempotency_key", f"idempotency_key must be 1 to {LONGEST_KEY} bytes.")
         metadata = context.invocation_metadata()
         call = from_metadata(metadata)
         roles, key = owner_of(metadata)
+        if request.HasField("batch"):
+            with stored():
+                await self._batches.check(call.tenant, request.batch)
         return pb.CreateJobResponse(
             job=await self._jobs.create(Owner(call.tenant, call.principal, roles, key, call.priority), request)
         )
@@ -47,7 +53,9 @@ class JobService(job_grpc.JobServiceServicer):
         limit = request.limit if request.HasField("limit") else PAGE
         if not 1 <= limit <= LARGEST_PAGE:
             raise invalid("limit", f"limit must be 1 to {LARGEST_PAGE}.")
-        return await self._jobs.page(_tenant(context), limit, request.page_token)
+        kind = request.kind if request.HasField("kind") else None
+        after = request.after if request.HasField("after") else None
+        return await self._jobs.page(_tenant(context), limit, request.page_token, kind, after)
 
     async def CancelJob(self, request: pb.CancelJobRequest, context: Context) -> pb.CancelJobResponse:
         """The end of a job."""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from dataclasses import dataclass
 from datetime import timedelta
 
@@ -17,10 +16,8 @@ from thinmesh_core.behalf import behalf
 from thinmesh_core.call import Metadata
 from thinmesh_core.errors import MeshError, Reason
 from thinmesh_core.status import from_rpc_error, lost
+from thinmesh_pipelines.heartbeat import beating
 from thinmesh_pipelines.job import Owner, worth_retrying
-
-HEARTBEAT_SECONDS = 0.5
-"""How often a running step says that it lives, and hears whether it is cancelled."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,12 +38,10 @@ class Steps:
     @activity.defn(name="infer")
     async def infer(self, step: Step, work: pb.CreateJobRequest) -> pb.JobResult:
         """One inference request."""
-        async with asyncio.TaskGroup() as tasks:
-            beating = tasks.create_task(_beat())
+        async with beating():
             ended = await self._ended(step, work)
-            beating.cancel()
         if isinstance(ended, MeshError):
-            raise _told(ended)
+            raise told(ended)
         return ended
 
     async def _ended(self, step: Step, work: pb.CreateJobRequest) -> pb.JobResult | MeshError:
@@ -74,7 +69,7 @@ class Steps:
                 return pb.JobResult(generate=generate)
 
 
-def _told(error: MeshError) -> ApplicationError:
+def told(error: MeshError) -> ApplicationError:
     """The failure as Temporal keeps it: whether it tries again, and when."""
     pause = None if error.retry_after is None else timedelta(seconds=error.retry_after)
     return ApplicationError(
@@ -84,9 +79,3 @@ def _told(error: MeshError) -> ApplicationError:
         next_retry_delay=pause,
         category=ApplicationErrorCategory.BENIGN,  # the job tells it: it is no news for the log
     )
-
-
-async def _beat() -> None:
-    while True:
-        activity.heartbeat()
-        await asyncio.sleep(HEARTBEAT_SECONDS)

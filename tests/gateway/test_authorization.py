@@ -57,10 +57,11 @@ BODIES: dict[str, dict[str, Any]] = {
 
 @dataclass(frozen=True)
 class Registered:
-    """What a gateway registers: routes with their actions, and full methods."""
+    """What a gateway registers: routes with their actions, and full methods, those for workers too."""
 
     routes: list[tuple[str, str, Action | None]]
     methods: list[str]
+    inner: list[str]
 
 
 @pytest.fixture
@@ -69,14 +70,20 @@ async def registered(tmp_path: Path) -> Registered:
     channel = InProcessChannel(server)
     app = build(GatewayConfig(tenants={}, router="none", jobs="none", state=tmp_path), lambda _: channel)
     app.register(server)
-    methods = [name for handlers in server._generic_handlers for name in vars(handlers)["_method_handlers"]]
+    inner = InProcessServer("inner")
+    app.inner.register(inner)
     once = Once(MemoryStore(Answers(1, 1), time.monotonic), 1)
     known = Authenticator(Keyring(KeyStore(tmp_path), tmp_path), {})
     found = []
     for route in routes(known, unread, Inference(channel, 1), Tensors(channel, 1), once, bool):
         assert isinstance(route.app, Guarded)
         found += [(method, route.path.replace(":path", ""), route.app.action) for method in (route.methods or set()) - {"HEAD"}]
-    return Registered(found, methods)
+    return Registered(found, methods_of(server), methods_of(inner))
+
+
+def methods_of(server: InProcessServer) -> list[str]:
+    """The full methods of a server."""
+    return [name for handlers in server._generic_handlers for name in vars(handlers)["_method_handlers"]]
 
 
 class Models(model_grpc.ModelServiceServicer):
@@ -113,8 +120,8 @@ async def rest(session: aiohttp.ClientSession, key: str, method: str, path: str,
     """The status of a call that names the model wherever a call may."""
     body = None
     if method == "POST":
-        body = {"inputs": [INPUT]} if path.startswith("/v2") else BODIES[path] | {"model": model}
-    path = path.format(model=model, version="1")
+        body = {"inputs": [INPUT]} if path.startswith("/v2") else BODIES.get(path, {}) | {"model": model}
+    path = path.format(model=model, version="1", file="f", batch="b")
     async with session.request(method, path, json=body, headers={"authorization": f"Bearer {key}"}) as response:
         return response.status
 
@@ -122,13 +129,18 @@ async def rest(session: aiohttp.ClientSession, key: str, method: str, path: str,
 WITH_ANOTHER = {"/thinmesh.job.v1.JobService/CreateJob"}
 """What needs an action beside its own: that of the work."""
 
+DURABLE = ("/v1/files", "/v1/batches")
+"""Routes that name no model: a batch's lines do, and each is looked at when it is asked."""
+
+FOR_WORKERS = {f"/thinmesh.gateway.v1.OpenAIService/{name}" for name in ("Chat", "Complete", "Embed")}
+
 
 async def rpc(channel: grpc.aio.Channel, key: str | None, method: str, model: str) -> Reason | None:
     """How a call of the method ends; the model is named wherever the message can name one."""
     service, _, name = method[1:].rpartition("/")
     described = descriptor_pool.Default().FindServiceByName(service).methods_by_name[name]
     message: Any = message_factory.GetMessageClass(described.input_type)()
-    for field in () if service.endswith(("KeyService", "JobService")) else ("model", "model_name", "name", "id"):
+    for field in () if service.endswith(("KeyService", "JobService", "FileService")) else ("model", "model_name", "name", "id"):
         if field in described.input_type.fields_by_name:
             setattr(message, field, model)
             break
@@ -155,11 +167,12 @@ async def rpc(channel: grpc.aio.Channel, key: str | None, method: str, model: st
 
 def test_every_route_and_rpc_that_is_registered_has_an_action(registered: Registered) -> None:
     assert [route for route in registered.routes if route[2] is None] == []
-    assert [method for method in registered.methods if method not in RPCS] == []
+    assert [method for method in registered.inner if method not in RPCS] == []
 
 
 def test_the_table_has_nothing_that_is_not_registered(registered: Registered) -> None:
-    assert set(RPCS) == set(registered.methods)
+    assert set(RPCS) == set(registered.inner)
+    assert {method for method in registered.inner if method not in registered.methods} == FOR_WORKERS
 
 
 async def test_each_route_takes_its_own_action_and_no_other(
@@ -180,7 +193,7 @@ async def test_a_path_by_any_other_spelling_opens_nothing(
     """What is authorised is the route that was matched: a spelling that matches none is 404, one that matches asks for a key."""
     bad = {"authorization": f"Bearer {keys['only-self']}"}
     for method, route, needed in registered.routes:
-        path = route.format(model="m", version="1")
+        path = route.format(model="m", version="1", file="f", batch="b")
         spellings = (f"{path}/", f"/{path}", path.upper(), path.replace("/", "/./", 1), f"{path};x", f"{path}%00", f"/x/..{path}", path[:3] + "%2F" + path[4:])  # fmt: skip
         for spelling in (*spellings, f"{path}?a=/openapi.json", f"{path}#/openapi.json"):
             for verb in {method, "GET", "POST", "HEAD", "PUT", "OPTIONS"}:
@@ -208,10 +221,10 @@ async def test_each_route_that_names_a_model_takes_those_of_the_role(
     registered: Registered, session: aiohttp.ClientSession, keys: dict[str, str]
 ) -> None:
     for method, path, _ in registered.routes:
-        names = method == "POST" or "{model}" in path
+        names = (method == "POST" or "{model}" in path) and not path.startswith(DURABLE)
         for model in MINE:
             assert await rest(session, keys["mine"], method, path, model) not in {401, 403}
-        in_the_body = method == "POST" and path.startswith("/v1")
+        in_the_body = method == "POST" and names and path.startswith("/v1")
         for model in OTHERS if in_the_body else [other for other in OTHERS if other.isalnum()]:
             assert (await rest(session, keys["mine"], method, path, model) == 403) == names, (path, model)
 
@@ -220,6 +233,7 @@ async def test_each_rpc_that_names_a_model_takes_those_of_the_role(
     registered: Registered, gateway: Gateway, keys: dict[str, str]
 ) -> None:
     without = {"ListModels", "GetJob", "ListJobs", "CancelJob", "WatchJob"}
+    without |= {method.rpartition("/")[2] for method in registered.methods if "FileService" in method}
     async with dial(gateway.grpc) as channel:
         for method in registered.methods:
             served = RPCS[method] not in {Action.AUDIT, Action.BACKENDS, Action.KEYS, Action.SELF}

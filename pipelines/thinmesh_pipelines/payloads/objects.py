@@ -18,7 +18,8 @@ from thinmesh_pipelines.payloads.config import PayloadsConfig
 from thinmesh_pipelines.payloads.place import Place
 
 if TYPE_CHECKING:
-    from obstore.store import RetryConfig  # it is not there at run time
+    from obstore import GetResult  # these are not there at run time
+    from obstore.store import RetryConfig
 
 FOLDER = "objects"
 """Of the state folder."""
@@ -58,6 +59,19 @@ class Objects:
         """The object's bytes; None where it has another size. MissingError where there is none."""
         return await asyncio.to_thread(self._get, name, size)
 
+    async def read(self, name: str) -> Bytes:
+        """An object's bytes, whatever their size. MissingError where there is none."""
+        return await asyncio.to_thread(self._read, name)
+
+    async def names(self, prefix: str, before: datetime | None = None) -> list[str]:
+        """The names below a prefix, in their order; with `before` of those alone that were written before then."""
+        return await asyncio.to_thread(self._names, prefix, before)
+
+    async def drop(self, names: Sequence[str]) -> None:
+        """Removes objects; one that is gone is no failure."""
+        for start in range(0, len(names), PAGE):
+            await asyncio.to_thread(self._drop, names[start : start + PAGE])
+
     async def remove(self, job: Place) -> int:
         """Removes the objects of a job, and says how many there were."""
         return await asyncio.to_thread(self._remove, f"{PAYLOADS}/{job.prefix}", None)
@@ -78,11 +92,27 @@ class Objects:
 
     def _get(self, name: str, size: int) -> Bytes | None:
         with _answering():
-            try:
-                found = self._store.get(name)
-            except FileNotFoundError as error:
-                raise MissingError(name) from error
+            found = self._found(name)
             return found.bytes() if found.meta["size"] == size else None
+
+    def _read(self, name: str) -> Bytes:
+        with _answering():
+            return self._found(name).bytes()
+
+    def _found(self, name: str) -> GetResult:
+        try:
+            return self._store.get(name)
+        except FileNotFoundError as error:
+            raise MissingError(name) from error
+
+    def _names(self, prefix: str, before: datetime | None) -> list[str]:
+        with _answering():
+            pages = self._store.list(prefix, chunk_size=PAGE)
+            return sorted(one["path"] for page in pages for one in page if before is None or one["last_modified"] < before)
+
+    def _drop(self, names: Sequence[str]) -> None:
+        with _answering():
+            self._delete(names)
 
     def _remove(self, prefix: str, before: datetime | None) -> int:
         removed = 0

@@ -92,6 +92,225 @@ class JobError(_message.Message):
 Global___JobError: _TypeAlias = JobError  # noqa: Y015
 
 @_typing.final
+class JobProgress(_message.Message):
+    """How far a job is that has many parts."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TOTAL_FIELD_NUMBER: _builtins.int
+    DONE_FIELD_NUMBER: _builtins.int
+    FAILED_FIELD_NUMBER: _builtins.int
+    total: _builtins.int
+    """How many there are."""
+    done: _builtins.int
+    """Those that ended well."""
+    failed: _builtins.int
+    """Those that ended with an error."""
+    def __init__(
+        self,
+        *,
+        total: _builtins.int = ...,
+        done: _builtins.int = ...,
+        failed: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["done", b"done", "failed", b"failed", "total", b"total"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___JobProgress: _TypeAlias = JobProgress  # noqa: Y015
+
+@_typing.final
+class BatchWork(_message.Message):
+    """A file of requests, one a line as OpenAI's batches have them: `custom_id`, `method`, `url`, `body`. They run in the class BATCH."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    @_typing.final
+    class MetadataEntry(_message.Message):
+        DESCRIPTOR: _descriptor.Descriptor
+
+        KEY_FIELD_NUMBER: _builtins.int
+        VALUE_FIELD_NUMBER: _builtins.int
+        key: _builtins.str
+        value: _builtins.str
+        def __init__(
+            self,
+            *,
+            key: _builtins.str = ...,
+            value: _builtins.str = ...,
+        ) -> None: ...
+        _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+        def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+        _ClearFieldArgType: _TypeAlias = _typing.Literal["key", b"key", "value", b"value"]  # noqa: Y015
+        def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+        def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+    INPUT_FILE_ID_FIELD_NUMBER: _builtins.int
+    ENDPOINT_FIELD_NUMBER: _builtins.int
+    WINDOW_SECONDS_FIELD_NUMBER: _builtins.int
+    METADATA_FIELD_NUMBER: _builtins.int
+    OUTPUT_SECONDS_FIELD_NUMBER: _builtins.int
+    input_file_id: _builtins.str
+    """The file, uploaded before with the purpose `batch`: at most 50 000 lines, each of at most 4 MiB."""
+    endpoint: _builtins.str
+    """What every line asks for: `/v1/chat/completions`, `/v1/completions` or `/v1/embeddings`."""
+    window_seconds: _builtins.int
+    """The longest that it may take; lines that are not done by then expire. 0: as long as any job may."""
+    output_seconds: _builtins.int
+    """How long the files that it gives are kept. 0: as long as any file."""
+    @_builtins.property
+    def metadata(self) -> _containers.ScalarMap[_builtins.str, _builtins.str]:
+        """What the caller notes: at most 16 pairs, names of at most 64 bytes and values of at most 512."""
+
+    def __init__(
+        self,
+        *,
+        input_file_id: _builtins.str = ...,
+        endpoint: _builtins.str = ...,
+        window_seconds: _builtins.int = ...,
+        metadata: _abc.Mapping[_builtins.str, _builtins.str] | None = ...,
+        output_seconds: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["endpoint", b"endpoint", "input_file_id", b"input_file_id", "metadata", b"metadata", "output_seconds", b"output_seconds", "window_seconds", b"window_seconds"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___BatchWork: _TypeAlias = BatchWork  # noqa: Y015
+
+@_typing.final
+class BatchError(_message.Message):
+    """What is wrong with a batch's file, which then is not begun."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    CODE_FIELD_NUMBER: _builtins.int
+    MESSAGE_FIELD_NUMBER: _builtins.int
+    LINE_FIELD_NUMBER: _builtins.int
+    PARAM_FIELD_NUMBER: _builtins.int
+    code: _builtins.str
+    """Which kind: `invalid_json_line`, `duplicate_custom_id` and the like."""
+    message: _builtins.str
+    """What to do, for people."""
+    line: _builtins.int
+    """The line, from 1. Unset: it is about the whole file."""
+    param: _builtins.str
+    """The line's field. Unset: none."""
+    def __init__(
+        self,
+        *,
+        code: _builtins.str = ...,
+        message: _builtins.str = ...,
+        line: _builtins.int | None = ...,
+        param: _builtins.str | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_line", b"_line", "_param", b"_param", "line", b"line", "param", b"param"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_line", b"_line", "_param", b"_param", "code", b"code", "line", b"line", "message", b"message", "param", b"param"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__line: _TypeAlias = _typing.Literal["line"]  # noqa: Y015
+    _WhichOneofArgType__line: _TypeAlias = _typing.Literal["_line", b"_line"]  # noqa: Y015
+    _WhichOneofReturnType__param: _TypeAlias = _typing.Literal["param"]  # noqa: Y015
+    _WhichOneofArgType__param: _TypeAlias = _typing.Literal["_param", b"_param"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__line) -> _WhichOneofReturnType__line | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__param) -> _WhichOneofReturnType__param | None: ...
+
+Global___BatchError: _TypeAlias = BatchError  # noqa: Y015
+
+@_typing.final
+class BatchFiles(_message.Message):
+    """What a batch gave: files of lines in any order, each with its `custom_id`."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    OUTPUT_FILE_ID_FIELD_NUMBER: _builtins.int
+    ERROR_FILE_ID_FIELD_NUMBER: _builtins.int
+    output_file_id: _builtins.str
+    """The answers. Unset: there are none."""
+    error_file_id: _builtins.str
+    """The lines that failed, expired or were cancelled. Unset: there are none."""
+    def __init__(
+        self,
+        *,
+        output_file_id: _builtins.str | None = ...,
+        error_file_id: _builtins.str | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_error_file_id", b"_error_file_id", "_output_file_id", b"_output_file_id", "error_file_id", b"error_file_id", "output_file_id", b"output_file_id"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_error_file_id", b"_error_file_id", "_output_file_id", b"_output_file_id", "error_file_id", b"error_file_id", "output_file_id", b"output_file_id"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__error_file_id: _TypeAlias = _typing.Literal["error_file_id"]  # noqa: Y015
+    _WhichOneofArgType__error_file_id: _TypeAlias = _typing.Literal["_error_file_id", b"_error_file_id"]  # noqa: Y015
+    _WhichOneofReturnType__output_file_id: _TypeAlias = _typing.Literal["output_file_id"]  # noqa: Y015
+    _WhichOneofArgType__output_file_id: _TypeAlias = _typing.Literal["_output_file_id", b"_output_file_id"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__error_file_id) -> _WhichOneofReturnType__error_file_id | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__output_file_id) -> _WhichOneofReturnType__output_file_id | None: ...
+
+Global___BatchFiles: _TypeAlias = BatchFiles  # noqa: Y015
+
+@_typing.final
+class Batch(_message.Message):
+    """A batch: what was asked for, and what has become of it."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    WORK_FIELD_NUMBER: _builtins.int
+    ERRORS_FIELD_NUMBER: _builtins.int
+    FILES_FIELD_NUMBER: _builtins.int
+    BEGUN_UNIX_SECONDS_FIELD_NUMBER: _builtins.int
+    FINALIZING_UNIX_SECONDS_FIELD_NUMBER: _builtins.int
+    EXPIRED_FIELD_NUMBER: _builtins.int
+    begun_unix_seconds: _builtins.int
+    """When its lines began. Unset: its file is looked at."""
+    finalizing_unix_seconds: _builtins.int
+    """When its files began to be written. Unset: they have not."""
+    expired: _builtins.bool
+    """Whether its window was over before its lines were done."""
+    @_builtins.property
+    def work(self) -> Global___BatchWork:
+        """What was asked for."""
+
+    @_builtins.property
+    def errors(self) -> _containers.RepeatedCompositeFieldContainer[Global___BatchError]:
+        """What is wrong with the file; at most 100 entries. Any: the batch has failed."""
+
+    @_builtins.property
+    def files(self) -> Global___BatchFiles:
+        """What it gave, also where it was cancelled or expired."""
+
+    def __init__(
+        self,
+        *,
+        work: Global___BatchWork | None = ...,
+        errors: _abc.Iterable[Global___BatchError] | None = ...,
+        files: Global___BatchFiles | None = ...,
+        begun_unix_seconds: _builtins.int | None = ...,
+        finalizing_unix_seconds: _builtins.int | None = ...,
+        expired: _builtins.bool = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_begun_unix_seconds", b"_begun_unix_seconds", "_finalizing_unix_seconds", b"_finalizing_unix_seconds", "begun_unix_seconds", b"begun_unix_seconds", "files", b"files", "finalizing_unix_seconds", b"finalizing_unix_seconds", "work", b"work"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_begun_unix_seconds", b"_begun_unix_seconds", "_finalizing_unix_seconds", b"_finalizing_unix_seconds", "begun_unix_seconds", b"begun_unix_seconds", "errors", b"errors", "expired", b"expired", "files", b"files", "finalizing_unix_seconds", b"finalizing_unix_seconds", "work", b"work"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__begun_unix_seconds: _TypeAlias = _typing.Literal["begun_unix_seconds"]  # noqa: Y015
+    _WhichOneofArgType__begun_unix_seconds: _TypeAlias = _typing.Literal["_begun_unix_seconds", b"_begun_unix_seconds"]  # noqa: Y015
+    _WhichOneofReturnType__finalizing_unix_seconds: _TypeAlias = _typing.Literal["finalizing_unix_seconds"]  # noqa: Y015
+    _WhichOneofArgType__finalizing_unix_seconds: _TypeAlias = _typing.Literal["_finalizing_unix_seconds", b"_finalizing_unix_seconds"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__begun_unix_seconds) -> _WhichOneofReturnType__begun_unix_seconds | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__finalizing_unix_seconds) -> _WhichOneofReturnType__finalizing_unix_seconds | None: ...
+
+Global___Batch: _TypeAlias = Batch  # noqa: Y015
+
+@_typing.final
 class JobResult(_message.Message):
     """What a job gave; exactly one."""
 
@@ -100,6 +319,7 @@ class JobResult(_message.Message):
     GENERATE_FIELD_NUMBER: _builtins.int
     EMBED_FIELD_NUMBER: _builtins.int
     RERANK_FIELD_NUMBER: _builtins.int
+    BATCH_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def generate(self) -> _inference_service_pb2.GenerateResponse:
         """A generation."""
@@ -112,18 +332,23 @@ class JobResult(_message.Message):
     def rerank(self) -> _inference_service_pb2.RerankResponse:
         """An order."""
 
+    @_builtins.property
+    def batch(self) -> Global___BatchFiles:
+        """A batch's files."""
+
     def __init__(
         self,
         *,
         generate: _inference_service_pb2.GenerateResponse | None = ...,
         embed: _inference_service_pb2.EmbedResponse | None = ...,
         rerank: _inference_service_pb2.RerankResponse | None = ...,
+        batch: Global___BatchFiles | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["embed", b"embed", "generate", b"generate", "rerank", b"rerank", "result", b"result"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["batch", b"batch", "embed", b"embed", "generate", b"generate", "rerank", b"rerank", "result", b"result"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["embed", b"embed", "generate", b"generate", "rerank", b"rerank", "result", b"result"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["batch", b"batch", "embed", b"embed", "generate", b"generate", "rerank", b"rerank", "result", b"result"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_result: _TypeAlias = _typing.Literal["generate", "embed", "rerank"]  # noqa: Y015
+    _WhichOneofReturnType_result: _TypeAlias = _typing.Literal["generate", "embed", "rerank", "batch"]  # noqa: Y015
     _WhichOneofArgType_result: _TypeAlias = _typing.Literal["result", b"result"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_result) -> _WhichOneofReturnType_result | None: ...
 
@@ -143,18 +368,23 @@ class Job(_message.Message):
     ERROR_FIELD_NUMBER: _builtins.int
     RESULT_FIELD_NUMBER: _builtins.int
     LINK_FIELD_NUMBER: _builtins.int
+    PROGRESS_FIELD_NUMBER: _builtins.int
+    BATCH_FIELD_NUMBER: _builtins.int
+    CANCELLING_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """Its id, such as `job-0193c1...`."""
     state: Global___JobState.ValueType
     """Where it stands."""
     kind: _builtins.str
-    """What it does: `generate`, `embed` or `rerank`."""
+    """What it does: `generate`, `embed`, `rerank` or `batch`."""
     created_unix_seconds: _builtins.int
     """When it was made, seconds since 1970, as all times here."""
     ended_unix_seconds: _builtins.int
     """When it ended. Unset: it has not."""
     link: _builtins.str
     """Its page in Temporal's own console, for operators. Unset: none is known."""
+    cancelling: _builtins.bool
+    """Whether it is told to end, and has not yet."""
     @_builtins.property
     def error(self) -> Global___JobError:
         """Why it failed. Set where it has."""
@@ -162,6 +392,14 @@ class Job(_message.Message):
     @_builtins.property
     def result(self) -> Global___JobResult:
         """What it gave. Set where it succeeded, except in lists."""
+
+    @_builtins.property
+    def progress(self) -> Global___JobProgress:
+        """How far it is. Set where it has parts."""
+
+    @_builtins.property
+    def batch(self) -> Global___Batch:
+        """What it is beyond a job. Set for a batch."""
 
     def __init__(
         self,
@@ -174,25 +412,36 @@ class Job(_message.Message):
         error: Global___JobError | None = ...,
         result: Global___JobResult | None = ...,
         link: _builtins.str | None = ...,
+        progress: Global___JobProgress | None = ...,
+        batch: Global___Batch | None = ...,
+        cancelling: _builtins.bool = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_ended_unix_seconds", b"_ended_unix_seconds", "_error", b"_error", "_link", b"_link", "_result", b"_result", "ended_unix_seconds", b"ended_unix_seconds", "error", b"error", "link", b"link", "result", b"result"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_batch", b"_batch", "_ended_unix_seconds", b"_ended_unix_seconds", "_error", b"_error", "_link", b"_link", "_progress", b"_progress", "_result", b"_result", "batch", b"batch", "ended_unix_seconds", b"ended_unix_seconds", "error", b"error", "link", b"link", "progress", b"progress", "result", b"result"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_ended_unix_seconds", b"_ended_unix_seconds", "_error", b"_error", "_link", b"_link", "_result", b"_result", "created_unix_seconds", b"created_unix_seconds", "ended_unix_seconds", b"ended_unix_seconds", "error", b"error", "id", b"id", "kind", b"kind", "link", b"link", "result", b"result", "state", b"state"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_batch", b"_batch", "_ended_unix_seconds", b"_ended_unix_seconds", "_error", b"_error", "_link", b"_link", "_progress", b"_progress", "_result", b"_result", "batch", b"batch", "cancelling", b"cancelling", "created_unix_seconds", b"created_unix_seconds", "ended_unix_seconds", b"ended_unix_seconds", "error", b"error", "id", b"id", "kind", b"kind", "link", b"link", "progress", b"progress", "result", b"result", "state", b"state"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__batch: _TypeAlias = _typing.Literal["batch"]  # noqa: Y015
+    _WhichOneofArgType__batch: _TypeAlias = _typing.Literal["_batch", b"_batch"]  # noqa: Y015
     _WhichOneofReturnType__ended_unix_seconds: _TypeAlias = _typing.Literal["ended_unix_seconds"]  # noqa: Y015
     _WhichOneofArgType__ended_unix_seconds: _TypeAlias = _typing.Literal["_ended_unix_seconds", b"_ended_unix_seconds"]  # noqa: Y015
     _WhichOneofReturnType__error: _TypeAlias = _typing.Literal["error"]  # noqa: Y015
     _WhichOneofArgType__error: _TypeAlias = _typing.Literal["_error", b"_error"]  # noqa: Y015
     _WhichOneofReturnType__link: _TypeAlias = _typing.Literal["link"]  # noqa: Y015
     _WhichOneofArgType__link: _TypeAlias = _typing.Literal["_link", b"_link"]  # noqa: Y015
+    _WhichOneofReturnType__progress: _TypeAlias = _typing.Literal["progress"]  # noqa: Y015
+    _WhichOneofArgType__progress: _TypeAlias = _typing.Literal["_progress", b"_progress"]  # noqa: Y015
     _WhichOneofReturnType__result: _TypeAlias = _typing.Literal["result"]  # noqa: Y015
     _WhichOneofArgType__result: _TypeAlias = _typing.Literal["_result", b"_result"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__batch) -> _WhichOneofReturnType__batch | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__ended_unix_seconds) -> _WhichOneofReturnType__ended_unix_seconds | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__error) -> _WhichOneofReturnType__error | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__link) -> _WhichOneofReturnType__link | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__progress) -> _WhichOneofReturnType__progress | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__result) -> _WhichOneofReturnType__result | None: ...
 
@@ -207,6 +456,7 @@ class CreateJobRequest(_message.Message):
     GENERATE_FIELD_NUMBER: _builtins.int
     EMBED_FIELD_NUMBER: _builtins.int
     RERANK_FIELD_NUMBER: _builtins.int
+    BATCH_FIELD_NUMBER: _builtins.int
     IDEMPOTENCY_KEY_FIELD_NUMBER: _builtins.int
     idempotency_key: _builtins.str
     """What the caller knows this job by, 1 to 256 bytes: asked for twice it is made once. Unset: every request makes one."""
@@ -222,21 +472,26 @@ class CreateJobRequest(_message.Message):
     def rerank(self) -> _inference_service_pb2.RerankRequest:
         """An order."""
 
+    @_builtins.property
+    def batch(self) -> Global___BatchWork:
+        """A file of requests."""
+
     def __init__(
         self,
         *,
         generate: _inference_service_pb2.GenerateRequest | None = ...,
         embed: _inference_service_pb2.EmbedRequest | None = ...,
         rerank: _inference_service_pb2.RerankRequest | None = ...,
+        batch: Global___BatchWork | None = ...,
         idempotency_key: _builtins.str | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_idempotency_key", b"_idempotency_key", "embed", b"embed", "generate", b"generate", "idempotency_key", b"idempotency_key", "rerank", b"rerank", "work", b"work"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_idempotency_key", b"_idempotency_key", "batch", b"batch", "embed", b"embed", "generate", b"generate", "idempotency_key", b"idempotency_key", "rerank", b"rerank", "work", b"work"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_idempotency_key", b"_idempotency_key", "embed", b"embed", "generate", b"generate", "idempotency_key", b"idempotency_key", "rerank", b"rerank", "work", b"work"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_idempotency_key", b"_idempotency_key", "batch", b"batch", "embed", b"embed", "generate", b"generate", "idempotency_key", b"idempotency_key", "rerank", b"rerank", "work", b"work"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__idempotency_key: _TypeAlias = _typing.Literal["idempotency_key"]  # noqa: Y015
     _WhichOneofArgType__idempotency_key: _TypeAlias = _typing.Literal["_idempotency_key", b"_idempotency_key"]  # noqa: Y015
-    _WhichOneofReturnType_work: _TypeAlias = _typing.Literal["generate", "embed", "rerank"]  # noqa: Y015
+    _WhichOneofReturnType_work: _TypeAlias = _typing.Literal["generate", "embed", "rerank", "batch"]  # noqa: Y015
     _WhichOneofArgType_work: _TypeAlias = _typing.Literal["work", b"work"]  # noqa: Y015
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__idempotency_key) -> _WhichOneofReturnType__idempotency_key | None: ...
@@ -323,24 +578,40 @@ class ListJobsRequest(_message.Message):
 
     LIMIT_FIELD_NUMBER: _builtins.int
     PAGE_TOKEN_FIELD_NUMBER: _builtins.int
+    KIND_FIELD_NUMBER: _builtins.int
+    AFTER_FIELD_NUMBER: _builtins.int
     limit: _builtins.int
     """How many at most, 1 to 100. Unset: 20."""
     page_token: _builtins.str
     """Where the page before ended. Unset: from the newest."""
+    kind: _builtins.str
+    """Only those that do this, as `Job.kind` has it: `batch`. Unset: all."""
+    after: _builtins.str
+    """The id of the job that the page begins after, in the place of a token. Unset: none."""
     def __init__(
         self,
         *,
         limit: _builtins.int | None = ...,
         page_token: _builtins.str | None = ...,
+        kind: _builtins.str | None = ...,
+        after: _builtins.str | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_limit", b"_limit", "_page_token", b"_page_token", "limit", b"limit", "page_token", b"page_token"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_after", b"_after", "_kind", b"_kind", "_limit", b"_limit", "_page_token", b"_page_token", "after", b"after", "kind", b"kind", "limit", b"limit", "page_token", b"page_token"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_limit", b"_limit", "_page_token", b"_page_token", "limit", b"limit", "page_token", b"page_token"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_after", b"_after", "_kind", b"_kind", "_limit", b"_limit", "_page_token", b"_page_token", "after", b"after", "kind", b"kind", "limit", b"limit", "page_token", b"page_token"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__after: _TypeAlias = _typing.Literal["after"]  # noqa: Y015
+    _WhichOneofArgType__after: _TypeAlias = _typing.Literal["_after", b"_after"]  # noqa: Y015
+    _WhichOneofReturnType__kind: _TypeAlias = _typing.Literal["kind"]  # noqa: Y015
+    _WhichOneofArgType__kind: _TypeAlias = _typing.Literal["_kind", b"_kind"]  # noqa: Y015
     _WhichOneofReturnType__limit: _TypeAlias = _typing.Literal["limit"]  # noqa: Y015
     _WhichOneofArgType__limit: _TypeAlias = _typing.Literal["_limit", b"_limit"]  # noqa: Y015
     _WhichOneofReturnType__page_token: _TypeAlias = _typing.Literal["page_token"]  # noqa: Y015
     _WhichOneofArgType__page_token: _TypeAlias = _typing.Literal["_page_token", b"_page_token"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__after) -> _WhichOneofReturnType__after | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__kind) -> _WhichOneofReturnType__kind | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__limit) -> _WhichOneofReturnType__limit | None: ...
     @_typing.overload

@@ -1,0 +1,79 @@
+"""One line, asked of the gateway until there is an answer that is worth keeping."""
+
+from __future__ import annotations
+
+import asyncio
+
+import grpc
+from thinmesh.gateway.v1 import openai_service_pb2 as pb
+from thinmesh.gateway.v1 import openai_service_pb2_grpc as openai_grpc
+
+from thinmesh_core.behalf import behalf
+from thinmesh_core.call import Metadata
+from thinmesh_core.errors import TABLE, Reason
+from thinmesh_core.status import from_rpc_error, lost
+from thinmesh_pipelines.job import PATIENT, Owner, worth_retrying
+
+LOAD = frozenset(
+    {
+        Reason.BACKEND_FULL,
+        Reason.OVERLOADED,
+        Reason.NO_BACKEND,
+        Reason.DRAINING,
+        Reason.QUOTA_EXCEEDED,
+        Reason.QUOTA_UNAVAILABLE,
+        Reason.IDENTITY_UNAVAILABLE,
+    }
+)
+"""What is no fault of the line: it waits for as long as its batch may."""
+
+TRIES = 5
+"""Of a line that fails otherwise, where another attempt may end better."""
+
+LONGEST_PAUSE = 30.0
+SLACK_SECONDS = 5.0
+"""What an answer may take beyond the call's own time limit, which the gateway keeps."""
+
+
+class Asking:
+    """The gateway, on one channel. MeshError where the batch's owner may not go on."""
+
+    def __init__(self, channel: grpc.aio.Channel, call_seconds: float) -> None:
+        self._gateway = openai_grpc.OpenAIServiceStub(channel)
+        self._seconds = call_seconds + SLACK_SECONDS
+
+    async def answer(self, owner: Owner, step: str, endpoint: str, body: bytes) -> pb.RestAnswer:
+        """What the endpoint answers to the body; every attempt has the step's id."""
+        metadata = (*owner.call(step).to_metadata(), *behalf(owner.roles, key=owner.key))
+        tries, pause = 0, 0.5
+        while True:
+            answer = await self._asked(endpoint, body, metadata)
+            wait: float | None = None
+            if answer is not None:
+                reason = Reason(answer.reason) if answer.HasField("reason") else None
+                if reason not in LOAD:
+                    tries += 1
+                    if reason is None or tries >= TRIES or not (TABLE[reason].retryable or reason in PATIENT):
+                        return answer
+                wait = answer.retry_after_seconds if answer.HasField("retry_after_seconds") else None
+            await asyncio.sleep(min(LONGEST_PAUSE, pause if wait is None else max(wait, 0.05)))
+            pause *= 2
+
+    async def _asked(self, endpoint: str, body: bytes, metadata: Metadata) -> pb.RestAnswer | None:
+        """One attempt; None where the gateway could not be reached or could not say."""
+        try:
+            match endpoint:
+                case "/v1/completions":
+                    complete = pb.CompleteRequest(body=body)
+                    return (await self._gateway.Complete(complete, metadata=metadata, timeout=self._seconds)).answer
+                case "/v1/embeddings":
+                    embed = pb.EmbedRequest(body=body)
+                    return (await self._gateway.Embed(embed, metadata=metadata, timeout=self._seconds)).answer
+                case _:
+                    chat = pb.ChatRequest(body=body)
+                    return (await self._gateway.Chat(chat, metadata=metadata, timeout=self._seconds)).answer
+        except grpc.aio.AioRpcError as error:
+            told = from_rpc_error(error)
+            if lost(error) or worth_retrying(told):
+                return None
+            raise told from None

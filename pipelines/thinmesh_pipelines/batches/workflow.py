@@ -1,0 +1,151 @@
+"""What Temporal holds: the course of a batch. Deterministic; everything that touches the world is a step."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import TypeVar
+
+from temporalio import workflow
+from temporalio.exceptions import ActivityError, ApplicationError
+
+with workflow.unsafe.imports_passed_through():
+    from thinmesh.job.v1 import job_service_pb2 as pb
+
+    from thinmesh_core.errors import Reason
+    from thinmesh_pipelines.batches.lines import Range
+    from thinmesh_pipelines.batches.results import CANCELLED, EXPIRED, FAILED
+    from thinmesh_pipelines.batches.steps import BatchSteps
+    from thinmesh_pipelines.batches.task import RANGES_AT_ONCE, Counted, Examined, Gathering, Task
+    from thinmesh_pipelines.workflows import LOST_AFTER, PATIENCE
+
+T = TypeVar("T")
+
+GATHER_TIME = timedelta(hours=1)
+"""What a batch may take beyond its window to write its files."""
+
+SHORTEST = timedelta(seconds=1)
+"""A step may not take no time at all."""
+
+BATCH, PROGRESS = "batch", "progress"
+"""In the memo: what has become of it, and how far it is."""
+
+
+@dataclass
+class Course:
+    """How far a batch is: what goes on to the next run of its workflow."""
+
+    until: datetime
+    begun: int
+    ranges: list[Range]
+    next: int = 0
+    counted: Counted = field(default_factory=Counted)
+
+    @property
+    def total(self) -> int:
+        """How many lines there are."""
+        return sum(one.lines for one in self.ranges)
+
+
+@workflow.defn(name="batch")
+class BatchJob:
+    """A job of a file of requests."""
+
+    @workflow.run
+    async def run(self, task: Task, batch: pb.Batch, seconds: int, course: Course | None = None) -> pb.JobResult:
+        """Its files. `seconds` is its window, `batch` what is told of it; a run that is not the first has a course."""
+        missing: str | None = None
+        broken: ActivityError | None = None
+        until = workflow.now() + timedelta(seconds=batch.work.window_seconds) if course is None else course.until
+        try:
+            async with asyncio.timeout((until - workflow.now()).total_seconds()):
+                if course is None:
+                    course = await self._examined(task, batch, until)
+                await self._asked(task, course)
+        except TimeoutError:
+            missing = EXPIRED
+        except asyncio.CancelledError:
+            missing = CANCELLED
+        except ActivityError as error:
+            broken, missing = error, FAILED
+        if course is not None and missing is None and course.next < len(course.ranges):
+            workflow.continue_as_new(args=[task, batch, seconds, course])
+        if course is not None:
+            await self._gathered(task, batch, seconds, course, missing)
+        if broken is not None:
+            raise broken
+        if missing is CANCELLED:
+            raise asyncio.CancelledError
+        return pb.JobResult(batch=batch.files)
+
+    async def _examined(self, task: Task, batch: pb.Batch, until: datetime) -> Course:
+        examining = workflow.execute_activity_method(BatchSteps.examine, task, **_lasting(GATHER_TIME))
+        found: Examined = await _unless_ended(examining)
+        if found.problems:
+            told = [pb.BatchError(code=p.code, message=p.message, line=p.line, param=p.param) for p in found.problems]
+            batch.errors.extend(told)
+            workflow.upsert_memo({BATCH: batch})
+            raise ApplicationError("The batch's file is refused.", type=Reason.INVALID_REQUEST.name, non_retryable=True)
+        batch.begun_unix_seconds = int(workflow.now().timestamp())
+        course = Course(until, batch.begun_unix_seconds, found.ranges)
+        workflow.upsert_memo({BATCH: batch, PROGRESS: pb.JobProgress(total=course.total)})
+        return course
+
+    async def _asked(self, task: Task, course: Course) -> None:
+        """Asks range after range, until they are done or this run's history is long enough."""
+        try:
+            async with asyncio.TaskGroup() as tasks:
+                for _ in range(RANGES_AT_ONCE):
+                    tasks.create_task(self._ranges(task, course))
+        except ExceptionGroup as failed:
+            raise failed.exceptions[0] from None
+
+    async def _ranges(self, task: Task, course: Course) -> None:
+        while course.next < len(course.ranges) and not workflow.info().is_continue_as_new_suggested():
+            index = course.next
+            course.next += 1
+            left = max(course.until - workflow.now(), SHORTEST)
+            asking = workflow.execute_activity_method(
+                BatchSteps.lines, args=[task, index, course.ranges[index]], **_lasting(left)
+            )
+            one: Counted = await _unless_ended(asking)
+            course.counted = Counted(course.counted.done + one.done, course.counted.failed + one.failed)
+            workflow.upsert_memo({PROGRESS: _progress(course, course.counted)})
+
+    async def _gathered(self, task: Task, batch: pb.Batch, seconds: int, course: Course, missing: str | None) -> None:
+        batch.finalizing_unix_seconds = int(workflow.now().timestamp())
+        batch.expired = missing is EXPIRED
+        workflow.upsert_memo({BATCH: batch})
+        gathering = Gathering(course.begun, seconds, missing)
+        gathered = await workflow.execute_activity_method(
+            BatchSteps.gather, args=[task, course.ranges, gathering], **_lasting(GATHER_TIME)
+        )
+        batch.files.CopyFrom(pb.BatchFiles(output_file_id=gathered.output_file_id, error_file_id=gathered.error_file_id))
+        workflow.upsert_memo({BATCH: batch, PROGRESS: _progress(course, gathered.counted)})
+        await workflow.execute_activity_method(BatchSteps.discard, task, **_lasting(GATHER_TIME))
+
+
+async def _unless_ended(step: Awaitable[T]) -> T:
+    """What a step gives; where it was cancelled it is that, and no failure of its own: what it has done is kept."""
+    try:
+        return await step
+    except ActivityError:
+        running = asyncio.current_task()
+        if running is not None and running.cancelling():
+            raise asyncio.CancelledError from None
+        raise
+
+
+def _lasting(longest: timedelta) -> workflow.ActivityConfig:
+    return workflow.ActivityConfig(
+        start_to_close_timeout=longest,
+        heartbeat_timeout=LOST_AFTER,
+        retry_policy=PATIENCE,
+        cancellation_type=workflow.ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
+    )
+
+
+def _progress(course: Course, counted: Counted) -> pb.JobProgress:
+    return pb.JobProgress(total=course.total, done=counted.done, failed=counted.failed)

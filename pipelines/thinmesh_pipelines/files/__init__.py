@@ -1,0 +1,1 @@
+"""Files that batches are made of and that they give."""
