@@ -7,6 +7,7 @@ import stat
 from pathlib import Path
 from typing import Any
 
+import pytest
 from canaries import CANARY, PERSONAL
 from hypothesis import given
 from hypothesis import strategies as st
