@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -44,7 +44,7 @@ class Refused:
     value: Any
     told: str
     without: str | None = None
-    ours: tuple[str, ...] = field(default=())
+    ours: tuple[str, ...] = ()
 
     def __str__(self) -> str:
         return f"{self.key}-{self.without or self.value}"[:60]
@@ -80,7 +80,7 @@ REFUSED = [
     Refused("database", "postgres://db/mesh", "database: install the extra `postgres`", without="psycopg"),
     Refused("oidc", OIDC | {"algorithms": ["HS256"]}, r"oidc\.algorithms\[0\]`"),
     Refused("oidc", OIDC | {"issuer": "http://issuer.example"}, r"oidc\.issuer`"),
-    Refused("oidc", OIDC, "oidc: install the extra `oidc`", without="jwt", ours=("thinmesh_gateway.oidc",)),
+    Refused("oidc", OIDC, "oidc: install the extra `oidc`", without="jwt", ours=("thinmesh_gateway.oidc.tokens", "thinmesh_gateway.oidc.signers", "thinmesh_gateway.oidc.jwks")),
     Refused("idempotency", {"store": "file"}, r"idempotency\.store`"),
     Refused("idempotency", {"store": "redis://h"}, r"idempotency\.store: install the extra `redis`", without="redis", ours=("thinmesh_gateway.idempotency.redis",)),
     Refused("quotas", {"store": "redis://h"}, r"quotas\.store: install the extra `redis`", without="redis", ours=("thinmesh_router.quota.shared",)),
@@ -142,31 +142,32 @@ def _nowhere(_: str) -> InProcessChannel:
     return InProcessChannel(InProcessServer("nowhere", []))
 
 
-@pytest.fixture(params=REFUSED, ids=str)
-def refused(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Refused:
-    """A value, in a build that has no more than it may have."""
-    found: Refused = request.param
-    if found.without is not None:
-        for name in [name for name in sys.modules if name.startswith(found.ours)] if found.ours else []:
-            if not name.endswith((".build", ".config", "oidc")):
-                monkeypatch.delitem(sys.modules, name)
-        monkeypatch.setitem(sys.modules, found.without, None)
-    return found
+def take_away(refused: Refused, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Makes this a build that has no more than it may have; ours that would import it are imported anew."""
+    if refused.without is None:
+        return
+    monkeypatch.setitem(sys.modules, refused.without, None)
+    for name in [*sys.modules]:
+        if name.startswith(f"{refused.without}."):
+            monkeypatch.setitem(sys.modules, name, None)
+        elif name.startswith(refused.ours) and refused.ours:
+            monkeypatch.delitem(sys.modules, name)
 
 
-async def test_it_refuses_the_start(state: Path, refused: Refused) -> None:
+@pytest.mark.parametrize("refused", REFUSED, ids=str)
+async def test_it_refuses_the_start(state: Path, refused: Refused, monkeypatch: pytest.MonkeyPatch) -> None:
+    take_away(refused, monkeypatch)
     with pytest.raises(ConfigError, match=refused.told):
         await started(configured(state, refused.key, refused.value))
 
 
+@pytest.mark.parametrize("refused", REFUSED, ids=str)
 async def test_it_refuses_the_reload_and_what_was_in_force_stays(
     state: Path, refused: Refused, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with monkeypatch.context() as before:
-        if refused.without is not None:
-            before.delitem(sys.modules, refused.without)
-        app = await started(configured(state))
+    app = await started(configured(state))
     in_force = app._inference.policies, app._authenticator.roles, app._inference.media
+    take_away(refused, monkeypatch)
     try:
         new = configured(state, refused.key, refused.value)
         if refused.key.partition(".")[0] not in FIXED:  # or the reload is refused whatever the value is
