@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+import msgspec
 import pytest
 from gateway.privacy.test_policy import REQUESTS, everything, strings
 from thinmesh.inference.v1 import chat_pb2, sampling_pb2, usage_pb2
@@ -45,6 +46,14 @@ async def test_every_text_that_privacy_looks_at_guardrails_see_too(pool: Pool, r
     assert raised.value.reason is Reason.CONTENT_DENIED
     replaced = await guards(pool, "before", patterns=["010-1234-5678"], instead="x").request(request_)
     assert not [text for text in strings(replaced) if "010-1234-5678" in text]
+
+
+@pytest.mark.parametrize("request_", REQUESTS, ids=lambda request: type(request).__name__)
+def test_what_is_put_back_is_what_was_taken_out(request_: Any) -> None:
+    given = texts.of_request(request_)
+    assert texts.into_request(request_, given, given) == request_
+    marked = [msgspec.structs.replace(one, text=f"{number}") for number, one in enumerate(given)]
+    assert [one.text for one in texts.of_request(texts.into_request(request_, given, marked))] == [one.text for one in marked]
 
 
 def test_a_text_is_told_by_who_says_it_or_where_it_stands() -> None:
