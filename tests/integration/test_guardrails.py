@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from pathlib import Path
 from typing import Any
@@ -35,7 +36,7 @@ NOTE = "The guardrail 'denied_words' denies the answer: project."
 def installed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A package with a guardrail, where the processes that are started look for packages."""
     (tmp_path / "shouting.py").write_text(SHOUTING)
-    install(tmp_path, "shouting-guardrail", "shouting = shouting:Shouting")
+    install(tmp_path, "shouting-guardrail", "shouting = shouting:Shouting", "stuck = shouting:Stuck")
     monkeypatch.setenv("PYTHONPATH", str(tmp_path))
 
 
@@ -56,6 +57,16 @@ async def test_guardrails_hold_on_rest_streams_and_grpc(state: Path, mode: Mode)
     asked = [one["prompts"][0]["text"] for one in lines]
     assert asked == [SECRET, "it is <<PHONE>> now"] * 2 + [SECRET] * 2
     assert [[said["text"] for said in one["answer"]] for one in lines[:2]] == [[], ["it is <<PHONE>> now"]]
+
+
+@pytest.mark.usefixtures("installed")
+async def test_a_guardrail_that_is_stuck_does_not_keep_the_process_from_its_end(state: Path) -> None:
+    stuck = "{name: stuck, when: [before], seconds: 0.05}"
+    async with mesh(CONFIG.replace("{name: shouting, when: [before], settings: {most: 5}}", stuck), state, "up") as running:
+        assert await by_rest(running, USUAL, stream=False) == (503, "guardrail_unavailable", None)
+        running.processes["up"].terminate()
+        async with asyncio.timeout(10):
+            assert await running.processes["up"].wait() == 0
 
 
 async def by_rest(running: Running, prompt: str, *, stream: bool) -> tuple[Any, Any, Any]:

@@ -32,6 +32,7 @@ BAD = {
     "an unknown key": CONFIG + "modles: {}\n",
     "a route to a missing backend": CONFIG.replace("[echo]", "[nothing]"),
     "a wrong type": CONFIG.replace("delay_ms: 20", "delay_ms: soon"),
+    "a guardrail that is not installed": MORE.replace("{dev: {}}", "{dev: {guardrails: [{name: gone, when: [before]}]}}"),
     "what can't change": CONFIG + "listen: {http: '127.0.0.1:1'}\n",
 }
 
@@ -97,6 +98,7 @@ async def test_a_bad_file_changes_nothing_and_is_told(state: Path) -> None:
                     await asyncio.sleep(0.05)
             assert told[0] == 200, name
             assert await status(session, running, "echo") == 200, name
+            assert await status(session, running, "parrot") == 404, name
             async with session.get(f"{running.admin}/metrics") as response:
                 assert "thinmesh_config_stale 1.0" in await response.text(), name
             file.write_text(CONFIG)

@@ -14,6 +14,7 @@ from thinmesh_gateway.guardrails.contract import Deny, Guardrail, Text
 from thinmesh_gateway.guardrails.registry import create
 
 SHOUTING = """
+import threading
 from collections.abc import Sequence
 
 import msgspec
@@ -36,6 +37,11 @@ class Shouting(Guardrail[Settings]):
 class Picky(Shouting):
     def __init__(self, settings):
         raise RuntimeError("no dictionary is installed")
+
+
+class Stuck(Shouting):
+    def before(self, texts):
+        threading.Event().wait()
 
 
 nothing = 1
