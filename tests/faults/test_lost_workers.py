@@ -7,8 +7,7 @@ import os
 import signal
 import time
 from collections import Counter, defaultdict
-from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack
 from dataclasses import dataclass, field
 from itertools import product
 from pathlib import Path
@@ -18,8 +17,9 @@ from statistics import median
 import grpc
 import pytest
 from aiohttp import web
-from launch import command, flags, output, said
+from launch import flags, output
 from load import Record
+from parts import Parts, temporal, temporal_process
 from thinmesh.inference.v1 import inference_service_pb2 as inference_pb
 from thinmesh.job.v1 import job_service_pb2 as pb
 from thinmesh.job.v1 import job_service_pb2_grpc as job_grpc
@@ -29,7 +29,6 @@ from fakes.openai_server import serving
 from thinmesh_core.call import Metadata
 from thinmesh_core.channel import dial
 from thinmesh_core.priority import Priority
-from thinmesh_deploy.temporal import Temporal
 
 TENANTS = ("a", "b", "c", "d")
 CONFIG = """
@@ -73,47 +72,6 @@ class Ledger(FakeEngine):
         while len(self.done) < count:
             self.changed.clear()
             await self.changed.wait()
-
-
-class Parts:
-    """The processes of a mesh, each of which can be killed and started again."""
-
-    def __init__(self, stack: AsyncExitStack, config: tuple[str, ...]) -> None:
-        self._stack = stack
-        self._config = (*config, "--log-level", "error")
-        self._processes: dict[str, asyncio.subprocess.Process] = {}
-
-    async def start(self, name: str, says: str, *arguments: str) -> str:
-        """Starts one; gives what it says of where it listens."""
-        process = await self._stack.enter_async_context(command(*arguments, *self._config))
-        self._processes[name] = process
-        return (await said(process, says))[1]
-
-    async def kill(self, name: str) -> None:
-        """Kills one, at once."""
-        self._processes[name].kill()
-        await self._processes[name].wait()
-
-
-@asynccontextmanager
-async def temporal(state: Path) -> AsyncIterator[Temporal]:
-    """A Temporal as `thinmesh up` keeps one, started again when it dies."""
-    state.mkdir(exist_ok=True)
-    server = Temporal(state)
-    keeping = asyncio.create_task(server.keep())
-    yield server
-    keeping.cancel()
-    await asyncio.wait({keeping})
-
-
-def temporal_process(server: Temporal) -> int:
-    """Its process, by the port that it was told."""
-    port = server.address.rpartition(":")[2].encode()
-    for folder in Path("/proc").glob("[0-9]*"):
-        words = (folder / "cmdline").read_bytes().split(b"\0") if (folder / "cmdline").exists() else []
-        if b"start-dev" in words and port in words and not words[0].endswith(b"sh"):
-            return int(folder.name)
-    raise AssertionError("there is no Temporal")
 
 
 @pytest.mark.faults

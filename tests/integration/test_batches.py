@@ -10,11 +10,22 @@ from typing import Any
 import openai
 import pytest
 import pytest_asyncio
-from launch import ECHO, Running, mesh
+from launch import SMOLLM2, Running, flags, memory_bytes, mesh, output
 from openai.types import Batch
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
+CONFIG = """
+tenants: {dev: {}, other: {}}
+backends:
+  echo: {adapter: echo}
+  slow: {adapter: echo, options: {model: slow, delay_ms: 100}}
+models: {echo: {backends: [echo]}, slow: {backends: [slow]}}
+jobs: {}
+"""
+SLOW = "one two three four five six seven eight nine ten"
+WORD = "nobody-elses-words "
+MIB = 1024 * 1024
 ENDED = {"completed", "failed", "expired", "cancelled"}
 CHAT: Any = "/v1/chat/completions"
 DAY: Any = "24h"
@@ -22,7 +33,7 @@ DAY: Any = "24h"
 
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
 async def running(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Running]:
-    async with mesh(ECHO + "jobs: {}\n", tmp_path_factory.mktemp("s"), "up") as running:
+    async with mesh(CONFIG, tmp_path_factory.mktemp("s"), "up") as running:
         yield running
 
 
@@ -97,3 +108,111 @@ async def test_a_batch_gives_an_output_file_and_an_errors_file(sdk: openai.Async
     assert {name: one["response"]["status_code"] for name, one in bad.items()} == {"hot": 400, "none": 404, "streamed": 400}
     assert bad["hot"]["response"]["body"]["error"]["param"] == "temperature"
     assert batch.id in [one.id async for one in sdk.batches.list()]
+
+
+async def test_a_file_that_is_no_batch_fails_with_each_lines_fault(sdk: openai.AsyncOpenAI) -> None:
+    lines = [chat("a", "x"), chat("a", "y"), line("b", "/v1/embeddings", model="echo", input="x"), {"custom_id": "c"}]
+    file_id = await uploaded(sdk, written(lines) + b"{no json\n")
+    batch = await ended(sdk, await sdk.batches.create(input_file_id=file_id, endpoint=CHAT, completion_window=DAY))
+    assert (batch.status, batch.output_file_id, batch.error_file_id) == ("failed", None, None)
+    assert batch.errors is not None
+    assert [(one.line, one.code) for one in batch.errors.data or []] == [
+        (2, "duplicate_custom_id"),
+        (3, "mismatched_url"),
+        (4, "invalid_request"),
+        (5, "invalid_json_line"),
+    ]
+
+
+async def test_a_batch_that_is_cancelled_gives_what_it_had(sdk: openai.AsyncOpenAI) -> None:
+    lines = [chat("first", "x"), *(chat(f"slow-{number}", SLOW, "slow") for number in range(400))]
+    file_id = await uploaded(sdk, written(lines))
+    batch = await sdk.batches.create(input_file_id=file_id, endpoint=CHAT, completion_window=DAY)
+    async with asyncio.timeout(30):
+        while not (batch.request_counts and batch.request_counts.completed):
+            await asyncio.sleep(0.1)
+            batch = await sdk.batches.retrieve(batch.id)
+    assert batch.status == "in_progress"
+    assert (await sdk.batches.cancel(batch.id)).status in {"cancelling", "finalizing", "cancelled"}
+    batch = await ended(sdk, batch)
+    assert batch.status == "cancelled"
+    good, bad = await results(sdk, batch.output_file_id), await results(sdk, batch.error_file_id)
+    assert "first" in good
+    assert len(good) + len(bad) == len(lines)
+    assert {one["error"]["code"] for one in bad.values()} == {"batch_cancelled"}
+
+
+async def test_a_batch_whose_window_is_over_expires(sdk: openai.AsyncOpenAI) -> None:
+    lines = [chat(f"slow-{number}", SLOW, "slow") for number in range(400)]
+    window: Any = "2s"
+    file_id = await uploaded(sdk, written(lines))
+    batch = await ended(sdk, await sdk.batches.create(input_file_id=file_id, endpoint=CHAT, completion_window=window))
+    assert (batch.status, batch.expires_at) == ("expired", batch.created_at + 2)
+    bad = await results(sdk, batch.error_file_id)
+    assert {one["error"]["code"] for one in bad.values()} == {"batch_expired"}
+
+
+async def test_completions_and_embeddings_are_asked_too(sdk: openai.AsyncOpenAI) -> None:
+    asked: dict[Any, dict[str, Any]] = {"/v1/completions": {"prompt": "go on"}, "/v1/embeddings": {"input": "a text"}}
+    for url, body in asked.items():
+        file_id = await uploaded(sdk, written([line("only", url, model="echo", **body)]))
+        batch = await ended(sdk, await sdk.batches.create(input_file_id=file_id, endpoint=url, completion_window=DAY))
+        found = await results(sdk, batch.output_file_id)
+        assert found["only"]["response"]["body"]["model"] == "echo"
+
+
+async def test_files_and_batches_are_their_tenants_alone(running: Running, sdk: openai.AsyncOpenAI) -> None:
+    file_id = await uploaded(sdk, written([chat("a", "x")]))
+    batch = await sdk.batches.create(input_file_id=file_id, endpoint=CHAT, completion_window=DAY)
+    code, key, error = await output(
+        "key", "create", "--tenant", "other", *flags(running.state / "thinmesh.yaml", running.state)
+    )
+    assert code == 0, error
+    async with openai.AsyncOpenAI(base_url=f"{running.http}/v1", api_key=key.strip(), max_retries=0) as other:
+        async with asyncio.timeout(10):
+            while True:  # until the gateway knows the key
+                try:
+                    assert [one async for one in other.files.list()] == []
+                    break
+                except openai.AuthenticationError:
+                    await asyncio.sleep(0.05)
+        assert [one async for one in other.batches.list()] == []
+        for asked in (
+            other.files.retrieve(file_id),
+            other.files.content(file_id),
+            other.files.delete(file_id),
+            other.batches.retrieve(batch.id),
+            other.batches.cancel(batch.id),
+            other.batches.create(input_file_id=file_id, endpoint=CHAT, completion_window=DAY),
+        ):
+            with pytest.raises(openai.NotFoundError):
+                await asked
+
+
+async def test_a_large_file_is_held_by_nobody_and_read_by_nobody(running: Running, sdk: openai.AsyncOpenAI) -> None:
+    pid = running.processes["up"].pid
+    before = memory_bytes(pid)
+    data = written([chat("a", WORD * 1500)]) * 1500
+    assert len(data) > 40 * MIB
+    file_id = await uploaded(sdk, data)
+    assert memory_bytes(pid) - before < 25 * MIB
+    assert (await sdk.files.content(file_id)).read() == data
+    assert memory_bytes(pid) - before < 25 * MIB
+    objects = [path for path in (running.state / "objects").rglob("*") if path.is_file()]
+    assert len(objects) > 40
+    assert not any(WORD.encode() in path.read_bytes() for path in objects)
+    await sdk.files.delete(file_id)
+
+
+@pytest.mark.timeout(180)
+async def test_a_real_model_answers_a_batch_of_twenty(tmp_path_factory: pytest.TempPathFactory) -> None:
+    async with (
+        mesh(SMOLLM2 + "jobs: {}\n", tmp_path_factory.mktemp("r"), "up") as running,
+        openai.AsyncOpenAI(base_url=f"{running.http}/v1", api_key=running.key, max_retries=0) as sdk,
+    ):
+        lines = [chat(f"q-{number}", f"Say {number}.", "smollm2", max_tokens=8) for number in range(20)]
+        file_id = await uploaded(sdk, written(lines))
+        batch = await ended(sdk, await sdk.batches.create(input_file_id=file_id, endpoint=CHAT, completion_window=DAY))
+        found = await results(sdk, batch.output_file_id)
+    assert set(found) == {f"q-{number}" for number in range(20)}
+    assert all(one["response"]["body"]["usage"]["completion_tokens"] > 0 for one in found.values())

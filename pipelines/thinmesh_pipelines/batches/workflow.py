@@ -26,9 +26,6 @@ T = TypeVar("T")
 GATHER_TIME = timedelta(hours=1)
 """What a batch may take beyond its window to write its files."""
 
-SHORTEST = timedelta(seconds=1)
-"""A step may not take no time at all."""
-
 BATCH, PROGRESS = "batch", "progress"
 """In the memo: what has become of it, and how far it is."""
 
@@ -106,9 +103,9 @@ class BatchJob:
         while course.next < len(course.ranges) and not workflow.info().is_continue_as_new_suggested():
             index = course.next
             course.next += 1
-            left = max(course.until - workflow.now(), SHORTEST)
+            longest = course.until - workflow.now() + GATHER_TIME  # that the window is over is this workflow's to say
             asking = workflow.execute_activity_method(
-                BatchSteps.lines, args=[task, index, course.ranges[index]], **_lasting(left)
+                BatchSteps.lines, args=[task, index, course.ranges[index]], **_lasting(longest)
             )
             one: Counted = await _unless_ended(asking)
             course.counted = Counted(course.counted.done + one.done, course.counted.failed + one.failed)
