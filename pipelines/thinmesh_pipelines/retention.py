@@ -13,6 +13,7 @@ from temporalio.client import Client
 from temporalio.service import RPCError
 
 from thinmesh_pipelines.config import JobsConfig
+from thinmesh_pipelines.files.retention import collect as collect_files
 from thinmesh_pipelines.payloads.objects import Objects, StoreUnavailableError
 
 log = logging.getLogger(__name__)
@@ -33,7 +34,9 @@ async def sweep(client: Client, objects: Objects, jobs: JobsConfig) -> None:
     """Removes objects that no job which is still known can name, now and every hour."""
     while True:
         try:
-            await collect(client, objects, jobs, datetime.now(UTC))
+            now = datetime.now(UTC)
+            await collect(client, objects, jobs, now)
+            await collect_files(objects, jobs, now)
         except (RPCError, RuntimeError, StoreUnavailableError) as error:
             log.warning("objects of jobs that are forgotten can't be removed now: %s", error)
         await asyncio.sleep(SWEEP_SECONDS)

@@ -8,8 +8,8 @@ from hashlib import sha256
 import msgspec
 from thinmesh.job.v1 import file_service_pb2 as pb
 
-FILES = "files"
-"""What the names of all files' objects begin with."""
+RECORDS, CONTENT = "files/records", "files/content"
+"""What the names begin with, of what is known of files, and of what is in them."""
 
 PIECE_BYTES = 1024 * 1024
 """Of a file, which is sealed in pieces: nobody holds more of it than one."""
@@ -62,8 +62,8 @@ class Shelf:
     """Where a tenant's files lie. A record's name tells when it goes, so that it can be removed without its key."""
 
     def __init__(self, tenant: str) -> None:
-        self._folder = f"{FILES}/{sha256(tenant.encode()).hexdigest()[:32]}"
-        self.records = f"{self._folder}/records"
+        self._folder = sha256(tenant.encode()).hexdigest()[:32]
+        self.records = f"{RECORDS}/{self._folder}"
 
     def record(self, file_id: str, expires: int) -> str:
         """A record's name."""
@@ -71,7 +71,7 @@ class Shelf:
 
     def content(self, file_id: str) -> str:
         """What the names of a file's pieces begin with."""
-        return f"{self._folder}/content/{file_id}"
+        return f"{CONTENT}/{self._folder}/{file_id}"
 
     def piece(self, file_id: str, index: int) -> str:
         """The name of a piece."""
@@ -85,8 +85,13 @@ class Recorded(msgspec.Struct, frozen=True):
     file_id: str
     expires: int
 
+    @property
+    def content(self) -> str:
+        """What the names of the file's pieces begin with."""
+        return CONTENT + self.name.removeprefix(RECORDS).rpartition("/")[0]
+
 
 def recorded(name: str) -> Recorded | None:
     """What a name tells; None where it is no record's."""
-    *_, folder, file_id, expires = ("", "", *name.split("/"))
-    return Recorded(name, file_id, int(expires)) if folder == "records" and known_id(file_id) else None
+    *_, file_id, expires = ("", "", *name.split("/"))
+    return Recorded(name, file_id, int(expires)) if known_id(file_id) and expires.isdecimal() else None
