@@ -41,7 +41,7 @@ def given(result: pb.JobResult) -> str:
 
 
 def end(job: pb.Job) -> str:
-    """How a job ended that gave nothing."""
+    """How a job ended."""
     said = f" at the step {job.error.step}: {job.error.message}" if job.HasField("error") else ""
     page = f"; {job.link}" if job.HasField("link") else ""
     return f"{job.id} {word(job.state)}{said}{page}"

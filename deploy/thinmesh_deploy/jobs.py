@@ -28,6 +28,7 @@ SECONDS = 5.0
 
 A = TypeVar("A")
 Ask: TypeAlias = "Callable[[job_grpc.JobServiceAsyncStub, Metadata], Awaitable[A]]"
+Through: TypeAlias = "Callable[[grpc.aio.Channel, Metadata], Awaitable[A]]"
 
 job_app = typer.Typer(help="Durable work: it ends, whichever process is killed meanwhile.", no_args_is_help=True)
 output = Console(highlight=False)
@@ -139,13 +140,18 @@ def cancel(job_id: JobId, key: Key = None, gateway: Gateway = None, config: Conf
 
 
 def _asked(ask: Ask[A], key: str | None, gateway: str | None, config: Path | None, state: Path) -> A:
+    return through(lambda channel, metadata: ask(job_grpc.JobServiceStub(channel), metadata), key, gateway, config, state)
+
+
+def through(ask: Through[A], key: str | None, gateway: str | None, config: Path | None, state: Path) -> A:
+    """What is asked of a gateway with a key; where it refuses or is not there the command ends."""
     setting = setting_of(config, state)
     address = gateway or setting.config.listen.grpc
     metadata = ((AUTHORIZATION, f"Bearer {(key or development_key(setting.state)).strip()}"),)
 
     async def asked() -> A:
         async with dial(address) as channel:
-            return await ask(job_grpc.JobServiceStub(channel), metadata)
+            return await ask(channel, metadata)
 
     try:
         return asyncio.run(asked())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator, Iterable
+from pathlib import Path
 from typing import Any
 
 import openai
@@ -216,3 +217,19 @@ async def test_a_real_model_answers_a_batch_of_twenty(tmp_path_factory: pytest.T
         found = await results(sdk, batch.output_file_id)
     assert set(found) == {f"q-{number}" for number in range(20)}
     assert all(one["response"]["body"]["usage"]["completion_tokens"] > 0 for one in found.values())
+
+
+async def test_the_command_sends_follows_and_writes(running: Running, tmp_path: Path) -> None:
+    file = tmp_path / "lines.jsonl"
+    file.write_bytes(written([*(chat(f"line-{number}", "x") for number in range(20)), chat("none", "x", "nope")]))
+    where = (*flags(running.state / "thinmesh.yaml", running.state), "--gateway", running.grpc)
+    code, _, told = await output("batch", str(file), *where)
+    assert code == 0, told
+    assert "20 of 21 done, 1 failed" in told
+    good = (tmp_path / "lines.output.jsonl").read_text().splitlines()
+    assert {json.loads(one)["custom_id"] for one in good} == {f"line-{number}" for number in range(20)}
+    assert '"none"' in (tmp_path / "lines.errors.jsonl").read_text()
+    file.write_bytes(written([chat("a", "x"), chat("a", "x")]))
+    code, _, told = await output("batch", str(file), *where)
+    assert code == 1
+    assert "lines.jsonl:2: Another line has this custom_id." in told
