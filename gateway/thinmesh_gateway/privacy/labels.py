@@ -41,6 +41,7 @@ def _any() -> re.Pattern[str]:
     return re.compile("|".join(f"{first}(?:{'|'.join(rests[first])})" for first in rests))
 
 
+_PLACEHOLDER = re.compile(r"<<[A-Z][A-Z0-9_]*(?:>>|>?\Z)|\A<?[A-Z][A-Z0-9_]*>>")
 _FILLED = str.maketrans("", "", " _.-~")
 _KINDS = {
     word.translate(_FILLED): kind for kinds in (_CLOSE, _WORDS) for kind, words in kinds.items() for word in words.split("|")
@@ -65,7 +66,7 @@ _CURRENCIES = frozenset("₩￦$€£¥")
 
 def before(text: str, at: int, reach: int = REACH) -> str | None:
     """The kind of the nearest label before a place, `bank` with a holder's name between; None where there is none."""
-    head = text[max(0, at - reach) : at].lower()
+    head = _plain(text[max(0, at - reach) : at])
     kind, found, start, end, owned = None, "", 0, 0, -REACH
     for match in _LABEL.finditer(head):
         found, start, end = _KINDS[match[0].translate(_FILLED)], match.start(), match.end()
@@ -89,7 +90,7 @@ def mailed(text: str, at: int) -> bool:
 
 def behind(text: str, at: int, stop: int) -> str | None:
     """The kind of the label right behind a number; None where there is none."""
-    tail = text[at : min(at + AFTER, stop)].lower()
+    tail = _plain(text[at : min(at + AFTER, stop)])
     bank = _BANK_BEHIND.match(tail)
     if bank is not None:
         return "bank" if _SAID_BEHIND.match(tail, bank.end()) is None else "account"
@@ -102,3 +103,8 @@ def behind(text: str, at: int, stop: int) -> str | None:
 def amount(text: str, start: int, end: int, stop: int) -> bool:
     """Whether a currency before a number or a unit behind it makes it an amount."""
     return text[max(start - 1, 0) : start] in _CURRENCIES or _COUNTED.match(text, end, stop) is not None
+
+
+def _plain(text: str) -> str:
+    """In lower case, without placeholders: their names say nothing of the numbers beside them."""
+    return (_PLACEHOLDER.sub(" ", text) if "<<" in text or ">>" in text else text).lower()
