@@ -108,7 +108,7 @@ class Jobs:
     async def page(self, tenant: str, limit: int, token: str, kind: str | None, after: str | None) -> pb.ListJobsResponse:
         """Some of a tenant's jobs, the newest first."""
         async with _answering():
-            query = f"WorkflowId STARTS_WITH '{workflow_id(tenant, 'job-')}'"
+            query = f"WorkflowId STARTS_WITH '{workflow_id(tenant, 'job-')}' AND ExecutionStatus != 'ContinuedAsNew'"
             if kind is not None:
                 query += f" AND WorkflowType {'=' if kind == BATCH else '!='} '{BATCH}'"
             if after is not None:
@@ -159,7 +159,7 @@ class Jobs:
             id=found.id.rpartition("/")[2],
             state=pb.JOB_STATE_EXPIRED if expired else _state(found),
             kind=await found.memo_value(_KIND, ""),
-            created_unix_seconds=int(found.start_time.timestamp()),
+            created_unix_seconds=int(found.start_time.timestamp()) if batch is None else batch.created_unix_seconds,
             ended_unix_seconds=None if found.close_time is None else int(found.close_time.timestamp()),
             link=None if console is None else _page(console, found),
             progress=await self._progress(found),

@@ -14,6 +14,9 @@ import pytest_asyncio
 from launch import SMOLLM2, Running, flags, memory_bytes, mesh, output
 from openai.types import Batch
 
+from thinmesh_pipelines.batches.lines import RANGE_LINES
+from thinmesh_pipelines.batches.workflow import RANGES_A_RUN
+
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 CONFIG = """
@@ -27,6 +30,7 @@ jobs: {}
 SLOW = "one two three four five six seven eight nine ten"
 WORD = "nobody-elses-words "
 MIB = 1024 * 1024
+LINES_A_RUN = RANGE_LINES * RANGES_A_RUN
 ENDED = {"completed", "failed", "expired", "cancelled"}
 CHAT: Any = "/v1/chat/completions"
 DAY: Any = "24h"
@@ -109,6 +113,19 @@ async def test_a_batch_gives_an_output_file_and_an_errors_file(sdk: openai.Async
     assert {name: one["response"]["status_code"] for name, one in bad.items()} == {"hot": 400, "none": 404, "streamed": 400}
     assert bad["hot"]["response"]["body"]["error"]["param"] == "temperature"
     assert batch.id in [one.id async for one in sdk.batches.list()]
+
+
+@pytest.mark.timeout(120)
+async def test_a_batch_of_many_lines_goes_on_in_another_run(sdk: openai.AsyncOpenAI) -> None:
+    lines = [chat(f"line-{number}", "x") for number in range(LINES_A_RUN + 1)]
+    file_id = await uploaded(sdk, written(lines))
+    made = await sdk.batches.create(input_file_id=file_id, endpoint=CHAT, completion_window=DAY, metadata={"a": "b"})
+    batch = await ended(sdk, made)
+    assert (batch.status, batch.metadata, batch.created_at) == ("completed", {"a": "b"}, made.created_at)
+    assert batch.request_counts is not None
+    assert batch.request_counts.completed == len(lines)
+    assert len(await results(sdk, batch.output_file_id)) == len(lines)
+    assert [one.id async for one in sdk.batches.list()].count(batch.id) == 1
 
 
 async def test_a_file_that_is_no_batch_fails_with_each_lines_fault(sdk: openai.AsyncOpenAI) -> None:

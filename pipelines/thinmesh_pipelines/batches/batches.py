@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from dataclasses import replace
 
 from thinmesh.job.v1 import job_service_pb2 as pb
@@ -50,7 +51,7 @@ class Batches:
     def begun(self, owner: Owner, job_id: str, work: pb.BatchWork) -> tuple[Task, pb.Batch, int]:
         """The arguments of its workflow: it runs in the class BATCH."""
         task = Task(job_id, replace(owner, priority=Priority.BATCH), work.input_file_id, work.endpoint, self._lines)
-        batch = pb.Batch(work=work)
+        batch = pb.Batch(work=work, created_unix_seconds=int(time.time()))
         batch.work.window_seconds = work.window_seconds or int(self._jobs.expire_seconds)
         return task, batch, work.output_seconds or self._longest
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import TypeVar
 
 from temporalio import workflow
@@ -26,15 +26,18 @@ T = TypeVar("T")
 GATHER_TIME = timedelta(hours=1)
 """What a batch may take beyond its window to write its files."""
 
+RANGES_A_RUN = 50
+"""After so many, 5 000 lines, the workflow goes on as a new run: what Temporal reads again of one stays short."""
+
 BATCH, PROGRESS = "batch", "progress"
 """In the memo: what has become of it, and how far it is."""
 
 
 @dataclass
 class Course:
-    """How far a batch is: what goes on to the next run of its workflow."""
+    """How far a batch is: what goes on to its workflow's next run. `until` is the end of its window, seconds since 1970."""
 
-    until: datetime
+    until: float
     begun: int
     ranges: list[Range]
     next: int = 0
@@ -55,9 +58,11 @@ class BatchJob:
         """Its files. `seconds` is its window, `batch` what is told of it; a run that is not the first has a course."""
         missing: str | None = None
         broken: ActivityError | None = None
-        until = workflow.now() + timedelta(seconds=batch.work.window_seconds) if course is None else course.until
+        until = workflow.time() + batch.work.window_seconds if course is None else course.until
+        if course is not None:  # what an earlier run noted is not carried over, what it began with is
+            workflow.upsert_memo({BATCH: batch, PROGRESS: _progress(course, course.counted)})
         try:
-            async with asyncio.timeout((until - workflow.now()).total_seconds()):
+            async with asyncio.timeout(until - workflow.time()):
                 if course is None:
                     course = await self._examined(task, batch, until)
                 await self._asked(task, course)
@@ -77,7 +82,7 @@ class BatchJob:
             raise asyncio.CancelledError
         return pb.JobResult(batch=batch.files)
 
-    async def _examined(self, task: Task, batch: pb.Batch, until: datetime) -> Course:
+    async def _examined(self, task: Task, batch: pb.Batch, until: float) -> Course:
         examining = workflow.execute_activity_method(BatchSteps.examine, task, **_lasting(GATHER_TIME))
         found: Examined = await _unless_ended(examining)
         if found.problems:
@@ -85,25 +90,28 @@ class BatchJob:
             batch.errors.extend(told)
             workflow.upsert_memo({BATCH: batch})
             raise ApplicationError("The batch's file is refused.", type=Reason.INVALID_REQUEST.name, non_retryable=True)
-        batch.begun_unix_seconds = int(workflow.now().timestamp())
+        batch.begun_unix_seconds = int(workflow.time())
         course = Course(until, batch.begun_unix_seconds, found.ranges)
         workflow.upsert_memo({BATCH: batch, PROGRESS: pb.JobProgress(total=course.total)})
         return course
 
     async def _asked(self, task: Task, course: Course) -> None:
         """Asks range after range, until they are done or this run's history is long enough."""
+        last = min(course.next + RANGES_A_RUN, len(course.ranges))
         try:
             async with asyncio.TaskGroup() as tasks:
                 for _ in range(RANGES_AT_ONCE):
-                    tasks.create_task(self._ranges(task, course))
+                    tasks.create_task(self._ranges(task, course, last))
         except ExceptionGroup as failed:
             raise failed.exceptions[0] from None
 
-    async def _ranges(self, task: Task, course: Course) -> None:
-        while course.next < len(course.ranges) and not workflow.info().is_continue_as_new_suggested():
+    async def _ranges(self, task: Task, course: Course, last: int) -> None:
+        while course.next < last:
             index = course.next
             course.next += 1
-            longest = course.until - workflow.now() + GATHER_TIME  # that the window is over is this workflow's to say
+            longest = (
+                timedelta(seconds=course.until - workflow.time()) + GATHER_TIME
+            )  # that the window is over is this workflow's to say
             asking = workflow.execute_activity_method(
                 BatchSteps.lines, args=[task, index, course.ranges[index]], **_lasting(longest)
             )
@@ -112,7 +120,7 @@ class BatchJob:
             workflow.upsert_memo({PROGRESS: _progress(course, course.counted)})
 
     async def _gathered(self, task: Task, batch: pb.Batch, seconds: int, course: Course, missing: str | None) -> None:
-        batch.finalizing_unix_seconds = int(workflow.now().timestamp())
+        batch.finalizing_unix_seconds = int(workflow.time())
         batch.expired = missing is EXPIRED
         workflow.upsert_memo({BATCH: batch})
         gathering = Gathering(course.begun, seconds, missing)

@@ -267,12 +267,15 @@ class Batch(_message.Message):
     BEGUN_UNIX_SECONDS_FIELD_NUMBER: _builtins.int
     FINALIZING_UNIX_SECONDS_FIELD_NUMBER: _builtins.int
     EXPIRED_FIELD_NUMBER: _builtins.int
+    CREATED_UNIX_SECONDS_FIELD_NUMBER: _builtins.int
     begun_unix_seconds: _builtins.int
     """When its lines began. Unset: its file is looked at."""
     finalizing_unix_seconds: _builtins.int
     """When its files began to be written. Unset: they have not."""
     expired: _builtins.bool
     """Whether its window was over before its lines were done."""
+    created_unix_seconds: _builtins.int
+    """When it was made; Temporal knows only when its last run was."""
     @_builtins.property
     def work(self) -> Global___BatchWork:
         """What was asked for."""
@@ -294,10 +297,11 @@ class Batch(_message.Message):
         begun_unix_seconds: _builtins.int | None = ...,
         finalizing_unix_seconds: _builtins.int | None = ...,
         expired: _builtins.bool = ...,
+        created_unix_seconds: _builtins.int = ...,
     ) -> None: ...
     _HasFieldArgType: _TypeAlias = _typing.Literal["_begun_unix_seconds", b"_begun_unix_seconds", "_finalizing_unix_seconds", b"_finalizing_unix_seconds", "begun_unix_seconds", b"begun_unix_seconds", "files", b"files", "finalizing_unix_seconds", b"finalizing_unix_seconds", "work", b"work"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_begun_unix_seconds", b"_begun_unix_seconds", "_finalizing_unix_seconds", b"_finalizing_unix_seconds", "begun_unix_seconds", b"begun_unix_seconds", "errors", b"errors", "expired", b"expired", "files", b"files", "finalizing_unix_seconds", b"finalizing_unix_seconds", "work", b"work"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_begun_unix_seconds", b"_begun_unix_seconds", "_finalizing_unix_seconds", b"_finalizing_unix_seconds", "begun_unix_seconds", b"begun_unix_seconds", "created_unix_seconds", b"created_unix_seconds", "errors", b"errors", "expired", b"expired", "files", b"files", "finalizing_unix_seconds", b"finalizing_unix_seconds", "work", b"work"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__begun_unix_seconds: _TypeAlias = _typing.Literal["begun_unix_seconds"]  # noqa: Y015
     _WhichOneofArgType__begun_unix_seconds: _TypeAlias = _typing.Literal["_begun_unix_seconds", b"_begun_unix_seconds"]  # noqa: Y015
