@@ -59,8 +59,6 @@ class BatchJob:
         missing: str | None = None
         broken: ActivityError | None = None
         until = workflow.time() + batch.work.window_seconds if course is None else course.until
-        if course is not None:  # what an earlier run noted is not carried over, what it began with is
-            workflow.upsert_memo({BATCH: batch, PROGRESS: _progress(course, course.counted)})
         try:
             async with asyncio.timeout(until - workflow.time()):
                 if course is None:
@@ -73,7 +71,8 @@ class BatchJob:
         except ActivityError as error:
             broken, missing = error, FAILED
         if course is not None and missing is None and course.next < len(course.ranges):
-            workflow.continue_as_new(args=[task, batch, seconds, course])
+            noted = {BATCH: batch, PROGRESS: _progress(course, course.counted)}  # what it began with is carried over, not this
+            workflow.continue_as_new(args=[task, batch, seconds, course], memo={**workflow.memo(), **noted})
         if course is not None:
             await self._gathered(task, batch, seconds, course, missing)
         if broken is not None:
