@@ -45,6 +45,7 @@ from thinmesh_gateway.oip.service import TensorService
 from thinmesh_gateway.openai.routes import OpenAIRoutes
 from thinmesh_gateway.openai.unserved import OpenAIService
 from thinmesh_gateway.policies import Policies
+from thinmesh_gateway.privacy.names.process import NamesProcess
 from thinmesh_gateway.prompts.log import PromptsLog
 from thinmesh_gateway.reception import Reception
 from thinmesh_gateway.rest import rest
@@ -83,7 +84,10 @@ class GatewayApp(App):
         router = channels(config.router)
         self._guardrails = Pool()
         self._prompts = PromptsLog(config.state)
+        self._names = NamesProcess()
         policies = self._policies(config)
+        if policies.names:
+            self._names.want()
         self._inference = Inference(router, config.call_seconds, policies, build_fetcher(config.media))
         self._tensors = Tensors(router, config.call_seconds, policies)
         self._service = GatewayService(reception, self._inference)
@@ -132,9 +136,9 @@ class GatewayApp(App):
         return self._troubles() if self._keyring.empty else []
 
     def notes(self) -> list[str]:
-        """What is wrong with keys, tokens and logs while it goes on all the same."""
-        prompts = [] if self._prompts.trouble is None else [self._prompts.trouble]
-        return [*([] if self._keyring.empty else self._troubles()), *self._audit.troubles(), *prompts]
+        """What is wrong with keys, tokens, logs and names while it goes on all the same."""
+        others = [trouble for trouble in (self._prompts.trouble, self._names.trouble) if trouble is not None]
+        return [*([] if self._keyring.empty else self._troubles()), *self._audit.troubles(), *others]
 
     def _troubles(self) -> list[str]:
         found = [self._keyring.trouble, None if self._tokens is None else self._tokens.signers.trouble]
@@ -145,6 +149,8 @@ class GatewayApp(App):
         policies, media, roles = self._policies(config), build_fetcher(config.media), Roles(config.roles)
 
         def apply() -> None:
+            if policies.names:
+                self._names.want()
             self._inference.policies = self._tensors.policies = policies
             self._inference.media = media
             self._authenticator.know(config.tenants, roles)
@@ -166,7 +172,13 @@ class GatewayApp(App):
         self._stack.callback(self._guardrails.close)
         await asyncio.to_thread(self._keyring.refresh)
         tasks = await self._stack.enter_async_context(asyncio.TaskGroup())
-        followed = [self._keyring.follow(), self._answers.follow(), self._audit.follow(), self._prompts.follow()]
+        followed = [
+            self._keyring.follow(),
+            self._answers.follow(),
+            self._audit.follow(),
+            self._prompts.follow(),
+            self._names.follow(),
+        ]
         if self._tokens is not None:
             followed.append(self._tokens.signers.follow())
         for following in followed:
@@ -178,7 +190,7 @@ class GatewayApp(App):
         await self._stack.aclose()
 
     def _policies(self, config: GatewayConfig) -> Policies:
-        return Policies(config.tenants, self._guardrails, self._prompts.take)
+        return Policies(config.tenants, self._guardrails, self._prompts.take, self._names.find)
 
 
 def build(config: GatewayConfig, channels: Channels) -> GatewayApp:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager
 from types import TracebackType
-from typing import Self, TypeVar, cast
+from typing import Self, TypeAlias, TypeVar, cast
 
 from thinmesh.inference.v1 import inference_service_pb2 as pb
 
@@ -14,11 +14,15 @@ from thinmesh_core.errors import MeshError, Reason
 from thinmesh_core.fold import Folding
 from thinmesh_gateway.authorized import AuthorizedCall
 from thinmesh_gateway.guardrails.guards import Guards
-from thinmesh_gateway.privacy.policy import Session
+from thinmesh_gateway.privacy.places import Place
+from thinmesh_gateway.privacy.policy import NO_NAMES, Session
 from thinmesh_gateway.prompts.record import Record
 
 A = TypeVar("A")
 R = TypeVar("R", bound=Request)
+
+Find: TypeAlias = Callable[[Sequence[str]], Awaitable[Mapping[str, Sequence[Place]]]]
+"""Finds persons' names in texts."""
 
 MAX_HELD_BYTES = 4 << 20
 """The largest streamed answer that is held for guardrails."""
@@ -27,7 +31,7 @@ MAX_HELD_BYTES = 4 << 20
 class Treatment:
     """One call's, while it is entered. The engine and guardrails see what privacy leaves, the log what guardrails leave."""
 
-    __slots__ = ("_call", "_guards", "_held", "_held_bytes", "_opened", "_record", "_session")
+    __slots__ = ("_call", "_find", "_guards", "_held", "_held_bytes", "_opened", "_record", "_session")
 
     def __init__(
         self,
@@ -35,12 +39,14 @@ class Treatment:
         opened: AbstractContextManager[Session | None],
         guards: Guards | None,
         record: Record | None,
+        find: Find,
     ) -> None:
         self._call = call
         self._opened = opened
         self._session: Session | None = None
         self._guards = guards
         self._record = record
+        self._find = find
         self._held: Folding | None = None
         self._held_bytes = 0
 
@@ -57,8 +63,10 @@ class Treatment:
 
     async def request(self, request: R) -> R:
         """The request as the engine may see it; MeshError where it may not."""
-        if self._session is not None:
-            request = self._session.request(request)
+        session = self._session
+        if session is not None:
+            names = await self._find(session.texts(request)) if session.names else NO_NAMES
+            request = session.request(request, names)
         if self._guards is not None:
             request = await self._guards.request(request)
             if self._guards.holds and isinstance(request, pb.GenerateRequest):

@@ -52,7 +52,8 @@ class Refused:
 
 REFUSED = [
     Refused("tenants.dev.privacy.default", "hide", r"`\$\.tenants\.dev\.privacy\.default`"),
-    Refused("tenants.dev.privacy.entities", {"name": "mask"}, r"'name'.*`key` in `\$\.tenants\.dev\.privacy\.entities`"),
+    Refused("tenants.dev.privacy.entities", {"birthday": "mask"}, r"'birthday'.*`key` in `\$\.tenants\.dev\.privacy\.entities`"),
+    Refused("tenants.dev.privacy.entities", {"name": "mask"}, r"tenants\.dev\.privacy\.entities\.name: install the extra `names`", without="kiwipiepy"),
     Refused("tenants.dev.privacy.patterns", {"own": {"pattern": "(?=a)"}}, r"tenants\.dev\.privacy\.patterns\.own is no pattern"),
     Refused("tenants.dev.privacy.patterns", {"own": {"pattern": "a", "policy": "hash"}}, r"patterns\.own\.policy`"),
     Refused("tenants.dev.privacy.patterns", {"phone": {"pattern": "a"}}, r"patterns\.phone is the name of an entity: choose another"),

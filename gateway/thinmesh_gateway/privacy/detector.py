@@ -7,6 +7,8 @@ characters from where it began, and `open_from` says from where on what will fol
 from __future__ import annotations
 
 import re
+from bisect import bisect_right
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from thinmesh_gateway.privacy.openings import open_from
@@ -76,6 +78,17 @@ class Found(NamedTuple):
     spans: list[Span]
     decided: int
     opaque: bool
+
+
+def merged(found: Sequence[Span], given: Sequence[Span]) -> list[Span]:
+    """Both in order; of two that overlap the one that a form told counts."""
+    ends = [span.end for span in found]
+    free = []
+    for one in given:
+        at = bisect_right(ends, one.start)  # the first that ends behind its beginning
+        if at == len(found) or found[at].start >= one.end:
+            free.append(one)
+    return sorted([*found, *free], key=lambda span: span.start)
 
 
 class Detector:

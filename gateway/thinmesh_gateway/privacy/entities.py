@@ -18,3 +18,8 @@ class Entity(StrEnum):
     CARD = "card"
     EMAIL = "email"
     IP = "ip"
+    NAME = "name"  # of persons
+
+
+BY_MEANING = frozenset({Entity.NAME})
+"""What no form tells. It costs a process and is looked for in requests alone, so no `default` switches it on."""

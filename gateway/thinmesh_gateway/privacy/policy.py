@@ -1,7 +1,8 @@
 """A tenant's privacy as it is applied: built once from its configuration, opened for every call. Pure.
 
 session = privacy.open()
-request = session.request(request)      # before anything of it is stored, logged or sent on
+names = ...                             # where session.names: of each of session.texts(request)
+request = session.request(request, names)  # before anything of it is stored, logged or sent on
 event = session.event(event)            # or session.response(response)
 
 A session is one call's, for one task or thread at a time; a request of more than 64 KiB is worth a thread.
@@ -10,7 +11,9 @@ A session is one call's, for one task or thread at a time; a request of more tha
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping, Sequence
 from copy import deepcopy
+from types import MappingProxyType
 from typing import TypeVar, cast
 
 from thinmesh.inference.v1 import inference_service_pb2 as pb
@@ -21,10 +24,12 @@ from thinmesh_core.config import ConfigError
 from thinmesh_core.errors import MeshError, Reason, invalid
 from thinmesh_gateway.privacy import answers, requests
 from thinmesh_gateway.privacy.config import Policy, PrivacyConfig
-from thinmesh_gateway.privacy.detector import OPAQUE, PLACEHOLDER, Detector
-from thinmesh_gateway.privacy.entities import Entity
+from thinmesh_gateway.privacy.detector import OPAQUE, PLACEHOLDER, Detector, Span
+from thinmesh_gateway.privacy.entities import BY_MEANING, Entity
 from thinmesh_gateway.privacy.escapes import unescaped
+from thinmesh_gateway.privacy.folding import fold
 from thinmesh_gateway.privacy.patterns import Patterns
+from thinmesh_gateway.privacy.places import Place
 from thinmesh_gateway.privacy.rewriter import Rewriter
 from thinmesh_gateway.privacy.vault import Vault
 
@@ -34,13 +39,15 @@ A = TypeVar("A")
 NEEDING = "privacy policy needs"
 """What needs text, in what callers are told."""
 
+NO_NAMES: Mapping[str, Sequence[Place]] = MappingProxyType({})
+
 _NEEDS_TEXT = frozenset({"mask", "reversible", "block"})
 
 
 class Privacy:
     """What a tenant wants done with each entity.
 
-    `active`: texts are looked at at all. `needs_text`: what nobody can look into is refused.
+    `active`: texts are looked at at all. `needs_text`: what nobody can look into is refused. `names`: persons' names are found.
     """
 
     def __init__(self, config: PrivacyConfig) -> None:
@@ -49,12 +56,16 @@ class Privacy:
             if name in set(Entity):
                 raise ConfigError(f"privacy.patterns.{name} is the name of an entity: choose another")
         self.policies: dict[str, Policy] = {
-            **{entity.value: config.entities.get(entity, config.default) for entity in Entity},
+            **{
+                entity.value: config.entities.get(entity, "off" if entity in BY_MEANING else config.default)
+                for entity in Entity
+            },
             **{name: pattern.policy for name, pattern in config.patterns.items()},
         }
         own = {name: pattern.pattern for name, pattern in config.patterns.items() if pattern.policy != "off"}
         self.detector = Detector(Patterns(own) if own else None)
         self.answers = config.answers
+        self.names = self.policies[Entity.NAME] != "off"
         self.active = any(policy != "off" for policy in self.policies.values())
         self.needs_text = not _NEEDS_TEXT.isdisjoint(self.policies.values())
         self._tensor_models = config.tensor_models
@@ -72,18 +83,35 @@ class Privacy:
 class Session:
     """One call: its vault, and what was found, counted by kind and never kept."""
 
-    __slots__ = ("_answer", "_param", "_privacy", "_vault", "answered", "asked")
+    __slots__ = ("_answer", "_names", "_param", "_privacy", "_vault", "answered", "asked", "names")
 
     def __init__(self, privacy: Privacy) -> None:
         self._privacy = privacy
+        self.names = privacy.names
+        self._names: Mapping[str, Sequence[Place]] = NO_NAMES
         self._vault = Vault()
         self._answer = answers.Answer(self._begin)
         self._param = ""
         self.asked: Counter[str] = Counter()
         self.answered: Counter[str] = Counter()
 
-    def request(self, request: T) -> T:
-        """The request as the engine may see it, a copy; INVALID_REQUEST names the parameter that holds what is blocked."""
+    def texts(self, request: Request) -> list[str]:
+        """What names must be looked for in, as a tagger is to read it, each text once."""
+        found: dict[str, None] = {}
+
+        def read(param: str, text: str, json: bool) -> str:
+            found[_read(text, json)] = None
+            return text
+
+        if not isinstance(request, tensor_pb.ModelInferRequest):
+            requests.rewrite(request, read)
+        return [*found]
+
+    def request(self, request: T, names: Mapping[str, Sequence[Place]] = NO_NAMES) -> T:
+        """The request as the engine may see it, a copy; INVALID_REQUEST names the parameter that holds what is blocked.
+
+        `names`: where they are in each of `texts`; where the tenant wants them found, none may be missing.
+        """
         if not self._privacy.active:
             return request
         if isinstance(request, tensor_pb.ModelInferRequest):
@@ -91,6 +119,7 @@ class Session:
             return request
         if self._privacy.needs_text:
             requests.refuse_tokens(request, NEEDING)
+        self._names = names
         new = deepcopy(request)
         requests.rewrite(new, self._avoid)
         requests.rewrite(new, self._ask)
@@ -115,7 +144,10 @@ class Session:
 
     def _ask(self, param: str, text: str, json: bool) -> str:
         self._param = param
-        return Rewriter(self._privacy.detector, self._asked, quoted=json).whole(text)
+        names = self._names[_read(text, json)] if self.names else ()
+        return Rewriter(self._privacy.detector, self._asked, quoted=json).whole(
+            text, [Span(Entity.NAME, *one) for one in names]
+        )
 
     def _asked(self, kind: str, value: str) -> str:
         if kind in {PLACEHOLDER, OPAQUE}:
@@ -143,3 +175,8 @@ class Session:
             return value
         self.answered[kind] += 1
         return f"<<{kind.upper()}>>" if self._privacy.answers and policy != "detect" else value
+
+
+def _read(text: str, json: bool) -> str:
+    """A text as the rules read it; every offset is the rewriter's."""
+    return fold(unescaped(text) if json else text)

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
-from thinmesh_gateway.privacy.detector import CONTEXT, Detector
+from thinmesh_gateway.privacy.detector import CONTEXT, Detector, Span, merged
 from thinmesh_gateway.privacy.escapes import Escapes, unescaped
 from thinmesh_gateway.privacy.folding import fold
 
@@ -47,10 +47,10 @@ class Rewriter:
         self._take(self._escapes.end())
         return self._passed_on(final=True)
 
-    def whole(self, text: str) -> str:
-        """All of a text that comes in one piece."""
+    def whole(self, text: str, given: Sequence[Span] = ()) -> str:
+        """All of a text that comes in one piece; `given` was found in it by others, in order."""
         self._take(text)
-        return self._passed_on(final=True)
+        return self._passed_on(final=True, given=given)
 
     def _take(self, text: str) -> None:
         if self._quoted:
@@ -58,11 +58,11 @@ class Rewriter:
         self._text += text
         self._folded += fold(text)
 
-    def _passed_on(self, *, final: bool) -> str:
+    def _passed_on(self, *, final: bool, given: Sequence[Span] = ()) -> str:
         text, at = self._text, self._at
         found = self._detector.find(self._folded, at, opaque=self._opaque, final=final)
         pieces: list[str] = []
-        for kind, start, end in found.spans:
+        for kind, start, end in merged(found.spans, given) if given else found.spans:
             pieces += (text[at:start], self._replaced(kind, text[start:end], at, start, end))
             at = end
         pieces.append(text[at : found.decided])

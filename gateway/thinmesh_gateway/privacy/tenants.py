@@ -11,6 +11,7 @@ from thinmesh_core.telemetry import PERSONAL_DATA
 from thinmesh_gateway.audit.trail import Trail
 from thinmesh_gateway.authorized import AuthorizedCall
 from thinmesh_gateway.privacy.config import PrivacyConfig
+from thinmesh_gateway.privacy.names import installed
 from thinmesh_gateway.privacy.policy import Privacy, Session
 
 _OPEN: AbstractContextManager[None] = nullcontext()
@@ -25,6 +26,8 @@ class Privacies:
         for tenant, config in configs.items():
             try:
                 privacy = Privacy(config)
+                if privacy.names:
+                    installed.check()
             except ConfigError as error:
                 raise ConfigError(f"tenants.{tenant}.{error}") from error
             if privacy.active:
@@ -34,6 +37,11 @@ class Privacies:
     def tenants(self) -> frozenset[str]:
         """Those whose texts are looked at."""
         return frozenset(self._active)
+
+    @property
+    def names(self) -> bool:
+        """Whether anybody's policy needs names found."""
+        return any(privacy.names for privacy in self._active.values())
 
     def open(self, call: AuthorizedCall) -> AbstractContextManager[Session | None]:
         """One call's session while it is entered; None where nothing is looked at."""

@@ -8,7 +8,7 @@ from random import Random
 
 from bench.privacy.corpus import harmless, personal, prompt
 from bench.privacy.measures import Found, Streams, measured, presidio, quantile, round_trips, streams, thinmesh
-from thinmesh_gateway.privacy.entities import Entity
+from bench.privacy.values import MADE
 
 SEED = 6
 VALUES, HARMLESS, LONG, CUTS, TRIPS = 300, 3000, 300, 10_000, 1000
@@ -42,7 +42,7 @@ placeholders, repeated by the model: {lost} came back changed.
 def main(folder: Path, python: Path) -> int:
     """The exit status."""
     chance = Random(SEED)
-    values = [personal(entity, chance) for entity in Entity for _ in range(VALUES)]
+    values = [personal(entity, chance) for entity in MADE for _ in range(VALUES)]
     numbers = [harmless(chance) for _ in range(HARMLESS)]
     long = [prompt(chance, 2048) for _ in range(LONG)]
     ours, theirs = (measured(asked, values, numbers, long) for asked in (thinmesh, presidio(python)))
@@ -55,7 +55,7 @@ def main(folder: Path, python: Path) -> int:
         entities=_table(
             [
                 ["entity", "thinmesh", "Presidio"],
-                *([entity, _share(ours.recall[entity]), _share(theirs.recall[entity])] for entity in Entity),
+                *([entity, _share(ours.recall[entity]), _share(theirs.recall[entity])] for entity in MADE),
             ]
         ),
         cuts=CUTS,

@@ -124,5 +124,5 @@ def prompt(chance: Random, characters: int) -> str:
     pieces: list[str] = []
     while sum(map(len, pieces)) < characters:
         pieces.append(chance.choice((_KOREAN, _ENGLISH, _KOREAN)))
-        pieces.append(harmless(chance).text if chance.random() < 0.5 else personal(chance.choice([*Entity]), chance).text)
+        pieces.append(harmless(chance).text if chance.random() < 0.5 else personal(chance.choice([*MADE]), chance).text)
     return " ".join(pieces)[:characters]

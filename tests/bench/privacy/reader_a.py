@@ -209,7 +209,7 @@ _SENTENCES = [
 _RAW = [
     '{{"name": "김민수", "{key}": "{v}"}}', '{{"{key}":"{v}","memo":null}}', "| 이름 | {key} |\n|---|---|\n| 김민수 | {v} |", "이름,{key}\n김민수,{v}", "name\t{key}\nminsu\t{v}\n", "{key}: {v}\nname: minsu\n", "<{key}>{v}</{key}>", "UPDATE users SET {key}='{v}' WHERE id=7;", "2024-03-15 10:22:31 WARN save {key}={v} failed", "print('{v}')  # {key}",
 ]  # fmt: skip
-_KEYS = dict(zip(Entity, ("rrn", "arc_no", "biz_no", "passport_no", "license_no", "phone", "account_no", "card_no", "email", "ip"), strict=True))  # fmt: skip
+_KEYS = dict(zip(_VALUES, ("rrn", "arc_no", "biz_no", "passport_no", "license_no", "phone", "account_no", "card_no", "email", "ip"), strict=True))  # fmt: skip
 _ACCOUNTS = [
     "{b} {v} 으로 보내주세요", "{b} {v} 김민수", "{v} {b}이요", "{v} ({b}, 예금주 김민수)", "계좌는 {b} {v}이에요", "입금은 {b} {v}로 부탁드려요", "{b}은행 계좌 {v}로 이체해줘", "{b}: {v}", "회비 3만원 {b} {v} 로 송금 ㄱㄱ", "환불받을 계좌 - {b} / {v} / 김민수",
     "예금주 김민수\n은행 {b}\n계좌번호 {v}", "제 계좌번호 {v} 입니다 {b}요", "please wire it to {b} account {v}", '{{"bank":"{b}","account":"{v}"}}', "| 은행 | 계좌번호 |\n|---|---|\n| {b} | {v} |", "{b}({v})으로 입금했습니다", "월세는 매달 25일 {b} {v}에 넣으면 돼", "통장 {b}\n{v}\n맞는지 봐줘", "bank account no. {v} ({b})", "{b}\u00a0{v}\u00a0홍길동",

@@ -81,7 +81,9 @@ class _ErrorReasonEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_ErrorReas
     ERROR_REASON_CONTENT_DENIED: _ErrorReason.ValueType  # 28
     """The tenant's guardrails deny the content; the message names the guardrail and its reason. Not worth a retry as it is."""
     ERROR_REASON_GUARDRAIL_UNAVAILABLE: _ErrorReason.ValueType  # 29
-    """A guardrail failed or was too slow, and the tenant's configuration refuses the call then."""
+    """A guardrail failed or was too slow, and the tenant's configuration refuses the call then; or what finds persons' names for its
+    privacy did, or is still loading.
+    """
 
 class ErrorReason(_ErrorReason, metaclass=_ErrorReasonEnumTypeWrapper):
     """Why a call failed. Sent as `google.rpc.ErrorInfo.reason` without the prefix, in the domain `thinmesh`;
@@ -147,5 +149,7 @@ ERROR_REASON_JOBS_UNAVAILABLE: ErrorReason.ValueType  # 27
 ERROR_REASON_CONTENT_DENIED: ErrorReason.ValueType  # 28
 """The tenant's guardrails deny the content; the message names the guardrail and its reason. Not worth a retry as it is."""
 ERROR_REASON_GUARDRAIL_UNAVAILABLE: ErrorReason.ValueType  # 29
-"""A guardrail failed or was too slow, and the tenant's configuration refuses the call then."""
+"""A guardrail failed or was too slow, and the tenant's configuration refuses the call then; or what finds persons' names for its
+privacy did, or is still loading.
+"""
 Global___ErrorReason: _TypeAlias = ErrorReason  # noqa: Y015

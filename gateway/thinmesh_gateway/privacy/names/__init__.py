@@ -1,0 +1,1 @@
+"""Persons' names in requests, by a tagger of Korean in a process of its own: the extra `names`."""
