@@ -39,6 +39,7 @@ class Sign(Enum):
     """What speaks for a name."""
 
     FIELD = "a label and a colon"
+    NAMED = "a label that means a name"
     LABEL = "a label"
     HONORIFIC = "an honorific behind it"
     TITLE = "a title behind it"
@@ -50,6 +51,7 @@ class Sign(Enum):
 
 _LEAST = {
     Sign.FIELD: Look.LOOSE,
+    Sign.NAMED: Look.LOOSE,
     Sign.LABEL: Look.SPLIT,
     Sign.HONORIFIC: Look.LOOSE,
     Sign.TITLE: Look.LOOSE,
@@ -78,6 +80,7 @@ _FIELD = re.compile(
     rf"(?:{words.LABELS})(?: ?\([가-힣A-Za-z ]{{1,12}}\))?[\"']?[ \t]{{0,3}}[:=|\t][ \t]{{0,3}}[\"']?$", re.IGNORECASE
 )
 _LABEL = re.compile(rf"(?<![가-힣])(?:{words.LABELS})[은는이가]? $", re.IGNORECASE)
+_NAMED = re.compile(rf"(?<![가-힣])(?:{words.NAMED})[은는이가]? $")
 _THING = re.compile(rf"(?:{words.THINGS})[ _-]?$", re.IGNORECASE)
 _SELF = re.compile(r"(?<![가-힣])(?:저는|나는|제가|내가|전) $")
 _LIST = re.compile(r"(?: ?(?:님|씨))?(?:, ?|·|/|과 |와 |하고 |이?랑 | 및 )")
@@ -178,7 +181,7 @@ def _signs(text: str, place: Place, following: re.Match[str], last: Place | None
     start, end = place
     before = max(0, start - _REACH)
     particle = following["particle"] or ""
-    for sign, label in ((Sign.FIELD, _FIELD), (Sign.LABEL, _LABEL)):
+    for sign, label in ((Sign.FIELD, _FIELD), (Sign.NAMED, _NAMED), (Sign.LABEL, _LABEL)):
         match = label.search(text, before, start)
         if match is not None and _THING.search(text, max(0, match.start() - 12), match.start()) is None:
             yield sign
