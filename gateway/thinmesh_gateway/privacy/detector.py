@@ -81,12 +81,13 @@ class Found(NamedTuple):
 
 
 def merged(found: Sequence[Span], given: Sequence[Span]) -> list[Span]:
-    """Both in order; of two that overlap the one that a form told counts."""
+    """Both in order; of two that overlap the one that a form told counts, of two given ones the first."""
     ends = [span.end for span in found]
-    free = []
+    free: list[Span] = []
     for one in given:
         at = bisect_right(ends, one.start)  # the first that ends behind its beginning
-        if at == len(found) or found[at].start >= one.end:
+        taken = at < len(found) and found[at].start < one.end
+        if not taken and not (free and one.start < free[-1].end):
             free.append(one)
     return sorted([*found, *free], key=lambda span: span.start)
 

@@ -74,6 +74,12 @@ def test_what_a_form_told_counts_where_both_were_found() -> None:
     assert asked(session, f"data:image/png;base64,{'A' * 70} {NAME}").endswith(" <<NAME_1>>")
 
 
+def test_of_two_names_that_overlap_the_first_is_masked() -> None:
+    session = opened(entities={"name": "mask"})
+    request = pb.GenerateRequest(model="m", text="김민준이 왔다")
+    assert session.request(request, {request.text: [(0, 3), (0, 4), (2, 5)]}).text == "<<NAME_1>>이 왔다"
+
+
 def test_names_in_json_leave_json_whatever_it_was_escaped_with() -> None:
     session = opened(entities={"name": "mask"})
     arguments = json.dumps({"name": NAME, "note": f"\n{NAME}"})
