@@ -45,7 +45,7 @@ async def test_fault_3_a_hung_engine_costs_no_stream(state: Path, engine: FakeEn
     record_property("asked of the hung engine", len(engine.requests))
     record_property("slowest", f"{max(seconds(sent)):.2f} s")
     assert len(answered) == len(sent)
-    assert len(engine.requests) >= 5
+    assert engine.requests  # how many is by chance; without any nothing was tried
     assert max(seconds(sent)) <= 1.5
 
 

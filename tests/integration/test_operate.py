@@ -12,7 +12,7 @@ tenants:
   dev: {}
   search: {quota: {tokens_per_minute: 1000, spend_per_month: 20}, models: {echo: {requests_per_minute: 7}}}
 backends: {echo: {adapter: echo}}
-models: {echo: {backends: [echo]}}
+models: {echo: {backends: [echo], price: {input_per_million: 0.5, output_per_million: 1.5}}}
 """
 
 
