@@ -9,6 +9,7 @@ from pathlib import Path
 
 from launch import command, said
 
+from thinmesh_core.beside import beside
 from thinmesh_deploy.temporal import Temporal
 
 
@@ -37,10 +38,8 @@ async def temporal(state: Path) -> AsyncIterator[Temporal]:
     """A Temporal as `thinmesh up` keeps one, started again when it dies."""
     state.mkdir(exist_ok=True)
     server = Temporal(state)
-    keeping = asyncio.create_task(server.keep())
-    yield server
-    keeping.cancel()
-    await asyncio.wait({keeping})
+    async with beside(server.keep()):
+        yield server
 
 
 def temporal_process(server: Temporal) -> int:

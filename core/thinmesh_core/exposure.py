@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -14,6 +13,7 @@ from typing import TYPE_CHECKING
 import grpc
 
 from thinmesh_core.address import Address
+from thinmesh_core.beside import beside
 from thinmesh_core.channel import Channels, dial, dial_tls
 from thinmesh_core.config import ConfigError, Section
 
@@ -75,9 +75,5 @@ async def exposed(tls: TlsConfig | None, role: str, *, insecure: bool) -> AsyncI
     except ImportError as error:
         raise ConfigError("tls: install the extra `tls`") from error
     certificates = Certificates(*(Path(one.replace("{role}", role)) for one in (tls.authority, tls.certificate, tls.key)))
-    following = asyncio.create_task(certificates.follow())  # no group: what fails inside would leave as a group of one
-    try:
+    async with beside(certificates.follow()):
         yield Exposure(insecure, certificates)
-    finally:
-        following.cancel()
-        await asyncio.wait({following})

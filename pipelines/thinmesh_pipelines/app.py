@@ -5,8 +5,8 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-from collections.abc import AsyncIterator, Awaitable, Coroutine
-from contextlib import AsyncExitStack, asynccontextmanager
+from collections.abc import Awaitable
+from contextlib import AsyncExitStack
 from datetime import timedelta
 from types import MappingProxyType
 from typing import Self
@@ -19,6 +19,7 @@ from thinmesh.job.v1 import file_service_pb2_grpc as file_grpc
 from thinmesh.job.v1 import job_service_pb2_grpc as job_grpc
 
 from thinmesh_core.app import App
+from thinmesh_core.beside import beside
 from thinmesh_core.channel import Channels
 from thinmesh_core.peers import GATEWAY
 from thinmesh_pipelines.batches.asking import Asking
@@ -122,7 +123,7 @@ class WorkerApp(App):
                     default_heartbeat_throttle_interval=THROTTLE,
                     max_heartbeat_throttle_interval=THROTTLE,
                 )
-                async with worker, _beside(sweep(client, self._objects, config.jobs)):
+                async with worker, beside(sweep(client, self._objects, config.jobs)):
                     self._trouble, self._looked = None, TRIES
                     await stop.wait()
             except (RPCError, RuntimeError) as error:
@@ -146,17 +147,6 @@ class WorkerApp(App):
 def build(config: WorkerConfig, channels: Channels) -> WorkerApp:
     """The worker of a configuration."""
     return WorkerApp(config, channels)
-
-
-@asynccontextmanager
-async def _beside(work: Coroutine[None, None, None]) -> AsyncIterator[None]:
-    """Runs it until left."""
-    task = asyncio.create_task(work)  # no group: what fails inside would leave as a group of one
-    try:
-        yield
-    finally:
-        task.cancel()
-        await asyncio.wait({task})
 
 
 async def _unless(stop: asyncio.Event, seconds: float) -> None:

@@ -3,23 +3,19 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
 
 from temporalio import activity
+
+from thinmesh_core.beside import beside
 
 HEARTBEAT_SECONDS = 0.5
 
 
-@asynccontextmanager
-async def beating(details: Callable[[], tuple[object, ...]] = tuple) -> AsyncIterator[None]:
+def beating(details: Callable[[], tuple[object, ...]] = tuple) -> AbstractAsyncContextManager[None]:
     """Beats until left, each time with what is to be told of the step."""
-    task = asyncio.create_task(_beat(details))  # no group: what fails inside would leave as a group of one
-    try:
-        yield
-    finally:
-        task.cancel()
-        await asyncio.wait({task})
+    return beside(_beat(details))
 
 
 async def _beat(details: Callable[[], tuple[object, ...]]) -> None:
