@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, AsyncIterable, Awaitable, Collection, Sequence
+from collections.abc import AsyncGenerator, Awaitable, Collection, Sequence
 from dataclasses import dataclass
-from typing import Protocol, TypeVar
+from typing import TypeVar
 
 import grpc
 
-from thinmesh_core.channel import Cancellable, cancelling, dial_engine
+from thinmesh_core.channel import Responses, cancelling, dial_engine
 from thinmesh_core.errors import MeshError, Reason
 
 A = TypeVar("A")
-R_co = TypeVar("R_co", covariant=True)
 
 ASK_SECONDS = 2.0
 """What a question about the engine or a model may take."""
@@ -35,10 +34,6 @@ _BY_CODE = {
     grpc.StatusCode.UNAVAILABLE: Reason.ENGINE_UNAVAILABLE,
     grpc.StatusCode.UNIMPLEMENTED: Reason.CAPABILITY_MISSING,
 }
-
-
-class Responses(Cancellable, AsyncIterable[R_co], Protocol[R_co]):
-    """A call that is answered by a stream."""
 
 
 @dataclass(frozen=True, slots=True)

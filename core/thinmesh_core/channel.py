@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterable, AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Protocol, TypeVar
 
@@ -27,6 +27,11 @@ class Cancellable(Protocol):
 
 
 C = TypeVar("C", bound=Cancellable)
+A_co = TypeVar("A_co", covariant=True)
+
+
+class Responses(Cancellable, AsyncIterable[A_co], Protocol[A_co]):
+    """A call that is answered by a stream."""
 
 
 def dial(target: str) -> grpc.aio.Channel:

@@ -48,7 +48,7 @@ from thinmesh_gateway.policies import Policies
 from thinmesh_gateway.privacy.names.process import NamesProcess
 from thinmesh_gateway.prompts.log import PromptsLog
 from thinmesh_gateway.reception import Reception
-from thinmesh_gateway.rest import rest
+from thinmesh_gateway.rest import rest, routes
 from thinmesh_gateway.roles import Roles
 from thinmesh_gateway.service import GatewayService
 from thinmesh_gateway.tensors import Tensors
@@ -105,7 +105,7 @@ class GatewayApp(App):
             Gate(OnBehalf(self._authenticator, self._keyring), Guesses(), self._audit.add),
             OpenAIService(reception, OpenAIRoutes(self._inference)),
         )
-        self.rest: Asgi = rest(
+        known = routes(
             self._authenticator,
             self._audit.add,
             self._inference,
@@ -115,6 +115,7 @@ class GatewayApp(App):
             self._jobs,
             self._files,
         )
+        self.rest: Asgi = rest(known)
         self._stack = AsyncExitStack()
 
     def register(self, server: grpc.aio.Server) -> None:

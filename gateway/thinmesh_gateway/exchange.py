@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
-from typing import Protocol
+from typing import Any, Protocol
 from urllib.parse import parse_qs
 
 import msgspec
@@ -139,6 +139,11 @@ class Answer:
     def packed(self) -> bytes:
         """All of it as bytes, to be kept."""
         return msgspec.msgpack.encode((self.body, self.headers, self.status))
+
+
+def as_json(body: msgspec.Struct | dict[str, Any], status: int = 200) -> Answer:
+    """The answer of a body."""
+    return Answer(msgspec.json.encode(body), status=status)
 
 
 def unpacked(data: bytes) -> Answer:

@@ -13,7 +13,7 @@ from thinmesh_core.channel import cancelling
 from thinmesh_core.errors import MeshError, internal
 from thinmesh_gateway.authorized import AuthorizedCall
 from thinmesh_gateway.reception import Context, Reception
-from thinmesh_gateway.workers import asked, failure, owned
+from thinmesh_gateway.workers import asked, failure, heard, owned
 
 FILE_SECONDS = 10.0
 """What a worker may take to look files up: the store may be far."""
@@ -91,14 +91,10 @@ class Files(file_grpc.FileServiceServicer):
     async def download(self, file_id: str, call: AuthorizedCall) -> AsyncGenerator[pb.DownloadFileResponse, None]:
         """What the file is, then what is in it."""
         request = pb.DownloadFileRequest(id=file_id)
-        try:
-            async with cancelling(
-                self._workers.DownloadFile(request, metadata=owned(call), timeout=TRANSFER_SECONDS)
-            ) as downloading:
-                async for part in downloading:
-                    yield part
-        except grpc.aio.AioRpcError as error:
-            raise failure(error) from None
+        downloading = self._workers.DownloadFile(request, metadata=owned(call), timeout=TRANSFER_SECONDS)
+        async with aclosing(heard(downloading)) as parts:
+            async for part in parts:
+                yield part
 
 
 class _Taken:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator
+from contextlib import aclosing
 
 import grpc
 from thinmesh.job.v1 import job_service_pb2 as pb
 from thinmesh.job.v1 import job_service_pb2_grpc as job_grpc
 from thinmesh.model.v1 import model_service_pb2 as model_pb
 
-from thinmesh_core.channel import cancelling
 from thinmesh_core.errors import MeshError, Reason, invalid
 from thinmesh_gateway.auth import Authenticator
 from thinmesh_gateway.authorized import AuthorizedCall
@@ -17,7 +17,7 @@ from thinmesh_gateway.inference import Inference
 from thinmesh_gateway.reception import Context, Reception
 from thinmesh_gateway.roles import Action
 from thinmesh_gateway.vetting import request as vetting
-from thinmesh_gateway.workers import asked, failure, owned
+from thinmesh_gateway.workers import asked, heard, owned
 
 _ACTIONS = {"generate": Action.INFER, "embed": Action.EMBED, "rerank": Action.EMBED}
 
@@ -33,7 +33,7 @@ class Jobs(job_grpc.JobServiceServicer):
     ) -> None:
         self._reception = reception
         self._inference = inference
-        self.workers = job_grpc.JobServiceStub(channel)
+        self._workers = job_grpc.JobServiceStub(channel)
         self._authenticator = authenticator
 
     async def CreateJob(self, request: pb.CreateJobRequest, context: Context) -> pb.CreateJobResponse:
@@ -44,12 +44,12 @@ class Jobs(job_grpc.JobServiceServicer):
     async def GetJob(self, request: pb.GetJobRequest, context: Context) -> pb.GetJobResponse:
         """A job with its result."""
         with self._reception.admit(context) as call:
-            return await asked(self.workers.GetJob, request, call)
+            return pb.GetJobResponse(job=await self.get(request.id, call))
 
     async def ListJobs(self, request: pb.ListJobsRequest, context: Context) -> pb.ListJobsResponse:
         """A page of jobs."""
         with self._reception.admit(context) as call:
-            return await asked(self.workers.ListJobs, request, call)
+            return await self.page(request, call)
 
     async def CancelJob(self, request: pb.CancelJobRequest, context: Context) -> pb.CancelJobResponse:
         """The end of a job."""
@@ -59,24 +59,29 @@ class Jobs(job_grpc.JobServiceServicer):
     async def WatchJob(self, request: pb.WatchJobRequest, context: Context) -> AsyncGenerator[pb.WatchJobResponse, None]:
         """News until the job's end."""
         with self._reception.streaming(context) as call:
-            try:
-                watched = self.workers.WatchJob(request, metadata=owned(call), timeout=context.time_remaining())
-                async with cancelling(watched) as news:
-                    async for one in news:
-                        yield one
-            except grpc.aio.AioRpcError as error:
-                raise failure(error) from None
+            watched = self._workers.WatchJob(request, metadata=owned(call), timeout=context.time_remaining())
+            async with aclosing(heard(watched)) as news:
+                async for one in news:
+                    yield one
 
     async def create(self, request: pb.CreateJobRequest, call: AuthorizedCall) -> pb.CreateJobResponse:
         """The job of a call that was let in, where it may be made."""
         await self._check(request, call)
-        made = await asked(self.workers.CreateJob, request, call)
+        made = await asked(self._workers.CreateJob, request, call)
         call.trail.object = made.job.id
         return made
 
+    async def get(self, job_id: str, call: AuthorizedCall) -> pb.Job:
+        """A job with its result."""
+        return (await asked(self._workers.GetJob, pb.GetJobRequest(id=job_id), call)).job
+
+    async def page(self, request: pb.ListJobsRequest, call: AuthorizedCall) -> pb.ListJobsResponse:
+        """A page of jobs."""
+        return await asked(self._workers.ListJobs, request, call)
+
     async def cancel(self, job_id: str, call: AuthorizedCall) -> pb.Job:
         """The job, which is told to end."""
-        told = await asked(self.workers.CancelJob, pb.CancelJobRequest(id=job_id), call)
+        told = await asked(self._workers.CancelJob, pb.CancelJobRequest(id=job_id), call)
         call.trail.object = told.job.id
         return told.job
 

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
+
 import msgspec
 from starlette.exceptions import HTTPException
 from starlette.routing import Route, Router
@@ -35,18 +38,8 @@ DESCRIPTION_PATH = "/openapi.json"
 _DESCRIPTION = msgspec.json.encode(describe(openai.SURFACE, durable.FILES, durable.BATCHES, oip.SURFACE))
 
 
-def rest(
-    authenticator: Authenticator,
-    add: Add,
-    inference: Inference,
-    tensors: Tensors,
-    once: Once,
-    stopping: Stopping,
-    jobs: Jobs | None = None,
-    files: Files | None = None,
-) -> Asgi:
-    """The application; a path without a route is told as the surface of its prefix tells it."""
-    known = routes(authenticator, add, inference, tensors, once, stopping, jobs, files)
+def rest(known: list[Route]) -> Asgi:
+    """The application of these routes; a path without one is told as the surface of its prefix tells it."""
     router = Router(known, redirect_slashes=False)
     fixed = {(method, route.path): route.app for route in known if "{" not in route.path for method in route.methods or ()}
 
@@ -75,53 +68,29 @@ def routes(
     files: Files | None = None,
 ) -> list[Route]:
     """Every route there is."""
-    openai_methods, oip_methods = openai_routes.OpenAIRoutes(inference), oip_routes.OipRoutes(tensors)
-    intake = Intake()
-    described = Guarded(
-        authenticator,
-        add,
-        f"GET {DESCRIPTION_PATH}",
-        ROUTES[""]["openapi"],
-        _describe,
-        openai_routes.told,
-        None,
-        stopping,
-        intake,
-    )
+    guarded = partial(Guarded, authenticator, add, stopping=stopping, intake=Intake())
+    described = guarded(f"GET {DESCRIPTION_PATH}", ROUTES[""]["openapi"], _describe, openai_routes.told, None)
     return [
-        *_routes(openai.SURFACE, openai_methods, openai_routes.told, authenticator, add, once, stopping, intake),
-        *_routes(durable.FILES, FileRoutes(files), openai_routes.told, authenticator, add, once, stopping, intake),
-        *_routes(durable.BATCHES, BatchRoutes(jobs), openai_routes.told, authenticator, add, once, stopping, intake),
-        *_routes(oip.SURFACE, oip_methods, oip_routes.told, authenticator, add, once, stopping, intake),
+        *_routes(openai.SURFACE, openai_routes.OpenAIRoutes(inference), openai_routes.told, guarded, once),
+        *_routes(durable.FILES, FileRoutes(files), openai_routes.told, guarded, once),
+        *_routes(durable.BATCHES, BatchRoutes(jobs), openai_routes.told, guarded, once),
+        *_routes(oip.SURFACE, oip_routes.OipRoutes(tensors), oip_routes.told, guarded, once),
         Route(DESCRIPTION_PATH, described, methods=["GET"]),
     ]
 
 
-def _routes(
-    surface: Surface,
-    methods: object,
-    told: Told,
-    authenticator: Authenticator,
-    add: Add,
-    once: Once,
-    stopping: Stopping,
-    intake: Intake,
-) -> list[Route]:
+def _routes(surface: Surface, methods: object, told: Told, guarded: Callable[..., Guarded], once: Once) -> list[Route]:
     """A surface's table as routes; names of models may hold slashes."""
     actions = ROUTES.get(surface.prefix, {})
     return [
         Route(
             one.path.replace("{model}", "{model:path}"),
-            Guarded(
-                authenticator,
-                add,
+            guarded(
                 f"{one.method} {one.path}",
                 actions.get(one.name),
                 getattr(methods, one.name),
                 told,
                 None if one.body is None or not one.whole else once,
-                stopping,
-                intake,
             ),
             methods=[one.method],
         )

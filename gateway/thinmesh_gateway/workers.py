@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncGenerator
 from typing import Any, TypeVar
 
 import grpc
 
 from thinmesh_core.behalf import behalf
 from thinmesh_core.call import Metadata
+from thinmesh_core.channel import Responses, cancelling
 from thinmesh_core.errors import MeshError, Reason
 from thinmesh_core.status import from_rpc_error, lost
 from thinmesh_gateway.authorized import AuthorizedCall
@@ -23,6 +25,16 @@ async def asked(method: Method[A], request: Any, call: AuthorizedCall, seconds: 
     """What a worker's method answers; JOBS_UNAVAILABLE where none does."""
     try:
         return await method(request, metadata=owned(call), timeout=seconds)
+    except grpc.aio.AioRpcError as error:
+        raise failure(error) from None
+
+
+async def heard(answers: Responses[A]) -> AsyncGenerator[A, None]:
+    """What a worker's method streams; leaving it ends the call. JOBS_UNAVAILABLE where none answers."""
+    try:
+        async with cancelling(answers) as coming:
+            async for one in coming:
+                yield one
     except grpc.aio.AioRpcError as error:
         raise failure(error) from None
 

@@ -34,7 +34,7 @@ from thinmesh_gateway.idempotency.once import Once
 from thinmesh_gateway.identity.keyring import Keyring
 from thinmesh_gateway.inference import Inference
 from thinmesh_gateway.keys import KeyStore
-from thinmesh_gateway.rest import rest
+from thinmesh_gateway.rest import rest, routes
 from thinmesh_gateway.tensors import Tensors
 
 CHAT = {"model": "echo", "messages": [{"role": "user", "content": "a b c"}]}
@@ -98,14 +98,8 @@ async def client(tmp_path: Path) -> AsyncIterator[Client]:
     app = AdapterApp("echo", EchoAdapter(Options(), Place("echo", tmp_path)), None)
     inference_grpc.add_InferenceServiceServicer_to_server(app, server)
     channel = InProcessChannel(server)
-    application = rest(
-        known,
-        unread,
-        Inference(channel, 10),
-        Tensors(channel, 10),
-        Once(MemoryStore(Answers(60, 1 << 20), time.monotonic), 10),
-        bool,
-    )
+    once = Once(MemoryStore(Answers(60, 1 << 20), time.monotonic), 10)
+    application = rest(routes(known, unread, Inference(channel, 10), Tensors(channel, 10), once, bool))
     async with app, serve_http(application, parse("127.0.0.1:0"), grace=1) as at:
         while app.problems():
             await asyncio.sleep(0)

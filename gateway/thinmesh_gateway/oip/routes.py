@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Iterable
-from typing import Any
 
 import msgspec
 from tritonclient.grpc import service_pb2 as pb
@@ -13,7 +12,7 @@ from tritonclient.grpc import service_pb2 as pb
 from thinmesh_core.errors import MeshError, invalid
 from thinmesh_gateway.attendance import Attendance
 from thinmesh_gateway.authorized import AuthorizedCall
-from thinmesh_gateway.exchange import Answer, Request
+from thinmesh_gateway.exchange import Answer, Request, as_json
 from thinmesh_gateway.oip import bodies, codec
 from thinmesh_gateway.oip.plain import plain
 from thinmesh_gateway.tensors import EXTENSIONS, NAME, VERSION, Tensors
@@ -30,16 +29,16 @@ class OipRoutes:
 
     async def server(self, request: Request, call: AuthorizedCall) -> Answer:
         """GET /v2."""
-        return _json(bodies.ServerMetadata(NAME, VERSION, list(EXTENSIONS)))
+        return as_json(bodies.ServerMetadata(NAME, VERSION, list(EXTENSIONS)))
 
     async def live(self, request: Request, call: AuthorizedCall) -> Answer:
         """GET /v2/health/live: it lives, since it answers."""
-        return _json(bodies.Live(live=True))
+        return as_json(bodies.Live(live=True))
 
     async def ready(self, request: Request, call: AuthorizedCall) -> Answer:
         """GET /v2/health/ready."""
         ready = (await self._tensors.server_ready(call)).ready
-        return _json(bodies.Ready(ready=ready), 200 if ready else 503)
+        return as_json(bodies.Ready(ready=ready), 200 if ready else 503)
 
     async def model(self, request: Request, call: AuthorizedCall) -> Answer:
         """GET /v2/models/{model}."""
@@ -48,25 +47,25 @@ class OipRoutes:
         metadata = bodies.ModelMetadata(
             answer.name, list(answer.versions), answer.platform, _declared(answer.inputs), _declared(answer.outputs)
         )
-        return _json(metadata)
+        return as_json(metadata)
 
     async def model_ready(self, request: Request, call: AuthorizedCall) -> Answer:
         """GET /v2/models/{model}/ready."""
         name, version = _model(request)
         ready = (await self._tensors.ready(pb.ModelReadyRequest(name=name, version=version), call)).ready
-        return _json(bodies.ModelReady(name, ready), 200 if ready else 503)
+        return as_json(bodies.ModelReady(name, ready), 200 if ready else 503)
 
     async def config(self, request: Request, call: AuthorizedCall) -> Answer:
         """GET /v2/models/{model}/config."""
         name, version = _model(request)
         answer = await self._tensors.config(pb.ModelConfigRequest(name=name, version=version), call)
-        return _json(plain(answer.config))
+        return as_json(plain(answer.config))
 
     async def statistics(self, request: Request, call: AuthorizedCall) -> Answer:
         """GET /v2/models/{model}/stats."""
         name, version = _model(request)
         answer = await self._tensors.statistics(pb.ModelStatisticsRequest(name=name, version=version), call)
-        return _json(plain(answer))
+        return as_json(plain(answer))
 
     async def infer(self, request: Request, call: AuthorizedCall) -> Answer:
         """POST /v2/models/{model}/infer."""
@@ -100,7 +99,3 @@ def _json_bytes(request: Request) -> int | None:
 
 def _declared(tensors: Iterable[pb.ModelMetadataResponse.TensorMetadata]) -> list[bodies.TensorMetadata]:
     return [bodies.TensorMetadata(one.name, one.datatype, list(one.shape)) for one in tensors]
-
-
-def _json(body: msgspec.Struct | dict[str, Any], status: int = 200) -> Answer:
-    return Answer(msgspec.json.encode(body), status=status)

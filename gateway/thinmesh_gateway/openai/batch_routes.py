@@ -8,12 +8,11 @@ from thinmesh.job.v1 import job_service_pb2 as pb
 from thinmesh_core.errors import MeshError, Reason, invalid
 from thinmesh_gateway.authorized import AuthorizedCall
 from thinmesh_gateway.decoding import decoded
-from thinmesh_gateway.exchange import Answer, Request
+from thinmesh_gateway.exchange import Answer, Request, as_json
 from thinmesh_gateway.idempotency.key import KEY, checked
 from thinmesh_gateway.jobs import Jobs
 from thinmesh_gateway.openai import durable_bodies as bodies
 from thinmesh_gateway.openai.file_routes import whole, without_jobs
-from thinmesh_gateway.workers import asked
 
 PAGE = 20
 LARGEST_PAGE = 100
@@ -40,7 +39,7 @@ class BatchRoutes:
             output_seconds=0 if kept is None else kept.seconds,
         )
         asking = pb.CreateJobRequest(batch=work, idempotency_key=None if key is None else checked(key))
-        return _json(bodies.batch((await self._jobs.create(asking, call)).job))
+        return as_json(bodies.batch((await self._jobs.create(asking, call)).job))
 
     async def batches(self, request: Request, call: AuthorizedCall) -> Answer:
         """GET /v1/batches."""
@@ -48,21 +47,21 @@ class BatchRoutes:
         if limit > LARGEST_PAGE:
             raise invalid("limit", f"limit must be 1 to {LARGEST_PAGE}.")
         asking = pb.ListJobsRequest(limit=limit, kind="batch", after=None if after is None else bodies.job_id(after))
-        page = await asked(self._jobs.workers.ListJobs, asking, call)
+        page = await self._jobs.page(asking, call)
         data = [bodies.batch(one) for one in page.jobs]
         more = page.HasField("next_page_token")
-        return _json(bodies.Batches(data, more, data[0].id if data else None, data[-1].id if data else None))
+        return as_json(bodies.Batches(data, more, data[0].id if data else None, data[-1].id if data else None))
 
     async def batch(self, request: Request, call: AuthorizedCall) -> Answer:
         """GET /v1/batches/{batch}."""
-        asking = pb.GetJobRequest(id=bodies.job_id(request.parameter("batch")))
-        return _json(bodies.batch(_batch((await asked(self._jobs.workers.GetJob, asking, call)).job)))
+        job_id = bodies.job_id(request.parameter("batch"))
+        return as_json(bodies.batch(_batch(await self._jobs.get(job_id, call))))
 
     async def cancel(self, request: Request, call: AuthorizedCall) -> Answer:
         """POST /v1/batches/{batch}/cancel."""
         job_id = bodies.job_id(request.parameter("batch"))
-        _batch((await asked(self._jobs.workers.GetJob, pb.GetJobRequest(id=job_id), call)).job)
-        return _json(bodies.batch(await self._jobs.cancel(job_id, call)))
+        _batch(await self._jobs.get(job_id, call))
+        return as_json(bodies.batch(await self._jobs.cancel(job_id, call)))
 
     @property
     def _jobs(self) -> Jobs:
@@ -76,7 +75,3 @@ def _batch(job: pb.Job) -> pb.Job:
     if not job.HasField("batch"):
         raise MeshError(Reason.NOT_FOUND, "There is no batch of this id.", param="id")
     return job
-
-
-def _json(body: msgspec.Struct) -> Answer:
-    return Answer(msgspec.json.encode(body))

@@ -5,14 +5,13 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
-import msgspec
 from thinmesh.job.v1 import file_service_pb2 as pb
 
 from thinmesh_core.errors import MeshError, Reason, invalid
 from thinmesh_core.http import Message, Receive, Send
 from thinmesh_gateway.attendance import Attendance
 from thinmesh_gateway.authorized import AuthorizedCall
-from thinmesh_gateway.exchange import Answer, Request, raw
+from thinmesh_gateway.exchange import Answer, Request, as_json, raw
 from thinmesh_gateway.files import Files
 from thinmesh_gateway.openai import durable_bodies as bodies
 from thinmesh_gateway.openai.multipart import Form
@@ -33,7 +32,7 @@ class FileRoutes:
 
     async def upload(self, request: Request, call: AuthorizedCall) -> Answer:
         """POST /v1/files."""
-        return _json(bodies.file(await self._files.upload(_parts(request), call)))
+        return as_json(bodies.file(await self._files.upload(_parts(request), call)))
 
     async def files(self, request: Request, call: AuthorizedCall) -> Answer:
         """GET /v1/files."""
@@ -48,17 +47,17 @@ class FileRoutes:
         )
         page = await self._files.page(asked, call)
         data = [bodies.file(one) for one in page.files]
-        return _json(bodies.Files(data, page.more, data[0].id if data else None, data[-1].id if data else None))
+        return as_json(bodies.Files(data, page.more, data[0].id if data else None, data[-1].id if data else None))
 
     async def file(self, request: Request, call: AuthorizedCall) -> Answer:
         """GET /v1/files/{file}."""
-        return _json(bodies.file(await self._files.get(request.parameter("file"), call)))
+        return as_json(bodies.file(await self._files.get(request.parameter("file"), call)))
 
     async def delete(self, request: Request, call: AuthorizedCall) -> Answer:
         """DELETE /v1/files/{file}."""
         file_id = request.parameter("file")
         await self._files.delete(file_id, call)
-        return _json(bodies.Deleted(file_id))
+        return as_json(bodies.Deleted(file_id))
 
     async def content(self, request: Request, call: AuthorizedCall) -> Download:
         """GET /v1/files/{file}/content."""
@@ -134,7 +133,3 @@ def _about(form: Form) -> pb.FileAbout:
         raise invalid("expires_after", "expires_after must be an anchor, created_at, and a number of seconds.")
     kept = None if seconds is None else min(int(seconds[:10]), (1 << 32) - 1)
     return pb.FileAbout(name=form.filename or "", purpose=form.fields.get("purpose", ""), seconds=kept)
-
-
-def _json(body: msgspec.Struct) -> Answer:
-    return Answer(msgspec.json.encode(body))

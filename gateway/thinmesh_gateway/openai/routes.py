@@ -7,7 +7,6 @@ import time
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
-import msgspec
 from thinmesh.inference.v1 import inference_service_pb2 as pb
 from thinmesh.model.v1 import model_service_pb2 as model_pb
 
@@ -15,7 +14,7 @@ from thinmesh_core.capabilities import choices
 from thinmesh_core.errors import MeshError, invalid
 from thinmesh_gateway.attendance import Attendance
 from thinmesh_gateway.authorized import AuthorizedCall
-from thinmesh_gateway.exchange import Answer, Request
+from thinmesh_gateway.exchange import Answer, Request, as_json
 from thinmesh_gateway.idempotency.key import KEY, unstreamed
 from thinmesh_gateway.inference import Inference
 from thinmesh_gateway.openai import errors, requests, responses, sse, translate
@@ -41,7 +40,7 @@ class OpenAIRoutes:
             frames = ChatFrames(head, choices(generate), with_usage=with_usage)
             return await sse.EventStream(self._pieces(frames, generate, request, call)).opened(request.receive)
         async with Attendance(request.receive):
-            return _json(responses.chat(head, await self._inference.generate(generate, call, request.told.update)))
+            return as_json(responses.chat(head, await self._inference.generate(generate, call, request.told.update)))
 
     async def completions(self, request: Request, call: AuthorizedCall) -> Answer | sse.EventStream:
         """POST /v1/completions."""
@@ -56,14 +55,14 @@ class OpenAIRoutes:
             frames = TextFrames(head, with_usage=with_usage)
             return await sse.EventStream(self._pieces(frames, prompts[0], request, call)).opened(request.receive)
         async with Attendance(request.receive):
-            return _json(responses.text(head, await self._each(prompts, request, call)))
+            return as_json(responses.text(head, await self._each(prompts, request, call)))
 
     async def embeddings(self, request: Request, call: AuthorizedCall) -> Answer:
         """POST /v1/embeddings."""
         body = requests.decode(await request.read(), requests.Embeddings)
         async with Attendance(request.receive):
             answer = await self._inference.embed(translate.embed(body), call, request.told.update)
-        return _json(responses.embeddings(body.model, answer, encode=body.encoding_format == "base64"))
+        return as_json(responses.embeddings(body.model, answer, encode=body.encoding_format == "base64"))
 
     async def rerank(self, request: Request, call: AuthorizedCall) -> Answer:
         """POST /v1/rerank."""
@@ -71,17 +70,17 @@ class OpenAIRoutes:
         head = responses.Head(f"rerank-{call.request_id}", int(time.time()), body.model)
         async with Attendance(request.receive):
             answer = await self._inference.rerank(translate.rerank(body), call, request.told.update)
-        return _json(responses.ranking(head, answer, body.documents if body.return_documents else None))
+        return as_json(responses.ranking(head, answer, body.documents if body.return_documents else None))
 
     async def models(self, request: Request, call: AuthorizedCall) -> Answer:
         """GET /v1/models."""
         answer = await self._inference.list_models(model_pb.ListModelsRequest(), call)
-        return _json(responses.models(answer.models))
+        return as_json(responses.models(answer.models))
 
     async def model(self, request: Request, call: AuthorizedCall) -> Answer:
         """GET /v1/models/{model}; names may hold slashes."""
         answer = await self._inference.get_model(model_pb.GetModelRequest(id=request.parameter("model")), call)
-        return _json(responses.model(answer.model))
+        return as_json(responses.model(answer.model))
 
     async def _each(
         self, prompts: list[pb.GenerateRequest], request: Request, call: AuthorizedCall
@@ -113,7 +112,3 @@ def told(error: MeshError) -> Answer:
 def _check_streamed(request: Request) -> None:
     if request.header(KEY) is not None:
         raise unstreamed()
-
-
-def _json(body: msgspec.Struct) -> Answer:
-    return Answer(msgspec.json.encode(body))

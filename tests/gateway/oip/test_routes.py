@@ -28,7 +28,7 @@ from thinmesh_gateway.identity.keyring import Keyring
 from thinmesh_gateway.inference import Inference
 from thinmesh_gateway.keys import KeyStore
 from thinmesh_gateway.oip.operations import SURFACE
-from thinmesh_gateway.rest import rest
+from thinmesh_gateway.rest import rest, routes
 from thinmesh_gateway.tensors import Tensors
 
 ROUTES = [(one.method, one.path.format(model="org/m", version="1")) for one in SURFACE.operations]
@@ -76,14 +76,8 @@ async def session(tmp_path: Path) -> AsyncIterator[aiohttp.ClientSession]:
     server = InProcessServer("tensors", [ErrorInterceptor()])
     tensor_grpc.add_GRPCInferenceServiceServicer_to_server(Service(), server)
     channel = InProcessChannel(server)
-    application = rest(
-        known,
-        unread,
-        Inference(channel, 10),
-        Tensors(channel, 10),
-        Once(MemoryStore(Answers(60, 1 << 20), time.monotonic), 10),
-        bool,
-    )
+    once = Once(MemoryStore(Answers(60, 1 << 20), time.monotonic), 10)
+    application = rest(routes(known, unread, Inference(channel, 10), Tensors(channel, 10), once, bool))
     async with (
         serve_http(application, parse("127.0.0.1:0"), grace=1) as at,
         aiohttp.ClientSession(f"http://{at}", headers=headers) as session,
