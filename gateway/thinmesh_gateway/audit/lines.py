@@ -1,18 +1,18 @@
-"""The audit log as lines of JSON in the state folder: appended to by every process that has the folder, one batch at a time."""
+"""The audit log as lines of JSON in the state folder."""
 
 from __future__ import annotations
 
-import fcntl
 import os
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from pathlib import Path
 from typing import BinaryIO
 
 import msgspec
 
 from thinmesh_gateway.audit.chain import Found, Sealed
+from thinmesh_gateway.json_lines import JsonLines
 
 FILE = "audit.jsonl"
 OLDER = "audit-*.jsonl"
@@ -31,27 +31,15 @@ class Lines:
     def __init__(self, state: Path, most_bytes: int = MOST_BYTES) -> None:
         self._state = state
         self._path = state / FILE
-        self._most = most_bytes
+        self._file = JsonLines(self._path, state / LOCK, most_bytes, self._put_aside)
 
     def write(self, batch: Sequence[Sealed]) -> None:
         """Appends a batch."""
-        data = b"".join(msgspec.json.encode(one) + b"\n" for one in batch)
-        with self._locked():
-            if self._path.exists() and self._path.stat().st_size + len(data) > self._most:
-                self._path.rename(self._state / OLDER.replace("*", str(time.time_ns())))
-            with os.fdopen(os.open(self._path, os.O_RDWR | os.O_APPEND | os.O_CREAT, 0o600), "r+b", buffering=0) as file:
-                size = file.seek(0, os.SEEK_END)
-                if size and os.pread(file.fileno(), 1, size - 1) != b"\n":
-                    data = b"\n" + data  # a process died amid a line
-                try:
-                    _write_all(file.fileno(), data)
-                except OSError:
-                    file.truncate(size)
-                    raise
+        self._file.append(batch)
 
     def last(self) -> Sealed | None:
         """The last line that was written; none where there is no file yet, or its end is none."""
-        with self._locked():
+        with self._file.locked():
             files = [*self._older(), *([self._path] if self._path.exists() else [])]
             if not files:
                 return None
@@ -63,7 +51,7 @@ class Lines:
     def read(self, older: int | None = None) -> Iterator[Found]:
         """Every line, oldest first, of the file and so many older ones, or of all; what is written meanwhile is not read."""
         with ExitStack() as stack:
-            with self._locked():
+            with self._file.locked():
                 aside = self._older()
                 current = stack.enter_context(self._path.open("rb")) if self._path.exists() else None
                 size = 0 if current is None else os.fstat(current.fileno()).st_size
@@ -76,11 +64,8 @@ class Lines:
     def _older(self) -> list[Path]:
         return sorted(self._state.glob(OLDER))
 
-    @contextmanager
-    def _locked(self) -> Iterator[None]:
-        with os.fdopen(os.open(self._state / LOCK, os.O_RDWR | os.O_CREAT, 0o600)) as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            yield
+    def _put_aside(self) -> None:
+        self._path.rename(self._state / OLDER.replace("*", str(time.time_ns())))
 
 
 def _found(name: str, file: BinaryIO, size: int) -> Iterator[Found]:
@@ -96,9 +81,3 @@ def _sealed(line: bytes) -> Sealed | None:
         return msgspec.json.decode(line, type=Sealed)
     except msgspec.DecodeError:
         return None
-
-
-def _write_all(descriptor: int, data: bytes) -> None:
-    left = memoryview(data)
-    while left:
-        left = left[os.write(descriptor, left) :]

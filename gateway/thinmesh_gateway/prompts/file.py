@@ -2,15 +2,11 @@
 
 from __future__ import annotations
 
-import fcntl
-import os
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
 
-import msgspec
-
+from thinmesh_gateway.json_lines import JsonLines
 from thinmesh_gateway.prompts.record import Line
 
 FILE = "prompts.jsonl"
@@ -28,26 +24,14 @@ class PromptsFile:
 
     def __init__(self, state: Path, most_bytes: int = MOST_BYTES) -> None:
         self._state = state
-        self._most = most_bytes
+        self._file = JsonLines(state / FILE, state / LOCK, most_bytes, self._put_aside)
 
     def write(self, lines: Sequence[Line]) -> None:
         """Appends lines. It blocks."""
-        data = b"".join(msgspec.json.encode(one) + b"\n" for one in lines)
-        path = self._state / FILE
-        with self._locked():
-            if path.exists() and path.stat().st_size + len(data) > self._most:
-                self._put_aside()
-            with os.fdopen(os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600), "ab") as file:
-                file.write(data)
+        self._file.append(lines)
 
     def _put_aside(self) -> None:
         files = [self._state / FILE, *(self._state / f"prompts.{number}.jsonl" for number in range(1, OLDER + 1))]
         for newer, older in reversed([*pairwise(files)]):
             if newer.exists():
                 newer.replace(older)
-
-    @contextmanager
-    def _locked(self) -> Iterator[None]:
-        with os.fdopen(os.open(self._state / LOCK, os.O_RDWR | os.O_CREAT, 0o600)) as lock:
-            fcntl.flock(lock, fcntl.LOCK_EX)
-            yield

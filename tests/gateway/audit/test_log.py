@@ -19,6 +19,7 @@ from thinmesh_gateway.audit.log import AuditLog
 from thinmesh_gateway.audit.store import AuditStore
 from thinmesh_gateway.audit.verify import YOUNG_MS, Report, verify
 from thinmesh_gateway.identity.database import Database
+from thinmesh_gateway.json_lines import JsonLines
 from thinmesh_gateway.keys import KeyStore
 from thinmesh_gateway.pepper import pepper
 
@@ -49,12 +50,12 @@ def check(store: KeyStore, state: Path) -> Report:
 
 
 @contextmanager
-def gone(what: type[Database | Lines], *names: str) -> Iterator[None]:
+def gone(what: type[Database | JsonLines], *names: str) -> Iterator[None]:
     """Makes a place unreachable."""
 
     def refuse(*_: object) -> None:
         lost = OSError("no route to host")
-        raise (lost if what is Lines else MeshError(Reason.IDENTITY_UNAVAILABLE, "gone")) from lost
+        raise (lost if what is JsonLines else MeshError(Reason.IDENTITY_UNAVAILABLE, "gone")) from lost
 
     with pytest.MonkeyPatch.context() as patch:
         for name in names:
@@ -91,7 +92,7 @@ def test_without_the_database_the_lines_go_on_and_it_has_them_later(begin: Begin
 
 def test_without_the_file_the_database_goes_on(begin: Begin, store: KeyStore, state: Path) -> None:
     log = begin()
-    with gone(Lines, "_locked"):
+    with gone(JsonLines, "locked"):
         log.add(call(1))
         log.write_lines()
         log.write_database()
