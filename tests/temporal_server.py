@@ -11,12 +11,12 @@ from pathlib import Path
 
 from engines.serving import free_port, until_serving
 
+from thinmesh_deploy.temporal import FILE, start_dev
+
 COMMAND = Path(sys.executable).with_name("temporal")  # where the wheel has it
 SERVICE = "temporal.api.workflowservice.v1.WorkflowService"
 
-PRAGMAS = ("journal_mode=wal", "synchronous=normal")
 START_SECONDS = 30.0
-EXACT = ("matching.enableFairness=true", "matching.numTaskqueueReadPartitions=1", "matching.numTaskqueueWritePartitions=1")
 
 
 @dataclass(frozen=True)
@@ -32,11 +32,9 @@ class TemporalServer:
 async def temporal_server(folder: Path) -> AsyncIterator[TemporalServer]:
     """Starts one on ports of its own and a file in `folder`; kills it on the way out."""
     port, console, log = free_port(), free_port(), folder / "temporal.log"
-    flags = ["--ip", "127.0.0.1", "--port", str(port), "--ui-port", str(console), "--db-filename", str(folder / "temporal.db")]
-    flags += [word for pragma in PRAGMAS for word in ("--sqlite-pragma", pragma)]
-    flags += [word for value in EXACT for word in ("--dynamic-config-value", value)]
+    flags = start_dev(port, console, folder / FILE)
     with log.open("wb") as said:
-        process = await asyncio.create_subprocess_exec(str(COMMAND), "server", "start-dev", *flags, stdout=said, stderr=said)
+        process = await asyncio.create_subprocess_exec(str(COMMAND), *flags, stdout=said, stderr=said)
     try:
         await until_serving(f"127.0.0.1:{port}", SERVICE, process, log, START_SECONDS)
         yield TemporalServer(f"127.0.0.1:{port}", folder, process)

@@ -17,6 +17,8 @@ FILE = "temporal.db"
 PAUSE_SECONDS = 0.5
 STOP_SECONDS = 5.0
 
+PRAGMAS = ("journal_mode=wal", "synchronous=normal")
+
 EXACT = ("matching.enableFairness=true", "matching.numTaskqueueReadPartitions=1", "matching.numTaskqueueWritePartitions=1")
 """Without these the order of priorities, and fairness between tenants, are approximate or none."""
 
@@ -45,19 +47,8 @@ class Temporal:
             await asyncio.sleep(PAUSE_SECONDS)
 
     async def _run(self) -> int:
-        flags = ["--ip", "127.0.0.1", "--port", str(self._port), "--ui-port", str(self._console), "--log-level", "error"]
-        flags += [
-            "--db-filename",
-            str(self._file),
-            "--sqlite-pragma",
-            "journal_mode=wal",
-            "--sqlite-pragma",
-            "synchronous=normal",
-        ]
-        for value in EXACT:
-            flags += ["--dynamic-config-value", value]
         process = await asyncio.create_subprocess_exec(
-            "sh", "-c", LIFELINE, "sh", self._command, "server", "start-dev", *flags,
+            "sh", "-c", LIFELINE, "sh", self._command, *start_dev(self._port, self._console, self._file),
             stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.DEVNULL, start_new_session=True,
         )  # fmt: skip
         try:
@@ -65,6 +56,14 @@ class Temporal:
         finally:
             if process.returncode is None:
                 await _end(process)
+
+
+def start_dev(port: int, console: int, file: Path) -> list[str]:
+    """The arguments of a server at these loopback ports that keeps all it knows in the file."""
+    flags = ["--ip", "127.0.0.1", "--port", str(port), "--ui-port", str(console), "--log-level", "error"]
+    pragmas = [word for one in PRAGMAS for word in ("--sqlite-pragma", one)]
+    values = [word for one in EXACT for word in ("--dynamic-config-value", one)]
+    return ["server", "start-dev", *flags, "--db-filename", str(file), *pragmas, *values]
 
 
 async def _end(process: asyncio.subprocess.Process) -> None:

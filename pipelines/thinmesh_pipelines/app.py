@@ -66,8 +66,9 @@ class WorkerApp(App):
         self._steps = Steps(self._gateway, config.call_seconds)
         self._service: JobService | None = None
         self._objects = objects(config.jobs.payloads, config.state)
-        self._converter = converter(config.jobs.payloads, config.state, self._objects)
-        vault = Vault(KeyRing(config.state), self._objects)
+        ring = KeyRing(config.state)
+        self._converter = converter(config.jobs.payloads, ring, self._objects)
+        vault = Vault(ring, self._objects)
         files = Files(vault, config.jobs.files)
         self._batches = Batches(files, config.jobs)
         self._file_service = FileService(files, config.jobs.files)

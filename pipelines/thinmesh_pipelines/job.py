@@ -9,8 +9,9 @@ from hashlib import sha256
 from thinmesh.inference.v1 import error_reason_pb2
 from thinmesh.job.v1 import job_service_pb2 as pb
 
-from thinmesh_core.call import Call
-from thinmesh_core.errors import TABLE, MeshError, Reason
+from thinmesh_core.behalf import behalf
+from thinmesh_core.call import Call, Metadata
+from thinmesh_core.errors import TABLE, Reason
 from thinmesh_core.priority import Priority
 
 LONGEST_KEY = 256
@@ -33,9 +34,10 @@ class Owner:
     key: bool
     priority: int
 
-    def call(self, step: str) -> Call:
-        """The call of one step; every attempt of it has the same."""
-        return Call(step, self.tenant, self.principal, priority=Priority(self.priority), step=step)
+    def metadata(self, step: str) -> Metadata:
+        """What is sent to the gateway with one step's call; every attempt of it has the same."""
+        call = Call(step, self.tenant, self.principal, priority=Priority(self.priority), step=step)
+        return (*call.to_metadata(), *behalf(self.roles, key=self.key))
 
 
 def new_id(tenant: str, idempotency_key: str | None) -> str:
@@ -51,14 +53,19 @@ def workflow_id(tenant: str, job_id: str) -> str:
     return f"{tenant}/{job_id}"
 
 
+def job_of(workflow: str) -> str:
+    """The job's id in a workflow's."""
+    return workflow.rpartition("/")[2]
+
+
 def fingerprint(request: pb.CreateJobRequest) -> str:
     """The same for the same work, whatever it is asked for under."""
     return sha256(request.SerializeToString(deterministic=True)).hexdigest()
 
 
-def worth_retrying(error: MeshError) -> bool:
+def worth_retrying(reason: Reason) -> bool:
     """Whether another attempt may end better."""
-    return TABLE[error.reason].retryable or error.reason in PATIENT
+    return TABLE[reason].retryable or reason in PATIENT
 
 
 def failed(reason: str | None, message: str, step: str) -> pb.JobError:

@@ -33,7 +33,7 @@ from thinmesh_core.priority import Priority
 from thinmesh_pipelines.batches.batches import Batches
 from thinmesh_pipelines.batches.workflow import BATCH, GATHER_TIME, PROGRESS, BatchJob
 from thinmesh_pipelines.config import WorkerConfig
-from thinmesh_pipelines.job import TEMPORAL_PRIORITY, Owner, failed, fingerprint, new_id, workflow_id
+from thinmesh_pipelines.job import TEMPORAL_PRIORITY, Owner, failed, fingerprint, job_of, new_id, workflow_id
 from thinmesh_pipelines.workflows import RequestJob
 
 ANSWER_SECONDS = 0.9
@@ -156,7 +156,7 @@ class Jobs:
         batch = await found.memo_value(BATCH, None, type_hint=pb.Batch)
         expired = batch is not None and batch.expired and found.status is not WorkflowExecutionStatus.RUNNING
         return pb.Job(
-            id=found.id.rpartition("/")[2],
+            id=job_of(found.id),
             state=pb.JOB_STATE_EXPIRED if expired else _state(found),
             kind=await found.memo_value(_KIND, ""),
             created_unix_seconds=int(found.start_time.timestamp()) if batch is None else batch.created_unix_seconds,
@@ -217,12 +217,9 @@ def _why(error: WorkflowFailureError) -> pb.JobError:
 
 def _cancelling(found: WorkflowExecution) -> bool:
     """Whether it is told to end, as far as a list knows that."""
-    running = found.status is WorkflowExecutionStatus.RUNNING
-    return running and isinstance(found, WorkflowExecutionDescription) and _told_to_end(found)
-
-
-def _told_to_end(found: WorkflowExecutionDescription) -> bool:
-    return found.raw_description.workflow_extended_info.cancel_requested
+    if found.status is not WorkflowExecutionStatus.RUNNING or not isinstance(found, WorkflowExecutionDescription):
+        return False
+    return bool(found.raw_description.workflow_extended_info.cancel_requested)
 
 
 def _state(found: WorkflowExecution) -> pb.JobState.ValueType:

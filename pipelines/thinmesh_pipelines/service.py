@@ -8,13 +8,12 @@ from contextlib import aclosing
 from thinmesh.job.v1 import job_service_pb2 as pb
 from thinmesh.job.v1 import job_service_pb2_grpc as job_grpc
 
-from thinmesh_core.behalf import owner_of
-from thinmesh_core.call import from_metadata
 from thinmesh_core.errors import invalid
 from thinmesh_core.peers import Context
+from thinmesh_pipelines import caller
 from thinmesh_pipelines.batches.batches import Batches
 from thinmesh_pipelines.files.service import stored
-from thinmesh_pipelines.job import LONGEST_KEY, Owner
+from thinmesh_pipelines.job import LONGEST_KEY
 from thinmesh_pipelines.jobs import Jobs
 
 PAGE = 20
@@ -34,19 +33,15 @@ class JobService(job_grpc.JobServiceServicer):
             raise invalid("work", "Say what the job is to do: generate, embed, rerank or batch.")
         if request.HasField("idempotency_key") and not 0 < len(request.idempotency_key.encode()) <= LONGEST_KEY:
             raise invalid("idempotency_key", f"idempotency_key must be 1 to {LONGEST_KEY} bytes.")
-        metadata = context.invocation_metadata()
-        call = from_metadata(metadata)
-        roles, key = owner_of(metadata)
+        owner = caller.owner(context)
         if request.HasField("batch"):
             with stored():
-                await self._batches.check(call.tenant, request.batch)
-        return pb.CreateJobResponse(
-            job=await self._jobs.create(Owner(call.tenant, call.principal, roles, key, call.priority), request)
-        )
+                await self._batches.check(owner.tenant, request.batch)
+        return pb.CreateJobResponse(job=await self._jobs.create(owner, request))
 
     async def GetJob(self, request: pb.GetJobRequest, context: Context) -> pb.GetJobResponse:
         """A job with its result."""
-        return pb.GetJobResponse(job=await self._jobs.get(_tenant(context), request.id))
+        return pb.GetJobResponse(job=await self._jobs.get(caller.tenant(context), request.id))
 
     async def ListJobs(self, request: pb.ListJobsRequest, context: Context) -> pb.ListJobsResponse:
         """A page of jobs."""
@@ -55,18 +50,14 @@ class JobService(job_grpc.JobServiceServicer):
             raise invalid("limit", f"limit must be 1 to {LARGEST_PAGE}.")
         kind = request.kind if request.HasField("kind") else None
         after = request.after if request.HasField("after") else None
-        return await self._jobs.page(_tenant(context), limit, request.page_token, kind, after)
+        return await self._jobs.page(caller.tenant(context), limit, request.page_token, kind, after)
 
     async def CancelJob(self, request: pb.CancelJobRequest, context: Context) -> pb.CancelJobResponse:
         """The end of a job."""
-        return pb.CancelJobResponse(job=await self._jobs.cancel(_tenant(context), request.id))
+        return pb.CancelJobResponse(job=await self._jobs.cancel(caller.tenant(context), request.id))
 
     async def WatchJob(self, request: pb.WatchJobRequest, context: Context) -> AsyncGenerator[pb.WatchJobResponse, None]:
         """News until the job's end."""
-        async with aclosing(self._jobs.watch(_tenant(context), request.id)) as news:
+        async with aclosing(self._jobs.watch(caller.tenant(context), request.id)) as news:
             async for job in news:
                 yield pb.WatchJobResponse(job=job)
-
-
-def _tenant(context: Context) -> str:
-    return from_metadata(context.invocation_metadata()).tenant

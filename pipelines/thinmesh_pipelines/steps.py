@@ -12,7 +12,6 @@ from thinmesh.inference.v1 import inference_service_pb2 as inference_pb
 from thinmesh.inference.v1 import inference_service_pb2_grpc as inference_grpc
 from thinmesh.job.v1 import job_service_pb2 as pb
 
-from thinmesh_core.behalf import behalf
 from thinmesh_core.call import Metadata
 from thinmesh_core.errors import MeshError, Reason
 from thinmesh_core.status import from_rpc_error, lost
@@ -45,10 +44,8 @@ class Steps:
         return ended
 
     async def _ended(self, step: Step, work: pb.CreateJobRequest) -> pb.JobResult | MeshError:
-        owner = step.owner
-        metadata = (*owner.call(step.id).to_metadata(), *behalf(owner.roles, key=owner.key))
         try:
-            return await self._called(work, metadata)
+            return await self._called(work, step.owner.metadata(step.id))
         except grpc.aio.AioRpcError as error:
             if lost(error):
                 return MeshError(Reason.NO_BACKEND, "The mesh's gateway can't be reached.")
@@ -75,7 +72,7 @@ def told(error: MeshError) -> ApplicationError:
     return ApplicationError(
         error.message,
         type=error.reason.name,
-        non_retryable=not worth_retrying(error),
+        non_retryable=not worth_retrying(error.reason),
         next_retry_delay=pause,
         category=ApplicationErrorCategory.BENIGN,  # the job tells it: it is no news for the log
     )

@@ -8,11 +8,10 @@ import grpc
 from thinmesh.gateway.v1 import openai_service_pb2 as pb
 from thinmesh.gateway.v1 import openai_service_pb2_grpc as openai_grpc
 
-from thinmesh_core.behalf import behalf
 from thinmesh_core.call import Metadata
-from thinmesh_core.errors import TABLE, Reason
+from thinmesh_core.errors import Reason
 from thinmesh_core.status import from_rpc_error, lost
-from thinmesh_pipelines.job import PATIENT, Owner, worth_retrying
+from thinmesh_pipelines.job import Owner, worth_retrying
 
 LOAD = frozenset(
     {
@@ -44,7 +43,7 @@ class Asking:
 
     async def answer(self, owner: Owner, step: str, endpoint: str, body: bytes) -> pb.RestAnswer:
         """What the endpoint answers to the body; every attempt has the step's id."""
-        metadata = (*owner.call(step).to_metadata(), *behalf(owner.roles, key=owner.key))
+        metadata = owner.metadata(step)
         tries, pause = 0, 0.5
         while True:
             answer = await self._asked(endpoint, body, metadata)
@@ -53,7 +52,7 @@ class Asking:
                 reason = Reason(answer.reason) if answer.HasField("reason") else None
                 if reason not in LOAD:
                     tries += 1
-                    if reason is None or tries >= TRIES or not (TABLE[reason].retryable or reason in PATIENT):
+                    if reason is None or tries >= TRIES or not worth_retrying(reason):
                         return answer
                 wait = answer.retry_after_seconds if answer.HasField("retry_after_seconds") else None
             await asyncio.sleep(min(LONGEST_PAUSE, pause if wait is None else max(wait, 0.05)))
@@ -74,6 +73,6 @@ class Asking:
                     return (await self._gateway.Chat(chat, metadata=metadata, timeout=self._seconds)).answer
         except grpc.aio.AioRpcError as error:
             told = from_rpc_error(error)
-            if lost(error) or worth_retrying(told):
+            if lost(error) or worth_retrying(told.reason):
                 return None
             raise told from None

@@ -19,7 +19,7 @@ with workflow.unsafe.imports_passed_through():
     from thinmesh_pipelines.batches.results import CANCELLED, EXPIRED, FAILED
     from thinmesh_pipelines.batches.steps import BatchSteps
     from thinmesh_pipelines.batches.task import RANGES_AT_ONCE, Counted, Examined, Gathering, Task
-    from thinmesh_pipelines.workflows import LOST_AFTER, PATIENCE
+    from thinmesh_pipelines.workflows import lasting
 
 T = TypeVar("T")
 
@@ -82,7 +82,7 @@ class BatchJob:
         return pb.JobResult(batch=batch.files)
 
     async def _examined(self, task: Task, batch: pb.Batch, until: float) -> Course:
-        examining = workflow.execute_activity_method(BatchSteps.examine, task, **_lasting(GATHER_TIME))
+        examining = workflow.execute_activity_method(BatchSteps.examine, task, **lasting(GATHER_TIME))
         found: Examined = await _unless_ended(examining)
         if found.problems:
             told = [pb.BatchError(code=p.code, message=p.message, line=p.line, param=p.param) for p in found.problems]
@@ -108,11 +108,10 @@ class BatchJob:
         while course.next < last:
             index = course.next
             course.next += 1
-            longest = (
-                timedelta(seconds=course.until - workflow.time()) + GATHER_TIME
-            )  # that the window is over is this workflow's to say
+            # beyond its window: that this is over is the workflow's to say
+            longest = timedelta(seconds=course.until - workflow.time()) + GATHER_TIME
             asking = workflow.execute_activity_method(
-                BatchSteps.lines, args=[task, index, course.ranges[index]], **_lasting(longest)
+                BatchSteps.lines, args=[task, index, course.ranges[index]], **lasting(longest)
             )
             one: Counted = await _unless_ended(asking)
             course.counted = Counted(course.counted.done + one.done, course.counted.failed + one.failed)
@@ -124,11 +123,11 @@ class BatchJob:
         workflow.upsert_memo({BATCH: batch})
         gathering = Gathering(course.begun, seconds, missing)
         gathered = await workflow.execute_activity_method(
-            BatchSteps.gather, args=[task, course.ranges, gathering], **_lasting(GATHER_TIME)
+            BatchSteps.gather, args=[task, course.ranges, gathering], **lasting(GATHER_TIME)
         )
         batch.files.CopyFrom(pb.BatchFiles(output_file_id=gathered.output_file_id, error_file_id=gathered.error_file_id))
         workflow.upsert_memo({BATCH: batch, PROGRESS: _progress(course, gathered.counted)})
-        await workflow.execute_activity_method(BatchSteps.discard, task, **_lasting(GATHER_TIME))
+        await workflow.execute_activity_method(BatchSteps.discard, task, **lasting(GATHER_TIME))
 
 
 async def _unless_ended(step: Awaitable[T]) -> T:
@@ -140,15 +139,6 @@ async def _unless_ended(step: Awaitable[T]) -> T:
         if running is not None and running.cancelling():
             raise asyncio.CancelledError from None
         raise
-
-
-def _lasting(longest: timedelta) -> workflow.ActivityConfig:
-    return workflow.ActivityConfig(
-        start_to_close_timeout=longest,
-        heartbeat_timeout=LOST_AFTER,
-        retry_policy=PATIENCE,
-        cancellation_type=workflow.ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
-    )
 
 
 def _progress(course: Course, counted: Counted) -> pb.JobProgress:

@@ -10,9 +10,9 @@ from contextlib import aclosing, contextmanager
 from thinmesh.job.v1 import file_service_pb2 as pb
 from thinmesh.job.v1 import file_service_pb2_grpc as file_grpc
 
-from thinmesh_core.call import from_metadata
 from thinmesh_core.errors import MeshError, Reason, invalid
 from thinmesh_core.peers import Context
+from thinmesh_pipelines import caller
 from thinmesh_pipelines.files.config import FilesConfig
 from thinmesh_pipelines.files.files import Files, Writing
 from thinmesh_pipelines.files.record import MINE, new_id
@@ -34,7 +34,7 @@ class FileService(file_grpc.FileServiceServicer):
         self, requests: AsyncIterator[pb.UploadFileRequest], context: Context
     ) -> AsyncGenerator[pb.UploadFileResponse, None]:
         """The file, once all of it has come."""
-        tenant, now = _tenant(context), time.time()
+        tenant, now = caller.tenant(context), time.time()
         with stored():
             await self._files.room(tenant)
             writing = self._files.writing(tenant, new_id(now, secrets.token_bytes(16)))
@@ -50,7 +50,7 @@ class FileService(file_grpc.FileServiceServicer):
     async def GetFile(self, request: pb.GetFileRequest, context: Context) -> pb.GetFileResponse:
         """A file."""
         with stored():
-            return pb.GetFileResponse(file=(await self._files.get(_tenant(context), request.id)).told())
+            return pb.GetFileResponse(file=(await self._files.get(caller.tenant(context), request.id)).told())
 
     async def ListFiles(self, request: pb.ListFilesRequest, context: Context) -> pb.ListFilesResponse:
         """A page of files."""
@@ -60,20 +60,22 @@ class FileService(file_grpc.FileServiceServicer):
         after = request.after if request.HasField("after") else None
         purpose = request.purpose if request.HasField("purpose") else None
         with stored():
-            found, more = await self._files.page(_tenant(context), limit, after, purpose, oldest_first=request.oldest_first)
+            found, more = await self._files.page(
+                caller.tenant(context), limit, after, purpose, oldest_first=request.oldest_first
+            )
         return pb.ListFilesResponse(files=[one.told() for one in found], more=more)
 
     async def DeleteFile(self, request: pb.DeleteFileRequest, context: Context) -> pb.DeleteFileResponse:
         """The end of a file."""
         with stored():
-            await self._files.remove(_tenant(context), request.id)
+            await self._files.remove(caller.tenant(context), request.id)
         return pb.DeleteFileResponse()
 
     async def DownloadFile(
         self, request: pb.DownloadFileRequest, context: Context
     ) -> AsyncGenerator[pb.DownloadFileResponse, None]:
         """What the file is, then what is in it."""
-        tenant = _tenant(context)
+        tenant = caller.tenant(context)
         with stored():
             record = await self._files.get(tenant, request.id)
             yield pb.DownloadFileResponse(file=record.told())
@@ -122,7 +124,3 @@ def stored() -> Iterator[None]:
         raise MeshError(
             Reason.JOBS_UNAVAILABLE, "Files can't be kept or read now; try again shortly.", retry_after=1
         ) from error
-
-
-def _tenant(context: Context) -> str:
-    return from_metadata(context.invocation_metadata()).tenant

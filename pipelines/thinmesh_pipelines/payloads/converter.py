@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from pathlib import Path
 
 from temporalio.converter import (
     BinaryNullPayloadConverter,
@@ -36,10 +35,10 @@ class MeshPayloadConverter(CompositePayloadConverter):
         )
 
 
-def converter(config: PayloadsConfig, state: Path, objects: Objects) -> DataConverter:
-    """The converter of a configuration and a state folder, which has the keys. ConfigError where those can't be read."""
+def converter(config: PayloadsConfig, ring: KeyRing, objects: Objects) -> DataConverter:
+    """The converter of a configuration, the keys and a store."""
     return DataConverter(
         payload_converter_class=MeshPayloadConverter,
-        payload_codec=Codec(KeyRing(state), objects, config, asyncio.Semaphore(LARGE_AT_ONCE)),
+        payload_codec=Codec(ring, objects, config, asyncio.Semaphore(LARGE_AT_ONCE)),
         failure_converter_class=DefaultFailureConverterWithEncodedAttributes,
     )

@@ -18,7 +18,7 @@ from thinmesh_core.config import ConfigError
 from thinmesh_pipelines.payloads.codec import CLAIM, ENCODING, INLINE, KEY
 from thinmesh_pipelines.payloads.config import PayloadsConfig
 from thinmesh_pipelines.payloads.converter import converter
-from thinmesh_pipelines.payloads.keys import FILE, rotate
+from thinmesh_pipelines.payloads.keys import FILE, KeyRing, rotate
 from thinmesh_pipelines.payloads.objects import FOLDER, objects
 
 CONFIG = PayloadsConfig(large_bytes=1024, max_bytes=1024 * 1024)
@@ -28,7 +28,7 @@ once = settings(max_examples=50, deadline=None, suppress_health_check=[HealthChe
 
 def mesh(state: Path, workflow_id: str = "acme/job-1", config: PayloadsConfig = CONFIG) -> DataConverter:
     """A converter of its own process, at a workflow."""
-    made = converter(config, state, objects(config, state))
+    made = converter(config, KeyRing(state), objects(config, state))
     return made.with_context(WorkflowSerializationContext(namespace="default", workflow_id=workflow_id))
 
 

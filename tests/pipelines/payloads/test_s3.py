@@ -13,6 +13,7 @@ from temporalio.converter import WorkflowSerializationContext
 
 from thinmesh_pipelines.payloads.config import PayloadsConfig
 from thinmesh_pipelines.payloads.converter import converter
+from thinmesh_pipelines.payloads.keys import KeyRing
 from thinmesh_pipelines.payloads.objects import PAYLOADS, MissingError, StoreUnavailableError, objects
 from thinmesh_pipelines.payloads.place import Place
 
@@ -32,7 +33,7 @@ async def bucket(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterat
 
 async def test_large_payloads_go_through_a_bucket_and_go_with_their_job(tmp_path: Path, bucket: Path) -> None:
     store = objects(CONFIG, tmp_path)
-    made = converter(CONFIG, tmp_path, store).with_context(WorkflowSerializationContext("default", "acme/job-1"))
+    made = converter(CONFIG, KeyRing(tmp_path), store).with_context(WorkflowSerializationContext("default", "acme/job-1"))
     document = CANARY * (20 * 1024 * 1024 // len(CANARY))
     payloads = await made.encode([document, document[:-1]])
     assert await made.decode(payloads) == [document, document[:-1]]

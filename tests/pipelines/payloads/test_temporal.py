@@ -28,7 +28,7 @@ from thinmesh.inference.v1 import inference_service_pb2 as pb
 
 from thinmesh_pipelines.payloads.config import PayloadsConfig
 from thinmesh_pipelines.payloads.converter import converter
-from thinmesh_pipelines.payloads.keys import FILE
+from thinmesh_pipelines.payloads.keys import FILE, KeyRing
 from thinmesh_pipelines.payloads.objects import FOLDER, objects
 from thinmesh_pipelines.payloads.place import Place
 
@@ -121,7 +121,7 @@ def state(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 async def connected(temporal: TemporalServer, state: Path) -> Client:
-    return await Client.connect(temporal.address, data_converter=converter(CONFIG, state, objects(CONFIG, state)))
+    return await Client.connect(temporal.address, data_converter=converter(CONFIG, KeyRing(state), objects(CONFIG, state)))
 
 
 def worker(client: Client, queue: str) -> Worker:
@@ -138,7 +138,7 @@ def worker(client: Client, queue: str) -> Worker:
 async def client(temporal: TemporalServer, state: Path) -> AsyncIterator[Client]:
     """A client; a worker with a converter of its own works beside it."""
     clients = [
-        await Client.connect(temporal.address, data_converter=converter(CONFIG, state, objects(CONFIG, state)))
+        await Client.connect(temporal.address, data_converter=converter(CONFIG, KeyRing(state), objects(CONFIG, state)))
         for _ in range(2)
     ]
     worker = Worker(
