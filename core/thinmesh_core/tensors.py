@@ -36,6 +36,12 @@ SIZES = {
 }
 """Bytes of one element; those of BYTES say their own length."""
 
+FORMATS = {
+    "BOOL": "?", "UINT8": "B", "UINT16": "H", "UINT32": "I", "UINT64": "Q", "INT8": "b", "INT16": "h", "INT32": "i",
+    "INT64": "q", "FP16": "e", "FP32": "f", "FP64": "d",
+}  # fmt: skip
+"""How `struct` calls the types that JSON can write; BF16 travels as bytes alone."""
+
 Contents = Literal[
     "bool_contents", "uint_contents", "uint64_contents", "int_contents", "int64_contents",
     "fp32_contents", "fp64_contents", "bytes_contents",

@@ -59,6 +59,8 @@ RPCS: dict[str, Action] = dict(
             ListJobs=Action.JOBS,
             CancelJob=Action.JOBS,
             WatchJob=Action.JOBS,
+            SignalJob=Action.APPROVALS,
+            ListPipelines=Action.PIPELINES,
         ),
         *_methods(
             "thinmesh.job.v1.FileService",

@@ -56,6 +56,16 @@ class Jobs(job_grpc.JobServiceServicer):
         with self._reception.admit(context) as call:
             return pb.CancelJobResponse(job=await self.cancel(request.id, call))
 
+    async def SignalJob(self, request: pb.SignalJobRequest, context: Context) -> pb.SignalJobResponse:
+        """What a job waits for."""
+        with self._reception.admit(context) as call:
+            return pb.SignalJobResponse(job=await self.signal(request, call))
+
+    async def ListPipelines(self, request: pb.ListPipelinesRequest, context: Context) -> pb.ListPipelinesResponse:
+        """The pipelines that there are."""
+        with self._reception.admit(context) as call:
+            return await asked(self._workers.ListPipelines, request, call)
+
     async def WatchJob(self, request: pb.WatchJobRequest, context: Context) -> AsyncGenerator[pb.WatchJobResponse, None]:
         """News until the job's end."""
         with self._reception.streaming(context) as call:
@@ -85,10 +95,16 @@ class Jobs(job_grpc.JobServiceServicer):
         call.trail.object = told.job.id
         return told.job
 
+    async def signal(self, request: pb.SignalJobRequest, call: AuthorizedCall) -> pb.Job:
+        """The job, which is told what it waited for."""
+        told = await asked(self._workers.SignalJob, request, call)
+        call.trail.object = told.job.id
+        return told.job
+
     async def _check(self, request: pb.CreateJobRequest, call: AuthorizedCall) -> None:
         kind = request.WhichOneof("work")
         if kind is None:
-            raise invalid("work", "Say what the job is to do: generate, embed, rerank or batch.")
+            raise invalid("work", "Say what the job is to do: generate, embed, rerank, batch or pipeline.")
         granted = self._authenticator.roles.granted(call.holder.roles)
         if kind == "batch":
             action = ENDPOINTS.get(request.batch.endpoint)
@@ -96,6 +112,10 @@ class Jobs(job_grpc.JobServiceServicer):
                 raise invalid("endpoint", f"endpoint must be one of {', '.join(ENDPOINTS)}.")
             if action not in granted:  # with which models is looked at line by line
                 raise MeshError(Reason.PERMISSION_DENIED, f"This key may not do this: none of its roles has {action}.")
+            return
+        if kind == "pipeline":  # what it is given is looked at by its own worker, what its steps may do by every step
+            if Action.PIPELINES not in granted:
+                raise MeshError(Reason.PERMISSION_DENIED, "This key may not run pipelines: none of its roles has pipelines.")
             return
         work = getattr(request, kind)
         models = granted.get(_ACTIONS[kind])

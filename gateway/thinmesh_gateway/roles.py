@@ -29,6 +29,8 @@ class Action(StrEnum):
     EMBED = "embed"
     TENSORS = "tensors"
     JOBS = "jobs"
+    PIPELINES = "pipelines"  # make a job of one
+    APPROVALS = "approvals"  # give a job what it waits for
     MODELS = "models"  # see which there are
     EDIT_MODELS = "edit-models"
     BACKENDS = "backends"
@@ -45,7 +47,15 @@ class RoleConfig(Section, frozen=True, kw_only=True):
     models: tuple[Pattern, ...] = (EVERY,)
 
 
-_USE = (Action.INFER, Action.EMBED, Action.TENSORS, Action.JOBS, Action.MODELS)
+_USE = (
+    Action.INFER,
+    Action.EMBED,
+    Action.TENSORS,
+    Action.JOBS,
+    Action.PIPELINES,
+    Action.APPROVALS,
+    Action.MODELS,
+)
 
 BUILT_IN: dict[str, RoleConfig] = {
     "user": RoleConfig(actions=_USE),

@@ -15,6 +15,7 @@ import grpc
 from temporalio.client import Client
 from temporalio.service import RPCError
 from temporalio.worker import Worker
+from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 from thinmesh.job.v1 import file_service_pb2_grpc as file_grpc
 from thinmesh.job.v1 import job_service_pb2_grpc as job_grpc
 
@@ -31,9 +32,12 @@ from thinmesh_pipelines.files.files import Files
 from thinmesh_pipelines.files.service import FileService
 from thinmesh_pipelines.files.vault import Vault
 from thinmesh_pipelines.jobs import Jobs
+from thinmesh_pipelines.outgoing.client import Outgoing
+from thinmesh_pipelines.outside import Outside
 from thinmesh_pipelines.payloads.converter import converter
 from thinmesh_pipelines.payloads.keys import KeyRing
 from thinmesh_pipelines.payloads.objects import objects
+from thinmesh_pipelines.registry import installed
 from thinmesh_pipelines.retention import keep_for, sweep
 from thinmesh_pipelines.service import JobService
 from thinmesh_pipelines.steps import Steps
@@ -48,6 +52,11 @@ AGAIN_SECONDS = 0.5
 
 TRIES = 10
 """After so many it is not only starting: that is said in the log, and the worker takes calls without it."""
+
+RESTRICTIONS = SandboxRestrictions.default.with_passthrough_modules(
+    "google", "grpc", "msgspec", "thinmesh", "thinmesh_core", "thinmesh_pipelines", "tritonclient"
+)
+"""What workflows use as it is; authors' own modules are imported anew for every run, and may not touch the world."""
 
 THROTTLE = timedelta(seconds=1)
 """How long Temporal's library may hold a heartbeat back, which is how a step learns that it is cancelled."""
@@ -73,6 +82,8 @@ class WorkerApp(App):
         self._batches = Batches(files, config.jobs)
         self._file_service = FileService(files, config.jobs.files)
         self._batch_steps = BatchSteps(Asking(self._gateway, config.call_seconds), vault, files)
+        self._pipelines = installed()
+        self._outside = Outside(Outgoing(config.jobs.outgoing), config.call_seconds)
         self._stack = AsyncExitStack()
         self._looked = 0
         self._trouble: str | None = "jobs: looking for Temporal"
@@ -95,7 +106,8 @@ class WorkerApp(App):
 
     async def __aenter__(self) -> Self:
         """Starts to look for Temporal, and to work once it is there."""
-        self._service = JobService(Jobs(await self._connect(lazy=True), self._config, self._batches), self._batches)
+        jobs = Jobs(await self._connect(lazy=True), self._config, self._batches)
+        self._service = JobService(jobs, self._batches, self._pipelines)
         tasks = await self._stack.enter_async_context(asyncio.TaskGroup())
         stop = asyncio.Event()
         tasks.create_task(self._work(stop))
@@ -107,7 +119,7 @@ class WorkerApp(App):
         await self._stack.aclose()
 
     async def _work(self, stop: asyncio.Event) -> None:
-        config, steps = self._config, self._batch_steps
+        config = self._config
         while not stop.is_set():
             self._looked += 1
             try:
@@ -117,8 +129,14 @@ class WorkerApp(App):
                 worker = Worker(
                     client,
                     task_queue=config.jobs.queue,
-                    workflows=[RequestJob, BatchJob],
-                    activities=[self._steps.infer, steps.examine, steps.lines, steps.gather, steps.discard],
+                    workflows=[RequestJob, BatchJob, *self._pipelines.workflows],
+                    activities=[
+                        *self._steps.all(),
+                        self._outside.http_call,
+                        *self._pipelines.steps(config.state),
+                        *self._batch_steps.all(),
+                    ],
+                    workflow_runner=SandboxedWorkflowRunner(RESTRICTIONS),
                     max_concurrent_activities=config.jobs.at_once,
                     graceful_shutdown_timeout=timedelta(seconds=config.grace_seconds),
                     default_heartbeat_throttle_interval=THROTTLE,

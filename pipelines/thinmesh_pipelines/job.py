@@ -40,6 +40,15 @@ class Owner:
         return (*call.to_metadata(), *behalf(self.roles, key=self.key))
 
 
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What somebody says to a job that waits for it: under which name, as JSON text, and who."""
+
+    signal: str
+    value: str
+    principal: str
+
+
 def new_id(tenant: str, idempotency_key: str | None) -> str:
     """A job's id: one of its own, or that of everything which the tenant asks for under the key."""
     if idempotency_key is None:

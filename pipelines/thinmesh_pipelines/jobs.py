@@ -13,6 +13,7 @@ from typing import Any
 from urllib.parse import quote
 
 from temporalio.api.enums.v1 import PendingActivityState
+from temporalio.api.workflow.v1 import PendingActivityInfo
 from temporalio.client import (
     Client,
     WorkflowExecution,
@@ -33,8 +34,11 @@ from thinmesh_core.priority import Priority
 from thinmesh_pipelines.batches.batches import Batches
 from thinmesh_pipelines.batches.workflow import BATCH, GATHER_TIME, PROGRESS, BatchJob
 from thinmesh_pipelines.config import WorkerConfig
-from thinmesh_pipelines.job import TEMPORAL_PRIORITY, Owner, failed, fingerprint, job_of, new_id, workflow_id
-from thinmesh_pipelines.workflows import RequestJob
+from thinmesh_pipelines.flow.run import SAID, WAITING
+from thinmesh_pipelines.job import TEMPORAL_PRIORITY, Owner, Said, failed, fingerprint, job_of, new_id, workflow_id
+from thinmesh_pipelines.registry import workflow_type
+from thinmesh_pipelines.steps import step_of
+from thinmesh_pipelines.workflows import REQUEST, RequestJob
 
 ANSWER_SECONDS = 0.9
 """What Temporal may take to answer; whoever asks meanwhile is told within a second that it does not."""
@@ -49,6 +53,13 @@ _STATES = {
     WorkflowExecutionStatus.TERMINATED: pb.JOB_STATE_CANCELLED,
     WorkflowExecutionStatus.TIMED_OUT: pb.JOB_STATE_EXPIRED,
 }
+
+PIPELINE = "pipeline"
+"""In a workflow's memo: which pipeline it runs."""
+
+_REQUESTS = f"WorkflowType = '{REQUEST}'"
+_OF_KIND = {BATCH: f"WorkflowType = '{BATCH}'", PIPELINE: f"WorkflowType STARTS_WITH '{workflow_type('')}'"}
+"""What Temporal is asked for jobs of one kind."""
 
 _KIND, _SAME = "kind", "same"
 """In a workflow's memo: what the job does, and what tells it from other work under the same key."""
@@ -110,7 +121,7 @@ class Jobs:
         async with _answering():
             query = f"WorkflowId STARTS_WITH '{workflow_id(tenant, 'job-')}' AND ExecutionStatus != 'ContinuedAsNew'"
             if kind is not None:
-                query += f" AND WorkflowType {'=' if kind == BATCH else '!='} '{BATCH}'"
+                query += f" AND {_OF_KIND.get(kind, _REQUESTS)}"
             if after is not None:
                 began = (await self._handle(tenant, after).describe()).start_time
                 query += f" AND StartTime < '{began.isoformat()}'"
@@ -130,6 +141,20 @@ class Jobs:
                 found = await handle.describe()
             return await self._told(found)
 
+    async def signal(self, tenant: str, job_id: str, said: Said) -> pb.Job:
+        """The job, which is told what it waits for. NOT_FOUND where it waits for nothing of the name."""
+        async with _answering():
+            handle = self._handle(tenant, job_id)
+            job = await self._told(await handle.describe())
+            if said.signal not in {one.signal for one in job.waiting}:
+                raise MeshError(
+                    Reason.NOT_FOUND,
+                    "The job does not wait for this; `waiting` of the job says what it waits for.",
+                    param="signal",
+                )
+            await handle.signal(SAID, said)
+            return await self._told(await handle.describe())
+
     async def watch(self, tenant: str, job_id: str) -> AsyncGenerator[pb.Job, None]:
         """The job now, whenever its state changes, and when it has ended."""
         told: int | None = None
@@ -143,21 +168,27 @@ class Jobs:
             await asyncio.sleep(LOOK_SECONDS)
 
     def _course(self, owner: Owner, job_id: str, request: pb.CreateJobRequest) -> _Course:
+        if request.HasField("pipeline"):
+            work = request.pipeline
+            arguments = (owner, work, self._config.call_seconds)
+            return _Course(workflow_type(work.name), arguments, Priority(owner.priority), {PIPELINE: work.name})
         if not request.HasField("batch"):
             return _Course(RequestJob.run, (owner, request, self._config.call_seconds), Priority(owner.priority))
-        arguments = self._batches.begun(owner, job_id, request.batch)
-        return _Course(BatchJob.run, arguments, Priority.BATCH, {BATCH: arguments[1]}, GATHER_TIME)
+        begun = self._batches.begun(owner, job_id, request.batch)
+        return _Course(BatchJob.run, begun, Priority.BATCH, {BATCH: begun[1]}, GATHER_TIME)
 
     def _handle(self, tenant: str, job_id: str) -> WorkflowHandle[Any, pb.JobResult]:
         return self._client.get_workflow_handle(workflow_id(tenant, job_id), result_type=pb.JobResult)
 
     async def _told(self, found: WorkflowExecution) -> pb.Job:
         console = self._config.console
+        running = found.status is WorkflowExecutionStatus.RUNNING
+        waiting = (await found.memo_value(WAITING, pb.Job(), type_hint=pb.Job)).waiting if running else []
         batch = await found.memo_value(BATCH, None, type_hint=pb.Batch)
-        expired = batch is not None and batch.expired and found.status is not WorkflowExecutionStatus.RUNNING
+        expired = batch is not None and batch.expired and not running
         return pb.Job(
             id=job_of(found.id),
-            state=pb.JOB_STATE_EXPIRED if expired else _state(found),
+            state=pb.JOB_STATE_EXPIRED if expired else _state(found, waits=bool(waiting)),
             kind=await found.memo_value(_KIND, ""),
             created_unix_seconds=int(found.start_time.timestamp()) if batch is None else batch.created_unix_seconds,
             ended_unix_seconds=None if found.close_time is None else int(found.close_time.timestamp()),
@@ -165,6 +196,9 @@ class Jobs:
             progress=await self._progress(found),
             batch=batch,
             cancelling=_cancelling(found),
+            pipeline=await found.memo_value(PIPELINE, None, type_hint=str),
+            waiting=waiting,
+            steps=[step_of(one.activity_type.name) for one in _pending(found)],
         )
 
     async def _progress(self, found: WorkflowExecution) -> pb.JobProgress | None:
@@ -183,7 +217,7 @@ class Jobs:
 class _Course:
     """The workflow of a job: what it is begun with, in which class, and what it may take beyond a job's time."""
 
-    run: Callable[..., Awaitable[pb.JobResult]]
+    run: Callable[..., Awaitable[pb.JobResult]] | str
     arguments: Sequence[Any]
     priority: Priority
     memo: Mapping[str, Any] = field(default_factory=dict)
@@ -209,7 +243,7 @@ def _why(error: WorkflowFailureError) -> pb.JobError:
     cause: BaseException | None = error.cause
     step = ""
     if isinstance(cause, ActivityError):
-        step, cause = cause.activity_type, cause.cause
+        step, cause = step_of(cause.activity_type), cause.cause
     if isinstance(cause, ApplicationError):
         return failed(cause.type, cause.message, step)
     return failed(None, "The job failed; its page in Temporal's console says where.", step)
@@ -222,13 +256,18 @@ def _cancelling(found: WorkflowExecution) -> bool:
     return bool(found.raw_description.workflow_extended_info.cancel_requested)
 
 
-def _state(found: WorkflowExecution) -> pb.JobState.ValueType:
+def _pending(found: WorkflowExecution) -> Sequence[PendingActivityInfo]:
+    """The steps that run or wait for another attempt, as far as a list knows that."""
+    return found.raw_description.pending_activities if isinstance(found, WorkflowExecutionDescription) else ()
+
+
+def _state(found: WorkflowExecution, *, waits: bool) -> pb.JobState.ValueType:
     ended = _STATES.get(found.status) if found.status is not None else None
     if ended is not None:
         return ended
-    pending = found.raw_description.pending_activities if isinstance(found, WorkflowExecutionDescription) else ()
-    running = any(one.state == PendingActivityState.PENDING_ACTIVITY_STATE_STARTED for one in pending)
-    return pb.JOB_STATE_RUNNING if running else pb.JOB_STATE_QUEUED
+    if any(one.state == PendingActivityState.PENDING_ACTIVITY_STATE_STARTED for one in _pending(found)):
+        return pb.JOB_STATE_RUNNING
+    return pb.JOB_STATE_WAITING if waits else pb.JOB_STATE_QUEUED
 
 
 @asynccontextmanager

@@ -2,21 +2,27 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any, TypeVar
 
 import grpc
+from google.protobuf.message import Message
 from temporalio import activity
 from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 from thinmesh.inference.v1 import inference_service_pb2 as inference_pb
 from thinmesh.inference.v1 import inference_service_pb2_grpc as inference_grpc
 from thinmesh.job.v1 import job_service_pb2 as pb
+from tritonclient.grpc import service_pb2 as tensor_pb
+from tritonclient.grpc import service_pb2_grpc as tensor_grpc
 
-from thinmesh_core.call import Metadata
 from thinmesh_core.errors import MeshError, Reason
 from thinmesh_core.status import from_rpc_error, lost
 from thinmesh_pipelines.heartbeat import beating
 from thinmesh_pipelines.job import Owner, worth_retrying
+
+A = TypeVar("A")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,38 +38,62 @@ class Steps:
 
     def __init__(self, channel: grpc.aio.Channel, call_seconds: float) -> None:
         self._gateway = inference_grpc.InferenceServiceStub(channel)
+        self._tensors = tensor_grpc.GRPCInferenceServiceStub(channel)
         self._seconds = call_seconds
+
+    def all(self) -> list[Callable[..., Any]]:
+        """All of them."""
+        return [self.infer, self.chat, self.embed, self.rerank, self.infer_tensors]
 
     @activity.defn(name="infer")
     async def infer(self, step: Step, work: pb.CreateJobRequest) -> pb.JobResult:
-        """One inference request."""
-        async with beating():
-            ended = await self._ended(step, work)
-        if isinstance(ended, MeshError):
-            raise told(ended)
-        return ended
-
-    async def _ended(self, step: Step, work: pb.CreateJobRequest) -> pb.JobResult | MeshError:
-        try:
-            return await self._called(work, step.owner.metadata(step.id))
-        except grpc.aio.AioRpcError as error:
-            if lost(error):
-                return MeshError(Reason.NO_BACKEND, "The mesh's gateway can't be reached.")
-            return from_rpc_error(error)
-
-    async def _called(self, work: pb.CreateJobRequest, metadata: Metadata) -> pb.JobResult:
+        """A job of one inference request."""
         match work.WhichOneof("work"):
             case "embed":
-                embed = await self._gateway.Embed(work.embed, metadata=metadata, timeout=self._seconds)
-                return pb.JobResult(embed=embed)
+                return pb.JobResult(embed=await self.embed(step, work.embed))
             case "rerank":
-                rerank = await self._gateway.Rerank(work.rerank, metadata=metadata, timeout=self._seconds)
-                return pb.JobResult(rerank=rerank)
+                return pb.JobResult(rerank=await self.rerank(step, work.rerank))
             case _:
-                generate: inference_pb.GenerateResponse = await self._gateway.Generate(
-                    work.generate, metadata=metadata, timeout=self._seconds
-                )
-                return pb.JobResult(generate=generate)
+                return pb.JobResult(generate=await self.chat(step, work.generate))
+
+    @activity.defn(name="chat")
+    async def chat(self, step: Step, request: inference_pb.GenerateRequest) -> inference_pb.GenerateResponse:
+        """A generation."""
+        return await self._asked(self._gateway.Generate, step, request)
+
+    @activity.defn(name="embed")
+    async def embed(self, step: Step, request: inference_pb.EmbedRequest) -> inference_pb.EmbedResponse:
+        """Vectors."""
+        return await self._asked(self._gateway.Embed, step, request)
+
+    @activity.defn(name="rerank")
+    async def rerank(self, step: Step, request: inference_pb.RerankRequest) -> inference_pb.RerankResponse:
+        """An order."""
+        return await self._asked(self._gateway.Rerank, step, request)
+
+    @activity.defn(name="infer_tensors")
+    async def infer_tensors(self, step: Step, request: tensor_pb.ModelInferRequest) -> tensor_pb.ModelInferResponse:
+        """Tensors."""
+        return await self._asked(self._tensors.ModelInfer, step, request)
+
+    async def _asked(self, method: Callable[..., Awaitable[A]], step: Step, request: Message) -> A:
+        """What the gateway answers to the owner of the step."""
+        async with beating():
+            try:
+                return await method(request, metadata=step.owner.metadata(step.id), timeout=self._seconds)
+            except grpc.aio.AioRpcError as error:
+                raise told(_failure(error)) from None
+
+
+def step_of(activity_type: str) -> str:
+    """A step's name for people: those of authors are known with their module."""
+    return activity_type.rpartition(".")[2]
+
+
+def _failure(error: grpc.aio.AioRpcError) -> MeshError:
+    if lost(error):
+        return MeshError(Reason.NO_BACKEND, "The mesh's gateway can't be reached.")
+    return from_rpc_error(error)
 
 
 def told(error: MeshError) -> ApplicationError:

@@ -5,31 +5,19 @@ from __future__ import annotations
 from datetime import timedelta
 
 from temporalio import workflow
-from temporalio.common import RetryPolicy
 
 with workflow.unsafe.imports_passed_through():
     from thinmesh.job.v1 import job_service_pb2 as pb
 
     from thinmesh_pipelines.job import Owner, job_of
+    from thinmesh_pipelines.lasting import lasting
     from thinmesh_pipelines.steps import Step, Steps
 
-LOST_AFTER = timedelta(seconds=5)
-"""A worker that was not heard of for so long is taken for dead, and its step is made again."""
-
-PATIENCE = RetryPolicy(initial_interval=timedelta(seconds=1), maximum_interval=timedelta(seconds=60))
+REQUEST = "request"
+"""What Temporal calls the workflow of a job of one request."""
 
 
-def lasting(longest: timedelta) -> workflow.ActivityConfig:
-    """How a step runs, an attempt of which may take so long: lost ones are made again, cancelled ones end first."""
-    return workflow.ActivityConfig(
-        start_to_close_timeout=longest,
-        heartbeat_timeout=LOST_AFTER,
-        retry_policy=PATIENCE,
-        cancellation_type=workflow.ActivityCancellationType.WAIT_CANCELLATION_COMPLETED,
-    )
-
-
-@workflow.defn(name="request")
+@workflow.defn(name=REQUEST)
 class RequestJob:
     """A job of one inference request."""
 

@@ -14,7 +14,7 @@ import msgspec
 from tritonclient.grpc import service_pb2 as pb
 
 from thinmesh_core.errors import MeshError, Reason, invalid
-from thinmesh_core.tensors import BYTES, CONTENTS, MAX_DIMENSIONS, elements, pack_bytes, unpack_bytes
+from thinmesh_core.tensors import BYTES, CONTENTS, FORMATS, MAX_DIMENSIONS, elements, pack_bytes, unpack_bytes
 from thinmesh_core.wire import MAX_REQUEST_BYTES
 from thinmesh_gateway.decoding import decoded
 from thinmesh_gateway.oip.bodies import InferAnswer, InferRequest, Input, Parameters, Tensor
@@ -22,12 +22,6 @@ from thinmesh_gateway.oip.bodies import InferAnswer, InferRequest, Input, Parame
 _SIZE = "binary_data_size"
 _WANTED = "binary_data"
 _WANTED_ALL = "binary_data_output"
-
-_FORMATS = {
-    "BOOL": "?", "UINT8": "B", "UINT16": "H", "UINT32": "I", "UINT64": "Q", "INT8": "b", "INT16": "h", "INT32": "i",
-    "INT64": "q", "FP16": "e", "FP32": "f", "FP64": "d",
-}  # fmt: skip
-"""How `struct` calls the types that JSON can write; BF16 travels as bytes alone."""
 
 _DECODER = msgspec.json.Decoder(InferRequest)
 
@@ -112,7 +106,7 @@ def _packed(tensor: Input) -> bytes:
         if not all(isinstance(value, str) for value in values):
             raise invalid(tensor.name, f"The input {tensor.name!r} is BYTES: its elements are strings.")
         return pack_bytes([value.encode() for value in values])
-    form = _FORMATS.get(tensor.datatype)
+    form = FORMATS.get(tensor.datatype)
     if form is None:
         raise invalid(tensor.name, f"The input {tensor.name!r} of type {tensor.datatype!r} can't be sent as JSON.")
     if any(isinstance(value, bool) != (form == "?") for value in values):
@@ -144,13 +138,13 @@ def _typed(tensor: pb.ModelInferResponse.InferOutputTensor) -> bytes:
     if tensor.datatype == BYTES:
         return pack_bytes(values)
     try:
-        return struct.pack(f"<{len(values)}{_FORMATS[tensor.datatype]}", *values)
+        return struct.pack(f"<{len(values)}{FORMATS[tensor.datatype]}", *values)
     except struct.error as error:
         raise _broken(tensor.name, f"with an element that is no {tensor.datatype}") from error
 
 
 def _unpacked(tensor: pb.ModelInferResponse.InferOutputTensor, raw: bytes) -> list[bool | int | float | str | None]:
-    name, form = tensor.name, _FORMATS.get(tensor.datatype)
+    name, form = tensor.name, FORMATS.get(tensor.datatype)
     if form is None and tensor.datatype != BYTES:
         raise invalid(name, f"The output {name!r} is {tensor.datatype}, which JSON can't hold: ask for it with {_WANTED}.")
     try:

@@ -35,6 +35,10 @@ class BatchSteps:
         self._vault = vault
         self._files = files
 
+    def all(self) -> list[Callable[..., Any]]:
+        """All of them."""
+        return [self.examine, self.lines, self.gather, self.discard]
+
     @activity.defn(name="examine")
     async def examine(self, task: Task) -> Examined:
         """Looks at all of the file."""

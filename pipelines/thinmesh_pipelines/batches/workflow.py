@@ -19,7 +19,7 @@ with workflow.unsafe.imports_passed_through():
     from thinmesh_pipelines.batches.results import CANCELLED, EXPIRED, FAILED
     from thinmesh_pipelines.batches.steps import BatchSteps
     from thinmesh_pipelines.batches.task import RANGES_AT_ONCE, Counted, Examined, Gathering, Task
-    from thinmesh_pipelines.workflows import lasting
+    from thinmesh_pipelines.lasting import lasting
 
 T = TypeVar("T")
 

@@ -41,6 +41,8 @@ class _JobStateEnumTypeWrapper(_enum_type_wrapper._EnumTypeWrapper[_JobState.Val
     """It was cancelled."""
     JOB_STATE_EXPIRED: _JobState.ValueType  # 6
     """Its time was over before it could end."""
+    JOB_STATE_WAITING: _JobState.ValueType  # 7
+    """It waits for what somebody outside is to say: see `Job.waiting`."""
 
 class JobState(_JobState, metaclass=_JobStateEnumTypeWrapper):
     """Where a job stands."""
@@ -59,6 +61,8 @@ JOB_STATE_CANCELLED: JobState.ValueType  # 5
 """It was cancelled."""
 JOB_STATE_EXPIRED: JobState.ValueType  # 6
 """Its time was over before it could end."""
+JOB_STATE_WAITING: JobState.ValueType  # 7
+"""It waits for what somebody outside is to say: see `Job.waiting`."""
 Global___JobState: _TypeAlias = JobState  # noqa: Y015
 
 @_typing.final
@@ -315,6 +319,80 @@ class Batch(_message.Message):
 Global___Batch: _TypeAlias = Batch  # noqa: Y015
 
 @_typing.final
+class PipelineWork(_message.Message):
+    """A run of a pipeline: code that its author installed beside the workers. Needs the action `pipelines` too."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    INPUT_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """Its name, as `ListPipelines` has it. NOT_FOUND where there is none."""
+    input: _builtins.str
+    """What it is given, as JSON text; INVALID_REQUEST where it is not of the pipeline's type."""
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        input: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["input", b"input", "name", b"name"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PipelineWork: _TypeAlias = PipelineWork  # noqa: Y015
+
+@_typing.final
+class PipelineAnswer(_message.Message):
+    """What a run of a pipeline gave."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    OUTPUT_FIELD_NUMBER: _builtins.int
+    output: _builtins.str
+    """As JSON text."""
+    def __init__(
+        self,
+        *,
+        output: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["output", b"output"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___PipelineAnswer: _TypeAlias = PipelineAnswer  # noqa: Y015
+
+@_typing.final
+class Waiting(_message.Message):
+    """Something that a job waits for."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    SIGNAL_FIELD_NUMBER: _builtins.int
+    QUESTION_FIELD_NUMBER: _builtins.int
+    signal: _builtins.str
+    """Its name, which SignalJob gives."""
+    question: _builtins.str
+    """What is asked, for people: with an approval, what is to be approved."""
+    def __init__(
+        self,
+        *,
+        signal: _builtins.str = ...,
+        question: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["question", b"question", "signal", b"signal"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Waiting: _TypeAlias = Waiting  # noqa: Y015
+
+@_typing.final
 class JobResult(_message.Message):
     """What a job gave; exactly one."""
 
@@ -324,6 +402,7 @@ class JobResult(_message.Message):
     EMBED_FIELD_NUMBER: _builtins.int
     RERANK_FIELD_NUMBER: _builtins.int
     BATCH_FIELD_NUMBER: _builtins.int
+    PIPELINE_FIELD_NUMBER: _builtins.int
     @_builtins.property
     def generate(self) -> _inference_service_pb2.GenerateResponse:
         """A generation."""
@@ -340,6 +419,10 @@ class JobResult(_message.Message):
     def batch(self) -> Global___BatchFiles:
         """A batch's files."""
 
+    @_builtins.property
+    def pipeline(self) -> Global___PipelineAnswer:
+        """A pipeline's answer."""
+
     def __init__(
         self,
         *,
@@ -347,12 +430,13 @@ class JobResult(_message.Message):
         embed: _inference_service_pb2.EmbedResponse | None = ...,
         rerank: _inference_service_pb2.RerankResponse | None = ...,
         batch: Global___BatchFiles | None = ...,
+        pipeline: Global___PipelineAnswer | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["batch", b"batch", "embed", b"embed", "generate", b"generate", "rerank", b"rerank", "result", b"result"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["batch", b"batch", "embed", b"embed", "generate", b"generate", "pipeline", b"pipeline", "rerank", b"rerank", "result", b"result"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["batch", b"batch", "embed", b"embed", "generate", b"generate", "rerank", b"rerank", "result", b"result"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["batch", b"batch", "embed", b"embed", "generate", b"generate", "pipeline", b"pipeline", "rerank", b"rerank", "result", b"result"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_result: _TypeAlias = _typing.Literal["generate", "embed", "rerank", "batch"]  # noqa: Y015
+    _WhichOneofReturnType_result: _TypeAlias = _typing.Literal["generate", "embed", "rerank", "batch", "pipeline"]  # noqa: Y015
     _WhichOneofArgType_result: _TypeAlias = _typing.Literal["result", b"result"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_result) -> _WhichOneofReturnType_result | None: ...
 
@@ -375,12 +459,15 @@ class Job(_message.Message):
     PROGRESS_FIELD_NUMBER: _builtins.int
     BATCH_FIELD_NUMBER: _builtins.int
     CANCELLING_FIELD_NUMBER: _builtins.int
+    PIPELINE_FIELD_NUMBER: _builtins.int
+    WAITING_FIELD_NUMBER: _builtins.int
+    STEPS_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """Its id, such as `job-0193c1...`."""
     state: Global___JobState.ValueType
     """Where it stands."""
     kind: _builtins.str
-    """What it does: `generate`, `embed`, `rerank` or `batch`."""
+    """What it does: `generate`, `embed`, `rerank`, `batch` or `pipeline`."""
     created_unix_seconds: _builtins.int
     """When it was made, seconds since 1970, as all times here."""
     ended_unix_seconds: _builtins.int
@@ -389,6 +476,8 @@ class Job(_message.Message):
     """Its page in Temporal's own console, for operators. Unset: none is known."""
     cancelling: _builtins.bool
     """Whether it is told to end, and has not yet."""
+    pipeline: _builtins.str
+    """The pipeline that it runs. Set for a run of one."""
     @_builtins.property
     def error(self) -> Global___JobError:
         """Why it failed. Set where it has."""
@@ -405,6 +494,14 @@ class Job(_message.Message):
     def batch(self) -> Global___Batch:
         """What it is beyond a job. Set for a batch."""
 
+    @_builtins.property
+    def waiting(self) -> _containers.RepeatedCompositeFieldContainer[Global___Waiting]:
+        """What it waits for."""
+
+    @_builtins.property
+    def steps(self) -> _containers.RepeatedScalarFieldContainer[_builtins.str]:
+        """The steps that run now or wait for another attempt, by their names, such as `chat`; lists have none."""
+
     def __init__(
         self,
         *,
@@ -419,10 +516,13 @@ class Job(_message.Message):
         progress: Global___JobProgress | None = ...,
         batch: Global___Batch | None = ...,
         cancelling: _builtins.bool = ...,
+        pipeline: _builtins.str | None = ...,
+        waiting: _abc.Iterable[Global___Waiting] | None = ...,
+        steps: _abc.Iterable[_builtins.str] | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_batch", b"_batch", "_ended_unix_seconds", b"_ended_unix_seconds", "_error", b"_error", "_link", b"_link", "_progress", b"_progress", "_result", b"_result", "batch", b"batch", "ended_unix_seconds", b"ended_unix_seconds", "error", b"error", "link", b"link", "progress", b"progress", "result", b"result"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_batch", b"_batch", "_ended_unix_seconds", b"_ended_unix_seconds", "_error", b"_error", "_link", b"_link", "_pipeline", b"_pipeline", "_progress", b"_progress", "_result", b"_result", "batch", b"batch", "ended_unix_seconds", b"ended_unix_seconds", "error", b"error", "link", b"link", "pipeline", b"pipeline", "progress", b"progress", "result", b"result"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_batch", b"_batch", "_ended_unix_seconds", b"_ended_unix_seconds", "_error", b"_error", "_link", b"_link", "_progress", b"_progress", "_result", b"_result", "batch", b"batch", "cancelling", b"cancelling", "created_unix_seconds", b"created_unix_seconds", "ended_unix_seconds", b"ended_unix_seconds", "error", b"error", "id", b"id", "kind", b"kind", "link", b"link", "progress", b"progress", "result", b"result", "state", b"state"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_batch", b"_batch", "_ended_unix_seconds", b"_ended_unix_seconds", "_error", b"_error", "_link", b"_link", "_pipeline", b"_pipeline", "_progress", b"_progress", "_result", b"_result", "batch", b"batch", "cancelling", b"cancelling", "created_unix_seconds", b"created_unix_seconds", "ended_unix_seconds", b"ended_unix_seconds", "error", b"error", "id", b"id", "kind", b"kind", "link", b"link", "pipeline", b"pipeline", "progress", b"progress", "result", b"result", "state", b"state", "steps", b"steps", "waiting", b"waiting"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__batch: _TypeAlias = _typing.Literal["batch"]  # noqa: Y015
     _WhichOneofArgType__batch: _TypeAlias = _typing.Literal["_batch", b"_batch"]  # noqa: Y015
@@ -432,6 +532,8 @@ class Job(_message.Message):
     _WhichOneofArgType__error: _TypeAlias = _typing.Literal["_error", b"_error"]  # noqa: Y015
     _WhichOneofReturnType__link: _TypeAlias = _typing.Literal["link"]  # noqa: Y015
     _WhichOneofArgType__link: _TypeAlias = _typing.Literal["_link", b"_link"]  # noqa: Y015
+    _WhichOneofReturnType__pipeline: _TypeAlias = _typing.Literal["pipeline"]  # noqa: Y015
+    _WhichOneofArgType__pipeline: _TypeAlias = _typing.Literal["_pipeline", b"_pipeline"]  # noqa: Y015
     _WhichOneofReturnType__progress: _TypeAlias = _typing.Literal["progress"]  # noqa: Y015
     _WhichOneofArgType__progress: _TypeAlias = _typing.Literal["_progress", b"_progress"]  # noqa: Y015
     _WhichOneofReturnType__result: _TypeAlias = _typing.Literal["result"]  # noqa: Y015
@@ -444,6 +546,8 @@ class Job(_message.Message):
     def WhichOneof(self, oneof_group: _WhichOneofArgType__error) -> _WhichOneofReturnType__error | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__link) -> _WhichOneofReturnType__link | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__pipeline) -> _WhichOneofReturnType__pipeline | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__progress) -> _WhichOneofReturnType__progress | None: ...
     @_typing.overload
@@ -461,6 +565,7 @@ class CreateJobRequest(_message.Message):
     EMBED_FIELD_NUMBER: _builtins.int
     RERANK_FIELD_NUMBER: _builtins.int
     BATCH_FIELD_NUMBER: _builtins.int
+    PIPELINE_FIELD_NUMBER: _builtins.int
     IDEMPOTENCY_KEY_FIELD_NUMBER: _builtins.int
     idempotency_key: _builtins.str
     """What the caller knows this job by, 1 to 256 bytes: asked for twice it is made once. Unset: every request makes one."""
@@ -480,6 +585,10 @@ class CreateJobRequest(_message.Message):
     def batch(self) -> Global___BatchWork:
         """A file of requests."""
 
+    @_builtins.property
+    def pipeline(self) -> Global___PipelineWork:
+        """A run of a pipeline."""
+
     def __init__(
         self,
         *,
@@ -487,15 +596,16 @@ class CreateJobRequest(_message.Message):
         embed: _inference_service_pb2.EmbedRequest | None = ...,
         rerank: _inference_service_pb2.RerankRequest | None = ...,
         batch: Global___BatchWork | None = ...,
+        pipeline: Global___PipelineWork | None = ...,
         idempotency_key: _builtins.str | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_idempotency_key", b"_idempotency_key", "batch", b"batch", "embed", b"embed", "generate", b"generate", "idempotency_key", b"idempotency_key", "rerank", b"rerank", "work", b"work"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_idempotency_key", b"_idempotency_key", "batch", b"batch", "embed", b"embed", "generate", b"generate", "idempotency_key", b"idempotency_key", "pipeline", b"pipeline", "rerank", b"rerank", "work", b"work"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_idempotency_key", b"_idempotency_key", "batch", b"batch", "embed", b"embed", "generate", b"generate", "idempotency_key", b"idempotency_key", "rerank", b"rerank", "work", b"work"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_idempotency_key", b"_idempotency_key", "batch", b"batch", "embed", b"embed", "generate", b"generate", "idempotency_key", b"idempotency_key", "pipeline", b"pipeline", "rerank", b"rerank", "work", b"work"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__idempotency_key: _TypeAlias = _typing.Literal["idempotency_key"]  # noqa: Y015
     _WhichOneofArgType__idempotency_key: _TypeAlias = _typing.Literal["_idempotency_key", b"_idempotency_key"]  # noqa: Y015
-    _WhichOneofReturnType_work: _TypeAlias = _typing.Literal["generate", "embed", "rerank", "batch"]  # noqa: Y015
+    _WhichOneofReturnType_work: _TypeAlias = _typing.Literal["generate", "embed", "rerank", "batch", "pipeline"]  # noqa: Y015
     _WhichOneofArgType_work: _TypeAlias = _typing.Literal["work", b"work"]  # noqa: Y015
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__idempotency_key) -> _WhichOneofReturnType__idempotency_key | None: ...
@@ -698,6 +808,135 @@ class CancelJobResponse(_message.Message):
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___CancelJobResponse: _TypeAlias = CancelJobResponse  # noqa: Y015
+
+@_typing.final
+class SignalJobRequest(_message.Message):
+    """Gives a job what it waits for."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ID_FIELD_NUMBER: _builtins.int
+    SIGNAL_FIELD_NUMBER: _builtins.int
+    VALUE_FIELD_NUMBER: _builtins.int
+    id: _builtins.str
+    """The job's id."""
+    signal: _builtins.str
+    """Which of what it waits for: `Waiting.signal`."""
+    value: _builtins.str
+    """What is said, as JSON text of at most 64 KiB; for an approval `{"approved": true, "note": "..."}`."""
+    def __init__(
+        self,
+        *,
+        id: _builtins.str = ...,
+        signal: _builtins.str = ...,
+        value: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["id", b"id", "signal", b"signal", "value", b"value"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SignalJobRequest: _TypeAlias = SignalJobRequest  # noqa: Y015
+
+@_typing.final
+class SignalJobResponse(_message.Message):
+    """It is said."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    JOB_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def job(self) -> Global___Job:
+        """As it is now."""
+
+    def __init__(
+        self,
+        *,
+        job: Global___Job | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["job", b"job"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["job", b"job"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___SignalJobResponse: _TypeAlias = SignalJobResponse  # noqa: Y015
+
+@_typing.final
+class ListPipelinesRequest(_message.Message):
+    """Asks for the pipelines."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    def __init__(
+        self,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListPipelinesRequest: _TypeAlias = ListPipelinesRequest  # noqa: Y015
+
+@_typing.final
+class Pipeline(_message.Message):
+    """A pipeline."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    NAME_FIELD_NUMBER: _builtins.int
+    SUMMARY_FIELD_NUMBER: _builtins.int
+    INPUT_SCHEMA_FIELD_NUMBER: _builtins.int
+    OUTPUT_SCHEMA_FIELD_NUMBER: _builtins.int
+    name: _builtins.str
+    """Its name."""
+    summary: _builtins.str
+    """What it does, in a sentence."""
+    input_schema: _builtins.str
+    """The JSON schema of what it is given, as JSON text."""
+    output_schema: _builtins.str
+    """The JSON schema of what it gives, as JSON text."""
+    def __init__(
+        self,
+        *,
+        name: _builtins.str = ...,
+        summary: _builtins.str = ...,
+        input_schema: _builtins.str = ...,
+        output_schema: _builtins.str = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["input_schema", b"input_schema", "name", b"name", "output_schema", b"output_schema", "summary", b"summary"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Pipeline: _TypeAlias = Pipeline  # noqa: Y015
+
+@_typing.final
+class ListPipelinesResponse(_message.Message):
+    """The pipelines."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    PIPELINES_FIELD_NUMBER: _builtins.int
+    @_builtins.property
+    def pipelines(self) -> _containers.RepeatedCompositeFieldContainer[Global___Pipeline]:
+        """By name."""
+
+    def __init__(
+        self,
+        *,
+        pipelines: _abc.Iterable[Global___Pipeline] | None = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["pipelines", b"pipelines"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___ListPipelinesResponse: _TypeAlias = ListPipelinesResponse  # noqa: Y015
 
 @_typing.final
 class WatchJobRequest(_message.Message):

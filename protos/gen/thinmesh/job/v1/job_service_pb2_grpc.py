@@ -57,6 +57,16 @@ class JobServiceStub:
                 request_serializer=thinmesh_dot_job_dot_v1_dot_job__service__pb2.CancelJobRequest.SerializeToString,
                 response_deserializer=thinmesh_dot_job_dot_v1_dot_job__service__pb2.CancelJobResponse.FromString,
                 _registered_method=True)
+        self.SignalJob = channel.unary_unary(
+                '/thinmesh.job.v1.JobService/SignalJob',
+                request_serializer=thinmesh_dot_job_dot_v1_dot_job__service__pb2.SignalJobRequest.SerializeToString,
+                response_deserializer=thinmesh_dot_job_dot_v1_dot_job__service__pb2.SignalJobResponse.FromString,
+                _registered_method=True)
+        self.ListPipelines = channel.unary_unary(
+                '/thinmesh.job.v1.JobService/ListPipelines',
+                request_serializer=thinmesh_dot_job_dot_v1_dot_job__service__pb2.ListPipelinesRequest.SerializeToString,
+                response_deserializer=thinmesh_dot_job_dot_v1_dot_job__service__pb2.ListPipelinesResponse.FromString,
+                _registered_method=True)
         self.WatchJob = channel.unary_stream(
                 '/thinmesh.job.v1.JobService/WatchJob',
                 request_serializer=thinmesh_dot_job_dot_v1_dot_job__service__pb2.WatchJobRequest.SerializeToString,
@@ -98,6 +108,21 @@ class JobServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def SignalJob(self, request, context):
+        """Gives a job what it waits for, such as a person's approval; it is kept even where no worker runs. NOT_FOUND where the job waits for
+        nothing of the name.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
+    def ListPipelines(self, request, context):
+        """Lists the pipelines that jobs can run.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
     def WatchJob(self, request, context):
         """Tells of one now, whenever its state changes, and when it has ended, which is the last message.
         """
@@ -127,6 +152,16 @@ def add_JobServiceServicer_to_server(servicer, server):
                     servicer.CancelJob,
                     request_deserializer=thinmesh_dot_job_dot_v1_dot_job__service__pb2.CancelJobRequest.FromString,
                     response_serializer=thinmesh_dot_job_dot_v1_dot_job__service__pb2.CancelJobResponse.SerializeToString,
+            ),
+            'SignalJob': grpc.unary_unary_rpc_method_handler(
+                    servicer.SignalJob,
+                    request_deserializer=thinmesh_dot_job_dot_v1_dot_job__service__pb2.SignalJobRequest.FromString,
+                    response_serializer=thinmesh_dot_job_dot_v1_dot_job__service__pb2.SignalJobResponse.SerializeToString,
+            ),
+            'ListPipelines': grpc.unary_unary_rpc_method_handler(
+                    servicer.ListPipelines,
+                    request_deserializer=thinmesh_dot_job_dot_v1_dot_job__service__pb2.ListPipelinesRequest.FromString,
+                    response_serializer=thinmesh_dot_job_dot_v1_dot_job__service__pb2.ListPipelinesResponse.SerializeToString,
             ),
             'WatchJob': grpc.unary_stream_rpc_method_handler(
                     servicer.WatchJob,
@@ -245,6 +280,60 @@ class JobService:
             '/thinmesh.job.v1.JobService/CancelJob',
             thinmesh_dot_job_dot_v1_dot_job__service__pb2.CancelJobRequest.SerializeToString,
             thinmesh_dot_job_dot_v1_dot_job__service__pb2.CancelJobResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def SignalJob(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/thinmesh.job.v1.JobService/SignalJob',
+            thinmesh_dot_job_dot_v1_dot_job__service__pb2.SignalJobRequest.SerializeToString,
+            thinmesh_dot_job_dot_v1_dot_job__service__pb2.SignalJobResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def ListPipelines(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/thinmesh.job.v1.JobService/ListPipelines',
+            thinmesh_dot_job_dot_v1_dot_job__service__pb2.ListPipelinesRequest.SerializeToString,
+            thinmesh_dot_job_dot_v1_dot_job__service__pb2.ListPipelinesResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -44,6 +44,12 @@ class JobServiceStub:
     """Lists the tenant's jobs, the newest first, without results."""
     CancelJob: _grpc.UnaryUnaryMultiCallable[_job_service_pb2.CancelJobRequest, _job_service_pb2.CancelJobResponse]
     """Ends one; its engine is free within 2 s. One that has ended stays as it is."""
+    SignalJob: _grpc.UnaryUnaryMultiCallable[_job_service_pb2.SignalJobRequest, _job_service_pb2.SignalJobResponse]
+    """Gives a job what it waits for, such as a person's approval; it is kept even where no worker runs. NOT_FOUND where the job waits for
+    nothing of the name.
+    """
+    ListPipelines: _grpc.UnaryUnaryMultiCallable[_job_service_pb2.ListPipelinesRequest, _job_service_pb2.ListPipelinesResponse]
+    """Lists the pipelines that jobs can run."""
     WatchJob: _grpc.UnaryStreamMultiCallable[_job_service_pb2.WatchJobRequest, _job_service_pb2.WatchJobResponse]
     """Tells of one now, whenever its state changes, and when it has ended, which is the last message."""
 
@@ -63,6 +69,12 @@ class JobServiceAsyncStub(JobServiceStub):
     """Lists the tenant's jobs, the newest first, without results."""
     CancelJob: _aio.UnaryUnaryMultiCallable[_job_service_pb2.CancelJobRequest, _job_service_pb2.CancelJobResponse]  # type: ignore[assignment]
     """Ends one; its engine is free within 2 s. One that has ended stays as it is."""
+    SignalJob: _aio.UnaryUnaryMultiCallable[_job_service_pb2.SignalJobRequest, _job_service_pb2.SignalJobResponse]  # type: ignore[assignment]
+    """Gives a job what it waits for, such as a person's approval; it is kept even where no worker runs. NOT_FOUND where the job waits for
+    nothing of the name.
+    """
+    ListPipelines: _aio.UnaryUnaryMultiCallable[_job_service_pb2.ListPipelinesRequest, _job_service_pb2.ListPipelinesResponse]  # type: ignore[assignment]
+    """Lists the pipelines that jobs can run."""
     WatchJob: _aio.UnaryStreamMultiCallable[_job_service_pb2.WatchJobRequest, _job_service_pb2.WatchJobResponse]  # type: ignore[assignment]
     """Tells of one now, whenever its state changes, and when it has ended, which is the last message."""
 
@@ -103,6 +115,24 @@ class JobServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_job_service_pb2.CancelJobResponse, _abc.Awaitable[_job_service_pb2.CancelJobResponse]]:
         """Ends one; its engine is free within 2 s. One that has ended stays as it is."""
+
+    @_abc_1.abstractmethod
+    def SignalJob(
+        self,
+        request: _job_service_pb2.SignalJobRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_job_service_pb2.SignalJobResponse, _abc.Awaitable[_job_service_pb2.SignalJobResponse]]:
+        """Gives a job what it waits for, such as a person's approval; it is kept even where no worker runs. NOT_FOUND where the job waits for
+        nothing of the name.
+        """
+
+    @_abc_1.abstractmethod
+    def ListPipelines(
+        self,
+        request: _job_service_pb2.ListPipelinesRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_job_service_pb2.ListPipelinesResponse, _abc.Awaitable[_job_service_pb2.ListPipelinesResponse]]:
+        """Lists the pipelines that jobs can run."""
 
     @_abc_1.abstractmethod
     def WatchJob(

@@ -1,0 +1,1 @@
+"""Pipelines to begin from: copy one into a package of your own."""
