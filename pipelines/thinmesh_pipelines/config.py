@@ -10,6 +10,7 @@ from msgspec import Meta
 from thinmesh_core.config import Section
 from thinmesh_core.ranges import Seconds
 from thinmesh_pipelines.files.config import FilesConfig
+from thinmesh_pipelines.outgoing.config import OutgoingConfig
 from thinmesh_pipelines.payloads.config import PayloadsConfig
 
 
@@ -31,6 +32,7 @@ class JobsConfig(Section, frozen=True, kw_only=True):
     keep_days: Annotated[int, Meta(ge=1, le=365)] = 7
     payloads: PayloadsConfig = PayloadsConfig()
     files: FilesConfig = FilesConfig()
+    outgoing: OutgoingConfig = OutgoingConfig()
     batch_lines: Annotated[int, Meta(ge=1, le=256)] = 16
 
 

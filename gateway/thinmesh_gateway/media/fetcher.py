@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import socket
 import ssl
 from collections.abc import Awaitable, Callable
 from copy import deepcopy
@@ -16,9 +15,10 @@ from thinmesh.inference.v1 import inference_service_pb2 as pb
 
 from thinmesh_core.capabilities import Request
 from thinmesh_core.errors import MeshError, Reason, invalid
+from thinmesh_core.public import public, resolve
 from thinmesh_core.wire import MAX_REQUEST_BYTES
 from thinmesh_gateway.media.config import MediaConfig
-from thinmesh_gateway.media.target import PORT, Target, public, target
+from thinmesh_gateway.media.target import PORT, Target, target
 from thinmesh_gateway.vetting.image import content_fault
 
 MAX_IMAGES = 8
@@ -26,7 +26,7 @@ MAX_HEAD_BYTES = 32 * 1024
 
 R = TypeVar("R", bound=Request)
 Stream = tuple[asyncio.StreamReader, asyncio.StreamWriter]
-Resolve = Callable[[str], Awaitable[list[str]]]
+Resolve = Callable[[str, int], Awaitable[list[str]]]
 Dial = Callable[[str, Target], Awaitable[Stream]]
 
 
@@ -73,7 +73,7 @@ class Fetcher:
         raise invalid(param, message)
 
     async def _get(self, where: Target) -> tuple[str, bytes]:
-        addresses = await self._resolve(where.host)
+        addresses = await self._resolve(where.host, PORT)
         if not addresses or not all(map(public, addresses)):
             raise OSError("not public")
         reader, writer = await self._dial(addresses[0], where)
@@ -135,12 +135,6 @@ class _Response:
 
 def _elsewhere(part: chat_pb2.ContentPart) -> bool:
     return part.HasField("image") and part.image.url[:8].lower() == "https://"
-
-
-async def resolve(host: str) -> list[str]:
-    """The addresses of a name, by the machine's own resolver."""
-    found = await asyncio.get_running_loop().getaddrinfo(host, PORT, type=socket.SOCK_STREAM)
-    return [str(address[0]) for *_, address in found]
 
 
 async def dial(address: str, where: Target) -> Stream:

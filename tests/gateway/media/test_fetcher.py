@@ -13,9 +13,10 @@ from thinmesh.inference.v1 import chat_pb2
 from thinmesh.inference.v1 import inference_service_pb2 as pb
 
 from thinmesh_core.errors import MeshError, Reason
+from thinmesh_core.public import public
 from thinmesh_gateway.media.config import MediaConfig
 from thinmesh_gateway.media.fetcher import MAX_IMAGES, Fetcher, Stream
-from thinmesh_gateway.media.target import Target, public, target
+from thinmesh_gateway.media.target import Target, target
 from thinmesh_gateway.vetting import request as vetting
 
 URL = "https://images.example.com/a.png"
@@ -57,7 +58,7 @@ class Egress:
         self.answer: list[bytes] = [OK]
         self.hang = False
 
-    async def resolve(self, host: str) -> list[str]:
+    async def resolve(self, host: str, port: int) -> list[str]:
         self.names.append(host)
         return self.addresses[min(len(self.names), len(self.addresses)) - 1]
 
