@@ -65,14 +65,14 @@ def submit(
         fail(f"--priority must be one of {', '.join(PRIORITIES)}")
     part = chat_pb2.ContentPart(text=text)
     message = chat_pb2.Message(role=chat_pb2.ROLE_USER, content=[part])
-    asked = inference_pb.GenerateRequest(model=model, chat=chat_pb2.ChatInput(messages=[message]))
-    request = pb.CreateJobRequest(generate=asked, idempotency_key=idempotency_key)
+    question = inference_pb.GenerateRequest(model=model, chat=chat_pb2.ChatInput(messages=[message]))
+    request = pb.CreateJobRequest(generate=question, idempotency_key=idempotency_key)
     wished = () if priority is None else ((PRIORITY, priority),)
 
     async def ask(stub: job_grpc.JobServiceAsyncStub, metadata: Metadata) -> pb.CreateJobResponse:
         return await stub.CreateJob(request, metadata=(*metadata, *wished), timeout=SECONDS)
 
-    made = _asked(ask, key, gateway, config, state)
+    made = asked(ask, key, gateway, config, state)
     print(made.job.id)
     if wait:
         watch(made.job.id, key, gateway, config, state)
@@ -96,7 +96,7 @@ def list_jobs(
     async def ask(stub: job_grpc.JobServiceAsyncStub, metadata: Metadata) -> pb.ListJobsResponse:
         return await stub.ListJobs(pb.ListJobsRequest(limit=limit), metadata=metadata, timeout=SECONDS)
 
-    output.print(job_tables.jobs(_asked(ask, key, gateway, config, state).jobs))
+    output.print(job_tables.jobs(asked(ask, key, gateway, config, state).jobs))
 
 
 @job_app.command("watch")
@@ -111,10 +111,12 @@ def watch(job_id: JobId, key: Key = None, gateway: Gateway = None, config: Confi
     async def ask(stub: job_grpc.JobServiceAsyncStub, metadata: Metadata) -> pb.Job:
         with output.status(f"{job_id}: asking") as status:
             async for news in stub.WatchJob(pb.WatchJobRequest(id=job_id), metadata=metadata):
-                status.update(f"{job_id}: {job_tables.word(news.job.state)}")
+                status.update(f"{job_id}: {job_tables.now(news.job)}")
+                for one in news.job.waiting:
+                    say(f"{job_id} waits for {one.signal}: {one.question}")
         return news.job
 
-    job = _asked(ask, key, gateway, config, state)
+    job = asked(ask, key, gateway, config, state)
     if job.state == pb.JOB_STATE_SUCCEEDED:
         print(job_tables.given(job.result))
         return
@@ -134,12 +136,13 @@ def cancel(job_id: JobId, key: Key = None, gateway: Gateway = None, config: Conf
     async def ask(stub: job_grpc.JobServiceAsyncStub, metadata: Metadata) -> pb.CancelJobResponse:
         return await stub.CancelJob(pb.CancelJobRequest(id=job_id), metadata=metadata, timeout=SECONDS)
 
-    job = _asked(ask, key, gateway, config, state).job
+    job = asked(ask, key, gateway, config, state).job
     ended = job.HasField("ended_unix_seconds")
     say(job_tables.end(job) if ended else f"{job_id} is told to end")
 
 
-def _asked(ask: Ask[A], key: str | None, gateway: str | None, config: Path | None, state: Path) -> A:
+def asked(ask: Ask[A], key: str | None, gateway: str | None, config: Path | None, state: Path) -> A:
+    """What is asked of a gateway's JobService."""
     return through(lambda channel, metadata: ask(job_grpc.JobServiceStub(channel), metadata), key, gateway, config, state)
 
 
@@ -149,12 +152,12 @@ def through(ask: Through[A], key: str | None, gateway: str | None, config: Path 
     address = gateway or setting.config.listen.grpc
     metadata = ((AUTHORIZATION, f"Bearer {(key or development_key(setting.state)).strip()}"),)
 
-    async def asked() -> A:
+    async def run() -> A:
         async with dial(address) as channel:
             return await ask(channel, metadata)
 
     try:
-        return asyncio.run(asked())
+        return asyncio.run(run())
     except grpc.aio.AioRpcError as error:
         if lost(error):
             fail(f"no gateway answers at {address}: is the mesh up? --gateway says where")

@@ -1,4 +1,4 @@
-"""Passages by their vectors, in a folder of the tenant's: Qdrant in this process. For many workers, give its client a server's URL."""
+"""Passages by their vectors: Qdrant, in a folder of the tenant's. For several workers give its client a server's URL."""
 
 from __future__ import annotations
 
@@ -6,12 +6,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from threading import Lock
+from typing import TYPE_CHECKING
 from uuid import NAMESPACE_URL, uuid5
 
 from thinmesh_pipelines import flow
 
-with flow.outside():
-    from qdrant_client import QdrantClient, models
+if TYPE_CHECKING:
+    from qdrant_client import QdrantClient
 
 STORE = "passages"
 
@@ -29,10 +30,11 @@ class Passage:
 @flow.step()
 def keep(passages: list[Passage], vectors: list[list[float]]) -> int:
     """Keeps passages; one that there is already is replaced. How many there are then."""
+    from qdrant_client import models  # noqa: PLC0415 - it takes a second, and only these steps need it
+
     with _store() as store:
         if not store.collection_exists(STORE):
-            size = models.VectorParams(size=len(vectors[0]), distance=models.Distance.COSINE)
-            store.create_collection(STORE, vectors_config=size)
+            store.create_collection(STORE, models.VectorParams(size=len(vectors[0]), distance=models.Distance.COSINE))
         points = [
             models.PointStruct(id=str(uuid5(NAMESPACE_URL, one.id)), vector=vector, payload={"id": one.id, "text": one.text})
             for one, vector in zip(passages, vectors, strict=True)
@@ -53,6 +55,8 @@ def search(vector: list[float], most: int) -> list[Passage]:
 
 @contextmanager
 def _store() -> Iterator[QdrantClient]:
+    from qdrant_client import QdrantClient  # noqa: PLC0415 - see keep
+
     with _LOCK:
         store = QdrantClient(path=str(flow.place().folder / STORE))
         try:

@@ -35,7 +35,7 @@ async def rag(asked: Question) -> Cited:
     near = await search(vector, 8)
     latest = (await flow.http_call("POST", asked.api, json={"question": asked.question})).json(dict[str, str])
     best = await flow.rerank(asked.reranker, asked.question, [one.text for one in near], top=3)
-    chosen = [near[one.index] for one in best]
+    chosen = [near[one.place] for one in best]
     facts = "\n".join([*(f"[{one.id}] {one.text}" for one in chosen), *(f"{name}: {fact}" for name, fact in latest.items())])
     prompt = f"{facts}\n\nAnswer from this alone, and name the passages that you used.\nQuestion: {asked.question}"
     reply = await flow.chat(asked.model, prompt, schema=_cited(chosen), max_tokens=300, temperature=0.0)

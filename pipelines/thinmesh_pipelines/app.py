@@ -23,6 +23,7 @@ from thinmesh_core.app import App
 from thinmesh_core.beside import beside
 from thinmesh_core.channel import Channels
 from thinmesh_core.peers import GATEWAY
+from thinmesh_pipelines import schedules
 from thinmesh_pipelines.batches.asking import Asking
 from thinmesh_pipelines.batches.batches import Batches
 from thinmesh_pipelines.batches.steps import BatchSteps
@@ -83,6 +84,7 @@ class WorkerApp(App):
         self._file_service = FileService(files, config.jobs.files)
         self._batch_steps = BatchSteps(Asking(self._gateway, config.call_seconds), vault, files)
         self._pipelines = installed()
+        schedules.check(config, self._pipelines)
         self._outside = Outside(Outgoing(config.jobs.outgoing), config.call_seconds)
         self._stack = AsyncExitStack()
         self._looked = 0
@@ -126,6 +128,7 @@ class WorkerApp(App):
                 client = await self._connect(lazy=False)
                 if config.console is not None:
                     await keep_for(client, config.jobs)
+                await schedules.keep(client, config, self._pipelines)
                 worker = Worker(
                     client,
                     task_queue=config.jobs.queue,

@@ -3,15 +3,32 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
-from msgspec import Meta
+from msgspec import Meta, field
 
 from thinmesh_core.config import Section
 from thinmesh_core.ranges import Seconds
 from thinmesh_pipelines.files.config import FilesConfig
 from thinmesh_pipelines.outgoing.config import OutgoingConfig
 from thinmesh_pipelines.payloads.config import PayloadsConfig
+
+ScheduleName = Annotated[str, Meta(pattern=r"^[a-z][a-z0-9-]{0,62}$")]
+
+
+class ScheduleConfig(Section, frozen=True, kw_only=True):
+    """A pipeline that runs by itself: for which tenant, with which roles, and what it is given, as YAML.
+
+    `cron` and `zone` say when; unset, the pipeline's own schedule does. A run that is due while the last one goes on is left out.
+    """
+
+    pipeline: str
+    tenant: str
+    roles: tuple[str, ...] = ("user",)
+    priority: Literal["critical", "standard", "batch"] = "batch"
+    input: object = None
+    cron: str | None = None
+    zone: str | None = None
 
 
 class JobsConfig(Section, frozen=True, kw_only=True):
@@ -33,6 +50,7 @@ class JobsConfig(Section, frozen=True, kw_only=True):
     payloads: PayloadsConfig = PayloadsConfig()
     files: FilesConfig = FilesConfig()
     outgoing: OutgoingConfig = OutgoingConfig()
+    schedules: dict[ScheduleName, ScheduleConfig] = field(default_factory=dict)
     batch_lines: Annotated[int, Meta(ge=1, le=256)] = 16
 
 

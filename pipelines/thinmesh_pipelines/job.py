@@ -17,9 +17,6 @@ from thinmesh_core.priority import Priority
 LONGEST_KEY = 256
 """Of an idempotency key, in bytes."""
 
-TEMPORAL_PRIORITY = {Priority.CRITICAL: 1, Priority.STANDARD: 3, Priority.BATCH: 5}
-"""Temporal's word for a class; the lower number goes first, as ours does."""
-
 PATIENT = frozenset({Reason.CANCELLED, Reason.DEADLINE_EXCEEDED})
 """Ends that are worth another attempt of a job though not of a call: what was stopped or too slow may not be so again."""
 

@@ -22,7 +22,6 @@ from temporalio.client import (
     WorkflowFailureError,
     WorkflowHandle,
 )
-from temporalio.common import Priority as TemporalPriority
 from temporalio.common import WorkflowIDConflictPolicy, WorkflowIDReusePolicy
 from temporalio.converter import WorkflowSerializationContext
 from temporalio.exceptions import ActivityError, ApplicationError, WorkflowAlreadyStartedError
@@ -35,9 +34,11 @@ from thinmesh_pipelines.batches.batches import Batches
 from thinmesh_pipelines.batches.workflow import BATCH, GATHER_TIME, PROGRESS, BatchJob
 from thinmesh_pipelines.config import WorkerConfig
 from thinmesh_pipelines.flow.run import SAID, WAITING
-from thinmesh_pipelines.job import TEMPORAL_PRIORITY, Owner, Said, failed, fingerprint, job_of, new_id, workflow_id
+from thinmesh_pipelines.job import Owner, Said, failed, fingerprint, job_of, new_id, workflow_id
+from thinmesh_pipelines.memo import KIND, PIPELINE, SAME, pipeline_memo
 from thinmesh_pipelines.registry import workflow_type
 from thinmesh_pipelines.steps import step_of
+from thinmesh_pipelines.turn import turn
 from thinmesh_pipelines.workflows import REQUEST, RequestJob
 
 ANSWER_SECONDS = 0.9
@@ -54,15 +55,9 @@ _STATES = {
     WorkflowExecutionStatus.TIMED_OUT: pb.JOB_STATE_EXPIRED,
 }
 
-PIPELINE = "pipeline"
-"""In a workflow's memo: which pipeline it runs."""
-
 _REQUESTS = f"WorkflowType = '{REQUEST}'"
 _OF_KIND = {BATCH: f"WorkflowType = '{BATCH}'", PIPELINE: f"WorkflowType STARTS_WITH '{workflow_type('')}'"}
 """What Temporal is asked for jobs of one kind."""
-
-_KIND, _SAME = "kind", "same"
-"""In a workflow's memo: what the job does, and what tells it from other work under the same key."""
 
 
 class Jobs:
@@ -79,7 +74,7 @@ class Jobs:
         job_id = new_id(owner.tenant, key)
         same = fingerprint(request)
         course = self._course(owner, job_id, request)
-        memo = {_KIND: request.WhichOneof("work") or "", _SAME: same, **course.memo}
+        memo = {KIND: request.WhichOneof("work") or "", SAME: same, **course.memo}
         config = self._config
         async with _answering():
             try:
@@ -92,16 +87,12 @@ class Jobs:
                     id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
                     id_conflict_policy=WorkflowIDConflictPolicy.FAIL,
                     memo=memo,
-                    priority=TemporalPriority(
-                        priority_key=TEMPORAL_PRIORITY[course.priority],
-                        fairness_key=owner.tenant,
-                        fairness_weight=config.weights.get(owner.tenant, 1.0),
-                    ),
+                    priority=turn(config, owner.tenant, course.priority),
                 )
             except WorkflowAlreadyStartedError:
                 handle = self._handle(owner.tenant, job_id)
             found = await handle.describe()
-            if await found.memo_value(_SAME, "") != same:
+            if await found.memo_value(SAME, "") != same:
                 raise MeshError(
                     Reason.IDEMPOTENCY_CONFLICT,
                     "The idempotency key was used for another job; use a new key for new work.",
@@ -171,7 +162,7 @@ class Jobs:
         if request.HasField("pipeline"):
             work = request.pipeline
             arguments = (owner, work, self._config.call_seconds)
-            return _Course(workflow_type(work.name), arguments, Priority(owner.priority), {PIPELINE: work.name})
+            return _Course(workflow_type(work.name), arguments, Priority(owner.priority), pipeline_memo(work.name))
         if not request.HasField("batch"):
             return _Course(RequestJob.run, (owner, request, self._config.call_seconds), Priority(owner.priority))
         begun = self._batches.begun(owner, job_id, request.batch)
@@ -189,7 +180,7 @@ class Jobs:
         return pb.Job(
             id=job_of(found.id),
             state=pb.JOB_STATE_EXPIRED if expired else _state(found, waits=bool(waiting)),
-            kind=await found.memo_value(_KIND, ""),
+            kind=await found.memo_value(KIND, ""),
             created_unix_seconds=int(found.start_time.timestamp()) if batch is None else batch.created_unix_seconds,
             ended_unix_seconds=None if found.close_time is None else int(found.close_time.timestamp()),
             link=None if console is None else _page(console, found),

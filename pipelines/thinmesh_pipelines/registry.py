@@ -7,7 +7,7 @@ import sys
 from collections.abc import Callable, Iterable, Mapping
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import msgspec
 from temporalio import activity
@@ -16,7 +16,7 @@ from thinmesh.job.v1 import job_service_pb2 as pb
 from thinmesh_core.config import ConfigError
 from thinmesh_core.errors import MeshError, Reason, invalid
 from thinmesh_pipelines.flow.pipeline import PREFIX, read
-from thinmesh_pipelines.flow.run import Refused, Run
+from thinmesh_pipelines.flow.run import About, Refused, Run
 from thinmesh_pipelines.flow.stepping import AuthorStep, Place, placed
 from thinmesh_pipelines.heartbeat import beating
 from thinmesh_pipelines.steps import Step, told
@@ -46,6 +46,11 @@ class Pipelines:
         steps = {value.name: value for names in modules.values() for value in names.values() if isinstance(value, AuthorStep)}
         return [_activity(one, state / FOLDER) for one in steps.values()]
 
+    def __getitem__(self, name: str) -> About | None:
+        """What a pipeline is."""
+        found = self._found.get(name)
+        return None if found is None else found.about
+
     def check(self, work: pb.PipelineWork) -> None:
         """NOT_FOUND where there is no such pipeline, INVALID_REQUEST where it can't take what it is given."""
         found = self._found.get(work.name)
@@ -73,7 +78,9 @@ def installed() -> Pipelines:
         if kind is None:
             continue
         if kind.about.name in found:
-            raise ConfigError(f"two packages bring a pipeline {kind.about.name!r}: uninstall one of them, or give it another name")
+            raise ConfigError(
+                f"two packages bring a pipeline {kind.about.name!r}: uninstall one of them, or give it another name"
+            )
         found[kind.about.name] = kind
     return Pipelines(found.values())
 
@@ -97,7 +104,7 @@ def _load(point: EntryPoint) -> type[Run] | None:
         raise ConfigError(f"the pipeline {point.name!r} of the package {package} can't be imported: {error}") from error
     if not (isinstance(kind, type) and issubclass(kind, Run) and hasattr(kind, "about")):
         raise ConfigError(f"{point.value} of the package {package} is no pipeline: decorate it with flow.pipeline")
-    return cast(type[Run], kind)
+    return kind
 
 
 def _told(kind: type[Run]) -> pb.Pipeline:

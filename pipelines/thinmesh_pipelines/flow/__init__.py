@@ -3,7 +3,7 @@
 from thinmesh_pipelines.flow.approving import Approval, approval, signal
 from thinmesh_pipelines.flow.calling import Answered, http_call, secret
 from thinmesh_pipelines.flow.chatting import Reply, chat
-from thinmesh_pipelines.flow.mapping import map
+from thinmesh_pipelines.flow.mapping import map  # noqa: A004 - flow.map
 from thinmesh_pipelines.flow.pipeline import pipeline
 from thinmesh_pipelines.flow.run import Refused, outside
 from thinmesh_pipelines.flow.scheduling import Schedule, schedule

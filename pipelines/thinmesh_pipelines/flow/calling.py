@@ -56,7 +56,7 @@ async def http_call(
     seconds: float = 30.0,
     attempts: int = ATTEMPTS,
 ) -> Answered:
-    """What a service answers. Once it has, it is not asked again; an attempt that was lost may be, with the same Idempotency-Key.
+    """What a service answers. Once it has, it is not asked again; an attempt that is lost is, with the same Idempotency-Key.
 
     408, 425, 429 and 5xx are tried again, after the pause that they ask for. Addresses that are not public are refused unless
     `jobs.outgoing.allow` has them.

@@ -11,7 +11,7 @@ R = TypeVar("R")
 
 
 async def map(each: Callable[[T], Awaitable[R]], items: Iterable[T], *, at_once: int = 8) -> list[R]:  # noqa: A001 - flow.map
-    """What `each` gives for every item, in the items' order; at most `at_once` run together. The first that fails ends them all."""
+    """What `each` gives for every item, in their order; at most `at_once` run together. The first that fails ends them all."""
     turns = asyncio.Semaphore(at_once)
 
     async def one(item: T) -> R:

@@ -24,7 +24,10 @@ _NAME = re.compile("[a-z][a-z0-9-]{0,62}")
 
 
 def pipeline(name: str, *, schedule: Schedule | None = None) -> Callable[[Callable[[I], Awaitable[O]]], type[Run]]:
-    """`@pipeline("name")` makes an async function of one value a pipeline. Its code is deterministic: what touches the world is a step."""
+    """`@pipeline("name")` makes an async function of one value a pipeline.
+
+    Its code is deterministic: Temporal runs it anew to know where it stands. What touches the world is a step.
+    """
     if not _NAME.fullmatch(name):
         raise ValueError(f"a pipeline's name is of lower-case letters, digits and hyphens, at most 63: {name!r}")
 
@@ -36,11 +39,11 @@ def pipeline(name: str, *, schedule: Schedule | None = None) -> Callable[[Callab
             self.begin(owner, seconds)
             try:
                 answer = await function(read(work, takes))
-            except Exception as error:
+            except Exception as error:  # noqa: BLE001 - it is told, as the run's end
                 raise ended(error) from error.__cause__
             return pb.JobResult(pipeline=pb.PipelineAnswer(output=msgspec.json.encode(answer).decode()))
 
-        run.__qualname__ = f"{function.__name__}.run"
+        run.__qualname__, run.__module__ = f"{function.__name__}.run", function.__module__
         body = {
             "__module__": function.__module__,
             "__doc__": function.__doc__,

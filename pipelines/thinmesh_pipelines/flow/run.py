@@ -39,7 +39,7 @@ class About(NamedTuple):
     schedule: Schedule | None
 
 
-class Refused(ApplicationError):
+class Refused(ApplicationError):  # noqa: N818 - what authors raise
     """Ends a run with an error for its caller: what is wrong, and what to do. No other attempt is made."""
 
     def __init__(self, message: str, reason: Reason = Reason.INVALID_REQUEST) -> None:
@@ -72,7 +72,7 @@ class Run:
         seconds: float | None = None,
         attempts: int = 0,
     ) -> A:
-        """What a step gives. All of its attempts, at most so many (0: until the job expires), have one id: the next in this run."""
+        """What a step gives. Its attempts, at most so many (0: until the job expires), have one id: the next in this run."""
         assert self._owner is not None  # begun
         self._steps += 1
         job_id = job_of(workflow.info().workflow_id)
@@ -117,8 +117,10 @@ def current() -> Run:
 
 
 def ended(error: Exception) -> Exception:
-    """Why a run ends, as Temporal keeps it. Of several that failed together the first; a fault of the code ends it too, where Temporal's
-    own way is to try again until the code is mended."""
+    """Why a run ends, as Temporal keeps it: of several errors at once the first.
+
+    A fault of the code ends it too, where Temporal's own way is to try again until the code is mended.
+    """
     match error:
         case FailureError():
             return error

@@ -13,5 +13,5 @@ class Schedule(NamedTuple):
 
 
 def schedule(cron: str, *, zone: str = "UTC") -> Schedule:
-    """When a pipeline usually runs: `schedule("0 2 * * *", zone="Asia/Seoul")`. For whom, `jobs.schedules` of thinmesh.yaml says."""
+    """When a pipeline usually runs: `schedule("0 2 * * *", zone="Asia/Seoul")`. `jobs.schedules` says for whom it does."""
     return Schedule(cron, zone)

@@ -25,7 +25,7 @@ ATTEMPTS = 10
 
 @dataclass(frozen=True)
 class Place:
-    """Where a step runs: its id, which is the same in every attempt, for whom, and a folder of the worker's for things of the tenant."""
+    """Where a step runs: its id, which all attempts have, for whom, and a folder for things of the tenant."""
 
     id: str
     tenant: str

@@ -14,7 +14,7 @@ from thinmesh_pipelines.steps import Steps
 class Ranked(NamedTuple):
     """A document by its place among those that were given, and how well it fits."""
 
-    index: int
+    place: int
     score: float
 
 
