@@ -19,7 +19,7 @@ ScheduleName = Annotated[str, Meta(pattern=r"^[a-z][a-z0-9-]{0,62}$")]
 class ScheduleConfig(Section, frozen=True, kw_only=True):
     """A pipeline that runs by itself: for which tenant, with which roles, and what it is given, as YAML.
 
-    `cron` and `zone` say when; unset, the pipeline's own schedule does. A run that is due while the last one goes on is left out.
+    `cron` and `zone` say when; unset, the pipeline's own schedule does. A run that is due while the last goes on is left out.
     """
 
     pipeline: str

@@ -147,12 +147,13 @@ class Jobs:
             return await self._told(await handle.describe())
 
     async def watch(self, tenant: str, job_id: str) -> AsyncGenerator[pb.Job, None]:
-        """The job now, whenever its state changes, and when it has ended."""
-        told: int | None = None
+        """The job now, whenever its state or what it waits for changes, and when it has ended."""
+        told: tuple[int, list[pb.Waiting]] | None = None
         while True:
             job = await self.get(tenant, job_id)
-            if job.state != told:
-                told = job.state
+            now = job.state, list(job.waiting)
+            if now != told:
+                told = now
                 yield job
             if job.state in _STATES.values():
                 return

@@ -124,7 +124,7 @@ class JobServiceServicer:
         raise NotImplementedError('Method not implemented!')
 
     def WatchJob(self, request, context):
-        """Tells of one now, whenever its state changes, and when it has ended, which is the last message.
+        """Tells of one now, whenever its state or what it waits for changes, and when it has ended, which is the last message.
         """
         context.set_code(grpc.StatusCode.UNIMPLEMENTED)
         context.set_details('Method not implemented!')

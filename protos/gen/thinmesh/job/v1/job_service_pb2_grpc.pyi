@@ -51,7 +51,7 @@ class JobServiceStub:
     ListPipelines: _grpc.UnaryUnaryMultiCallable[_job_service_pb2.ListPipelinesRequest, _job_service_pb2.ListPipelinesResponse]
     """Lists the pipelines that jobs can run."""
     WatchJob: _grpc.UnaryStreamMultiCallable[_job_service_pb2.WatchJobRequest, _job_service_pb2.WatchJobResponse]
-    """Tells of one now, whenever its state changes, and when it has ended, which is the last message."""
+    """Tells of one now, whenever its state or what it waits for changes, and when it has ended, which is the last message."""
 
 @_typing.type_check_only
 class JobServiceAsyncStub(JobServiceStub):
@@ -76,7 +76,7 @@ class JobServiceAsyncStub(JobServiceStub):
     ListPipelines: _aio.UnaryUnaryMultiCallable[_job_service_pb2.ListPipelinesRequest, _job_service_pb2.ListPipelinesResponse]  # type: ignore[assignment]
     """Lists the pipelines that jobs can run."""
     WatchJob: _aio.UnaryStreamMultiCallable[_job_service_pb2.WatchJobRequest, _job_service_pb2.WatchJobResponse]  # type: ignore[assignment]
-    """Tells of one now, whenever its state changes, and when it has ended, which is the last message."""
+    """Tells of one now, whenever its state or what it waits for changes, and when it has ended, which is the last message."""
 
 class JobServiceServicer(metaclass=_abc_1.ABCMeta):
     """Work that survives: once its id is returned, it ends exactly once, whichever process is killed meanwhile. It runs on behalf
@@ -140,6 +140,6 @@ class JobServiceServicer(metaclass=_abc_1.ABCMeta):
         request: _job_service_pb2.WatchJobRequest,
         context: _ServicerContext,
     ) -> _typing.Union[_abc.Iterator[_job_service_pb2.WatchJobResponse], _abc.AsyncIterator[_job_service_pb2.WatchJobResponse]]:
-        """Tells of one now, whenever its state changes, and when it has ended, which is the last message."""
+        """Tells of one now, whenever its state or what it waits for changes, and when it has ended, which is the last message."""
 
 def add_JobServiceServicer_to_server(servicer: JobServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...
