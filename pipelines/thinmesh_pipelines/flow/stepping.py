@@ -52,14 +52,14 @@ def placed(at: Place) -> Iterator[None]:
 
 
 class AuthorStep(Generic[P, R]):
-    """A function, which a pipeline's code awaits as a step. Arguments and answer travel as JSON of their types."""
+    """A function, which a pipeline's code awaits as a step. Its arguments, by name, and its answer travel as JSON."""
 
     def __init__(self, function: Callable[P, Awaitable[R]] | Callable[P, R], seconds: float) -> None:
         hints = get_type_hints(function)
         self._function = function
         self._seconds = seconds
         self._gives: Any = hints.pop("return", None)
-        self._takes = list(hints.values())
+        self._takes = hints
         self.name = f"{function.__module__}.{function.__qualname__}"
         self.__doc__ = function.__doc__
 
@@ -69,17 +69,17 @@ class AuthorStep(Generic[P, R]):
             return await self._called(*args, **kwargs)
         bound = inspect.signature(self._function).bind(*args, **kwargs)
         bound.apply_defaults()
-        given = msgspec.json.encode(list(bound.arguments.values())).decode()
+        given = msgspec.json.encode(bound.arguments).decode()
         answer = await current().ask(self.name, str, given, seconds=self._seconds, attempts=ATTEMPTS)
         decoded: R = msgspec.json.decode(answer, type=self._gives)
         return decoded
 
     async def perform(self, given: str) -> str:
         """What the function makes of its arguments, both as JSON text."""
-        values = msgspec.json.decode(given, type=list[msgspec.Raw])
-        arguments = [msgspec.json.decode(one, type=kind) for one, kind in zip(values, self._takes, strict=True)]
+        values = msgspec.json.decode(given, type=dict[str, msgspec.Raw])
+        arguments = {name: msgspec.json.decode(value, type=self._takes[name]) for name, value in values.items()}
         call: Any = self._called
-        return msgspec.json.encode(await call(*arguments)).decode()
+        return msgspec.json.encode(await call(**arguments)).decode()
 
     async def _called(self, *args: P.args, **kwargs: P.kwargs) -> R:
         function: Any = self._function
