@@ -64,7 +64,15 @@ def test_no_role_grants_nothing_but_ones_own_name() -> None:
 def test_the_roles_that_are_built_in_do_what_they_are_called() -> None:
     roles = Roles({})
     granted = {name: set(roles.granted((name,))) - {Action.SELF} for name in BUILT_IN}
-    assert granted["user"] == {Action.INFER, Action.EMBED, Action.TENSORS, Action.JOBS, Action.MODELS}
+    assert granted["user"] == {
+        Action.INFER,
+        Action.EMBED,
+        Action.TENSORS,
+        Action.JOBS,
+        Action.PIPELINES,
+        Action.APPROVALS,
+        Action.MODELS,
+    }
     assert Action.EDIT_MODELS in granted["model-owner"]
     assert Action.QUOTAS not in granted["model-owner"]
     assert granted["auditor"] == {Action.MODELS, Action.AUDIT}
