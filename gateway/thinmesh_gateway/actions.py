@@ -111,6 +111,11 @@ ROUTES: dict[str, dict[str, Action]] = {
         "batches": Action.JOBS,
         "batch": Action.JOBS,
         "cancel": Action.JOBS,
+        "respond": Action.INFER,
+        "response": Action.INFER,
+        "input_items": Action.INFER,
+        "cancel_response": Action.JOBS,
+        "delete_response": Action.INFER,
     },
     "/v2": {
         "server": Action.SELF,

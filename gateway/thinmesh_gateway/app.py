@@ -48,6 +48,7 @@ from thinmesh_gateway.policies import Policies
 from thinmesh_gateway.privacy.names.process import NamesProcess
 from thinmesh_gateway.prompts.log import PromptsLog
 from thinmesh_gateway.reception import Reception
+from thinmesh_gateway.replies.kept import Kept
 from thinmesh_gateway.rest import rest, routes
 from thinmesh_gateway.roles import Roles
 from thinmesh_gateway.service import GatewayService
@@ -96,10 +97,12 @@ class GatewayApp(App):
         self._tensor_service = TensorService(reception, self._tensors)
         self._jobs: Jobs | None = None
         self._files: Files | None = None
+        kept: Kept | None = None
         if config.jobs is not None:
             workers = channels(config.jobs)
             self._jobs = Jobs(reception, workers, self._authenticator, self._inference)
             self._files = Files(reception, workers)
+            kept = Kept(workers)
         self.inner = InnerApp(
             self,
             Gate(OnBehalf(self._authenticator, self._keyring), Guesses(), self._audit.add),
@@ -114,6 +117,7 @@ class GatewayApp(App):
             lambda: self.draining,
             self._jobs,
             self._files,
+            kept,
         )
         self.rest: Asgi = rest(known)
         self._stack = AsyncExitStack()

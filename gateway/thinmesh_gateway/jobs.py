@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncGenerator
-from contextlib import aclosing
+from contextlib import aclosing, suppress
 
 import grpc
 from thinmesh.job.v1 import job_service_pb2 as pb
@@ -100,6 +101,14 @@ class Jobs(job_grpc.JobServiceServicer):
         told = await asked(self._workers.SignalJob, request, call)
         call.trail.object = told.job.id
         return told.job
+
+    async def until_ended(self, job_id: str, call: AuthorizedCall, seconds: float) -> None:
+        """Waits for a job's end, so long at most."""
+        watched = self._workers.WatchJob(pb.WatchJobRequest(id=job_id), metadata=owned(call), timeout=2 * seconds)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds), aclosing(heard(watched)) as news:
+                async for _ in news:
+                    pass
 
     async def _check(self, request: pb.CreateJobRequest, call: AuthorizedCall) -> None:
         kind = request.WhichOneof("work")

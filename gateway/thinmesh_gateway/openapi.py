@@ -54,7 +54,8 @@ def _operation(operation: Operation, schemas: dict[Any, Json], error: Json) -> J
         content[_BINARY] = {}
         told = "The answer; tensors follow the JSON where they are asked for as bytes."
     if operation.chunk is not None:
-        told = "The answer; with `stream`, events of the same shape and `[DONE]`."
+        same = operation.chunk is operation.answer
+        told = f"The answer; with `stream`, {'events of the same shape and `[DONE]`' if same else 'the events of its making'}."
         content["text/event-stream"] = {"schema": {"type": "string"}}
     described: Json = {
         "operationId": "_".join(re.findall(r"\w+", f"{operation.method.lower()} {operation.path}")),

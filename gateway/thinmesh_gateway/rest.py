@@ -31,11 +31,14 @@ from thinmesh_gateway.openai.batch_routes import BatchRoutes
 from thinmesh_gateway.openai.file_routes import FileRoutes
 from thinmesh_gateway.openapi import describe
 from thinmesh_gateway.operations import Surface
+from thinmesh_gateway.replies import operations as replies
+from thinmesh_gateway.replies.kept import Kept
+from thinmesh_gateway.replies.routes import ReplyRoutes
 from thinmesh_gateway.tensors import Tensors
 
 DESCRIPTION_PATH = "/openapi.json"
 
-_DESCRIPTION = msgspec.json.encode(describe(openai.SURFACE, durable.FILES, durable.BATCHES, oip.SURFACE))
+_DESCRIPTION = msgspec.json.encode(describe(openai.SURFACE, replies.SURFACE, durable.FILES, durable.BATCHES, oip.SURFACE))
 
 
 def rest(known: list[Route]) -> Asgi:
@@ -66,12 +69,14 @@ def routes(
     stopping: Stopping,
     jobs: Jobs | None = None,
     files: Files | None = None,
+    kept: Kept | None = None,
 ) -> list[Route]:
     """Every route there is."""
     guarded = partial(Guarded, authenticator, add, stopping=stopping, intake=Intake())
     described = guarded(f"GET {DESCRIPTION_PATH}", ROUTES[""]["openapi"], _describe, openai_routes.told, None)
     return [
         *_routes(openai.SURFACE, openai_routes.OpenAIRoutes(inference), openai_routes.told, guarded, once),
+        *_routes(replies.SURFACE, ReplyRoutes(authenticator, inference, jobs, kept), openai_routes.told, guarded, once),
         *_routes(durable.FILES, FileRoutes(files), openai_routes.told, guarded, once),
         *_routes(durable.BATCHES, BatchRoutes(jobs), openai_routes.told, guarded, once),
         *_routes(oip.SURFACE, oip_routes.OipRoutes(tensors), oip_routes.told, guarded, once),

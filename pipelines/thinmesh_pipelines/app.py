@@ -18,6 +18,7 @@ from temporalio.worker import Worker
 from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 from thinmesh.job.v1 import file_service_pb2_grpc as file_grpc
 from thinmesh.job.v1 import job_service_pb2_grpc as job_grpc
+from thinmesh.job.v1 import response_service_pb2_grpc as response_grpc
 
 from thinmesh_core.app import App
 from thinmesh_core.beside import beside
@@ -39,6 +40,8 @@ from thinmesh_pipelines.payloads.converter import converter
 from thinmesh_pipelines.payloads.keys import KeyRing
 from thinmesh_pipelines.payloads.objects import objects
 from thinmesh_pipelines.registry import installed
+from thinmesh_pipelines.responses.responses import Responses
+from thinmesh_pipelines.responses.service import ResponseService
 from thinmesh_pipelines.retention import keep_for, sweep
 from thinmesh_pipelines.service import JobService
 from thinmesh_pipelines.steps import Steps
@@ -67,7 +70,11 @@ class WorkerApp(App):
     """Jobs are durable without it; with it they run. While Temporal is away it waits for it."""
 
     services = MappingProxyType(
-        {"thinmesh.job.v1.JobService": frozenset({GATEWAY}), "thinmesh.job.v1.FileService": frozenset({GATEWAY})}
+        {
+            "thinmesh.job.v1.JobService": frozenset({GATEWAY}),
+            "thinmesh.job.v1.FileService": frozenset({GATEWAY}),
+            "thinmesh.job.v1.ResponseService": frozenset({GATEWAY}),
+        }
     )
 
     def __init__(self, config: WorkerConfig, channels: Channels) -> None:
@@ -82,6 +89,7 @@ class WorkerApp(App):
         files = Files(vault, config.jobs.files)
         self._batches = Batches(files, config.jobs)
         self._file_service = FileService(files, config.jobs.files)
+        self._response_service = ResponseService(Responses(vault, config.jobs.keep_days))
         self._batch_steps = BatchSteps(Asking(self._gateway, config.call_seconds), vault, files)
         self._pipelines = installed()
         schedules.check(config, self._pipelines)
@@ -95,6 +103,7 @@ class WorkerApp(App):
         assert self._service is not None
         job_grpc.add_JobServiceServicer_to_server(self._service, server)
         file_grpc.add_FileServiceServicer_to_server(self._file_service, server)
+        response_grpc.add_ResponseServiceServicer_to_server(self._response_service, server)
 
     def problems(self) -> list[str]:
         """That it drains, or that it looks for a Temporal which may be starting."""

@@ -15,6 +15,7 @@ from temporalio.service import RPCError
 from thinmesh_pipelines.config import JobsConfig
 from thinmesh_pipelines.files.retention import collect as collect_files
 from thinmesh_pipelines.payloads.objects import Objects, StoreUnavailableError
+from thinmesh_pipelines.responses.responses import collect as collect_responses
 
 log = logging.getLogger(__name__)
 
@@ -37,6 +38,7 @@ async def sweep(client: Client, objects: Objects, jobs: JobsConfig) -> None:
             now = datetime.now(UTC)
             await collect(client, objects, jobs, now)
             await collect_files(objects, jobs, now)
+            await collect_responses(objects, now)
         except (RPCError, RuntimeError, StoreUnavailableError) as error:
             log.warning("objects of jobs that are forgotten can't be removed now: %s", error)
         await asyncio.sleep(SWEEP_SECONDS)

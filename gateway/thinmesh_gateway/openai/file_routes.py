@@ -99,7 +99,9 @@ class Download:
 
 def without_jobs() -> MeshError:
     """That there is nothing here to keep anything."""
-    return MeshError(Reason.NOT_FOUND, "This mesh keeps no jobs, files and batches: put `jobs: {}` into its thinmesh.yaml.")
+    return MeshError(
+        Reason.NOT_FOUND, "Jobs, files, batches and responses are not kept by this mesh: put `jobs: {}` into its thinmesh.yaml."
+    )
 
 
 def whole(name: str, text: str | None) -> int | None:

@@ -130,6 +130,14 @@ def usage(used: usage_pb2.Usage) -> Usage:
     )
 
 
+def logprobs(listed: Iterable[sampling_pb2.TokenLogprob]) -> list[ChatLogprob]:
+    """Log probabilities of tokens."""
+    return [
+        ChatLogprob(one.chosen.token, one.chosen.logprob, list(one.chosen.token_bytes), [_top(other) for other in one.top])
+        for one in listed
+    ]
+
+
 def embeddings(model: str, answer: pb.EmbedResponse, *, encode: bool) -> Embeddings:
     """Vectors as numbers, or with `encode` as base64."""
     vectors = [
@@ -212,15 +220,8 @@ def _chat_delta(delta: pb.Delta) -> Message:
     )
 
 
-def _chat_logprobs(logprobs: Sequence[sampling_pb2.TokenLogprob]) -> ChatLogprobs | None:
-    if not logprobs:
-        return None
-    return ChatLogprobs(
-        [
-            ChatLogprob(one.chosen.token, one.chosen.logprob, list(one.chosen.token_bytes), [_top(other) for other in one.top])
-            for one in logprobs
-        ]
-    )
+def _chat_logprobs(listed: Sequence[sampling_pb2.TokenLogprob]) -> ChatLogprobs | None:
+    return ChatLogprobs(logprobs(listed)) if listed else None
 
 
 def _top(one: sampling_pb2.Logprob) -> TopLogprob:

@@ -22,11 +22,12 @@ class EventStream:
     """A streamed answer.
 
     Its first piece is awaited before the status is sent, so that what fails until then has its proper status; what
-    fails later is an error event and the end, without `[DONE]`. Leaving it closes `pieces`, which stops the engine.
+    fails later is an error event and the end, without `done`. Leaving it closes `pieces`, which stops the engine.
     """
 
-    def __init__(self, pieces: AsyncGenerator[bytes, None]) -> None:
+    def __init__(self, pieces: AsyncGenerator[bytes, None], done: bytes = DONE) -> None:
         self.headers = dict(_HEADERS)
+        self._done = done
         self._pieces = pieces
         self._first = b""
 
@@ -52,7 +53,7 @@ class EventStream:
             return  # the client went away: nobody is left to tell
 
     async def _rest(self, send: Send) -> bytes:
-        """Sends the pieces; gives how they ended: `[DONE]`, or an error in its place."""
+        """Sends the pieces; gives how they ended: `done`, or an error in its place."""
         try:
             async for piece in self._pieces:
                 await send({"type": "http.response.body", "body": piece, "more_body": True})
@@ -61,4 +62,4 @@ class EventStream:
         except Exception:
             log.exception("a stream failed")
             return b"data: " + errors.body(internal()) + b"\n\n"
-        return DONE
+        return self._done

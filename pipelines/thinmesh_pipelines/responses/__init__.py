@@ -1,0 +1,1 @@
+"""Responses of OpenAI's Responses API, as they are kept."""
