@@ -59,6 +59,7 @@ class FakeVllm(ScriptedEngine, Servicer):
     most_embedding: int = 0
     began: asyncio.Event = field(default_factory=asyncio.Event)
     left: asyncio.Event = field(default_factory=asyncio.Event)
+    aborts: dict[str, asyncio.Event] = field(default_factory=dict)
     server: grpc.aio.Server | None = None
     stopping: asyncio.Task[None] | None = None
 
@@ -85,11 +86,18 @@ class FakeVllm(ScriptedEngine, Servicer):
             await context.abort(grpc.StatusCode.INVALID_ARGUMENT, text)
         try:
             with self._counted():
-                async for response in self._answer(request, context):
+                async for response in self._abortable(request, context):
                     yield response
         except (asyncio.CancelledError, GeneratorExit):  # the latter where it was left while it sent
             self.left.set()
             raise
+
+    async def Abort(self, request: vllm.AbortRequest, context: Any) -> vllm.AbortResponse:
+        """Ends everything that runs under the ids; those that are not known do no harm."""
+        for one in request.request_ids:
+            if one in self.aborts:
+                self.aborts.pop(one).set()
+        return vllm.AbortResponse()
 
     async def Embed(self, request: vllm.EmbedRequest, context: Any) -> vllm.EmbedResponse:
         """A vector that counts the tokens."""
@@ -163,6 +171,27 @@ class FakeVllm(ScriptedEngine, Servicer):
                 **counts,
             )
             yield vllm.GenerateResponse(complete=complete)
+
+    async def _abortable(self, request: vllm.GenerateRequest, context: Any) -> AsyncIterator[vllm.GenerateResponse]:
+        """The answer until its end, or until its id is aborted."""
+        aborted = self.aborts.setdefault(request.request_id, asyncio.Event())
+        answer = self._answer(request, context)
+        end = asyncio.ensure_future(aborted.wait())
+        said = asyncio.ensure_future(anext(answer, None))
+        try:
+            while True:
+                await asyncio.wait((said, end), return_when=asyncio.FIRST_COMPLETED)
+                if end.done():
+                    yield vllm.GenerateResponse(complete=vllm.GenerateComplete(finish_reason="abort"))
+                    return
+                response = said.result()
+                if response is None:
+                    return
+                yield response
+                said = asyncio.ensure_future(anext(answer, None))
+        finally:
+            for task in (said, end):
+                task.cancel()
 
     async def _misbehave(self, at: int, context: Any) -> None:
         if self.fault is not None and at >= self.fault.after:

@@ -90,6 +90,11 @@ class FakeFrontend(ScriptedEngine, Inference, Control):
                 await self._answer(request, said)
         except (EngineLostError, EngineFailedError) as error:
             said.put_nowait(error)
+        except asyncio.CancelledError:
+            finish = vllm.FinishInfo(finish_reason=vllm.FinishInfo.ABORTED)
+            said.put_nowait(vllm.GenerateResponse(outputs=vllm.SequenceOutput(finish_info=finish)))
+            said.put_nowait(None)
+            raise
         else:
             said.put_nowait(None)
         finally:

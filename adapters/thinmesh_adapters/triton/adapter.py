@@ -23,7 +23,6 @@ from thinmesh_adapters.triton.translate import Signature, queued
 from thinmesh_core.call import Call
 from thinmesh_core.capabilities import Capability
 from thinmesh_core.errors import MeshError, Reason
-from thinmesh_core.priority import Priority
 
 TENSORS: frozenset[Capability] = frozenset({cap.CAPABILITY_TENSORS})
 SERVER = "triton"
@@ -80,7 +79,7 @@ class TritonAdapter(Adapter[Options]):
         """The text of a model, by the names of its tensors."""
         name = self._name(call.model or request.model)
         signature, seconds = await self._signature(name), self._seconds(call)
-        events = self._text[name].generate(request, signature, self._engine, seconds, call.priority)
+        events = self._text[name].generate(request, signature, self._engine, seconds, call)
         async with aclosing(events):
             async for event in events:
                 yield event
@@ -96,7 +95,7 @@ class TritonAdapter(Adapter[Options]):
         texts = [one.text for one in request.inputs]
         found: list[pb.Embedding] = []
         for tensors, count in embedding.requests(texts, signature):
-            queued(tensors, self._seconds(call), call.priority)
+            queued(tensors, self._seconds(call), call)
             answer = await self._engine.infer(tensors, self._seconds(call))
             found += embedding.vectors(answer, count)
         return pb.EmbedResponse(embeddings=found, usage=usage_pb2.Usage(prompt_tokens=embedding.count(texts)))
@@ -104,14 +103,14 @@ class TritonAdapter(Adapter[Options]):
     async def infer(self, request: tensor_pb.ModelInferRequest, call: Call) -> tensor_pb.ModelInferResponse:
         """The engine's answer."""
         seconds = self._seconds(call)
-        return await self._engine.infer(_queued(request, seconds, call.priority), seconds)
+        return await self._engine.infer(_queued(request, seconds, call), seconds)
 
     async def stream_infer(
         self, request: tensor_pb.ModelInferRequest, call: Call
     ) -> AsyncGenerator[tensor_pb.ModelStreamInferResponse, None]:
         """The engine's answers."""
         seconds = self._seconds(call)
-        async with aclosing(self._engine.stream(_queued(request, seconds, call.priority), seconds)) as responses:
+        async with aclosing(self._engine.stream(_queued(request, seconds, call), seconds)) as responses:
             async for response in responses:
                 yield response
 
@@ -169,9 +168,9 @@ class TritonAdapter(Adapter[Options]):
         return min(self.options.answer_seconds, call.seconds or self.options.answer_seconds)
 
 
-def _queued(request: tensor_pb.ModelInferRequest, seconds: float, priority: Priority) -> tensor_pb.ModelInferRequest:
-    """The request with its deadline and its priority: a copy, since what a caller sent is read-only."""
+def _queued(request: tensor_pb.ModelInferRequest, seconds: float, call: Call) -> tensor_pb.ModelInferRequest:
+    """The request with its id, its deadline and its priority: a copy, since what a caller sent is read-only."""
     told = tensor_pb.ModelInferRequest()
     told.CopyFrom(request)
-    queued(told, seconds, priority)
+    queued(told, seconds, call)
     return told

@@ -18,9 +18,9 @@ from thinmesh_adapters.triton.config import TextModel
 from thinmesh_adapters.triton.engine import Engine
 from thinmesh_adapters.triton.translate import Signature, queued, said, text_request
 from thinmesh_adapters.weights import locate
+from thinmesh_core.call import Call
 from thinmesh_core.capabilities import Capability
 from thinmesh_core.errors import MeshError, Reason, invalid
-from thinmesh_core.priority import Priority
 
 COMPLETION: frozenset[Capability] = frozenset({cap.CAPABILITY_COMPLETION})
 
@@ -43,12 +43,12 @@ class Text:
         return self._language.count(request, now=datetime.now(UTC))
 
     async def generate(
-        self, request: pb.GenerateRequest, signature: Signature, engine: Engine, seconds: float, priority: Priority
+        self, request: pb.GenerateRequest, signature: Signature, engine: Engine, seconds: float, call: Call
     ) -> AsyncGenerator[pb.GenerateEvent, None]:
         """The model's answer; leaving it, or a stop text, cancels the engine's work."""
         prompt = self._render(request.chat) if request.HasField("chat") else request.text
         tensors = text_request(request, prompt, self._model.names, signature)
-        queued(tensors, seconds, priority)
+        queued(tensors, seconds, call)
         answer = self._answer(request, prompt)
         counted = _Counted()
         async with aclosing(engine.stream(tensors, seconds)) as responses:

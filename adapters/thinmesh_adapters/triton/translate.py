@@ -13,8 +13,8 @@ from thinmesh.inference.v1 import sampling_pb2
 from tritonclient.grpc import service_pb2 as tensor_pb
 
 from thinmesh_adapters.triton.config import TextNames
+from thinmesh_core.call import Call
 from thinmesh_core.errors import MeshError, Reason, invalid
-from thinmesh_core.priority import Priority
 from thinmesh_core.tensors import BYTES, pack_bytes, unpack_bytes
 
 _DTYPES: dict[str, str] = {
@@ -97,12 +97,14 @@ def text_request(
     return tensors
 
 
-def queued(tensors: tensor_pb.ModelInferRequest, seconds: float, priority: Priority) -> None:
-    """Says how the request is to wait in the engine's queue, where its caller has not said so."""
+def queued(tensors: tensor_pb.ModelInferRequest, seconds: float, call: Call) -> None:
+    """Says which job's step the request is of, and how it is to wait in the engine's queue; what its caller said stays."""
+    if call.step is not None and not tensors.id:
+        tensors.id = call.step
     if TIMEOUT not in tensors.parameters:
         tensors.parameters[TIMEOUT].int64_param = int(seconds * 1e6)
     if PRIORITY not in tensors.parameters:
-        tensors.parameters[PRIORITY].uint64_param = priority
+        tensors.parameters[PRIORITY].uint64_param = call.priority
 
 
 def knobs_of(request: pb.GenerateRequest) -> dict[str, Any]:

@@ -17,7 +17,7 @@ from thinmesh_adapters.contract import Adapter, EngineStatus, Place
 from thinmesh_adapters.rpc import ASK_SECONDS
 from thinmesh_adapters.text.language import fits
 from thinmesh_adapters.vllm.answer import Answer
-from thinmesh_adapters.vllm.config import Options, Speech, unique
+from thinmesh_adapters.vllm.config import Options, Speech
 from thinmesh_adapters.vllm.engine import Engine
 from thinmesh_adapters.vllm.learning import Learning
 from thinmesh_adapters.vllm.served import Served, learn
@@ -86,8 +86,9 @@ class VllmAdapter(Adapter[Options]):
             fits(len(ids), served.model.context_length, "input")
         room = asyncio.Semaphore(EMBEDS_AT_ONCE)
         try:
-            async with asyncio.TaskGroup() as tasks:
-                running = [tasks.create_task(self._vector(ids, call, room)) for ids in inputs]
+            async with self._engine.attempts.ids(call, len(inputs)) as names, asyncio.TaskGroup() as tasks:
+                asked = zip(names, inputs, strict=True)
+                running = [tasks.create_task(self._vector(name, ids, call, room)) for name, ids in asked]
         except ExceptionGroup as failed:
             raise failed.exceptions[0] from None
         answers = [task.result() for task in running]
@@ -109,7 +110,6 @@ class VllmAdapter(Adapter[Options]):
         asked = generate_request(
             request,
             prompt.ids,
-            unique(call),
             defaults=served.defaults,
             structural_tag=language.constraint(request),
             stream=stream,
@@ -117,18 +117,19 @@ class VllmAdapter(Adapter[Options]):
         thinks = served.thinks_before_form or asked.sampling_params.WhichOneof("constraint") is None
         several = language.choices(request, prompt, made=asked.sampling_params.n, ends=served.ends, thinks=thinks)
         answer = Answer(several, stream=stream, top=request.logprobs.top)
-        responses = self._engine.read(self._engine.stub.Generate(asked, timeout=self.options.seconds(call)))
-        async with aclosing(responses):
-            async for response in responses:
-                event = answer.feed(response)
-                if event is not None:
-                    yield event
-                if several.enough:
-                    break
+        async with self._engine.attempts.ids(call) as (asked.request_id,):
+            responses = self._engine.read(self._engine.stub.Generate(asked, timeout=self.options.seconds(call)))
+            async with aclosing(responses):
+                async for response in responses:
+                    event = answer.feed(response)
+                    if event is not None:
+                        yield event
+                    if several.enough:
+                        break
         yield answer.end()
 
-    async def _vector(self, ids: Sequence[int], call: Call, room: asyncio.Semaphore) -> vllm.EmbedResponse:
-        asked = vllm.EmbedRequest(request_id=unique(call), tokenized=vllm.TokenizedInput(input_ids=ids))
+    async def _vector(self, name: str, ids: Sequence[int], call: Call, room: asyncio.Semaphore) -> vllm.EmbedResponse:
+        asked = vllm.EmbedRequest(request_id=name, tokenized=vllm.TokenizedInput(input_ids=ids))
         async with room:
             return await self._engine.ask(self._engine.stub.Embed(asked, timeout=self.options.seconds(call)))
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import secrets
 from collections.abc import Callable, Mapping
 from functools import partial
 
@@ -58,8 +57,3 @@ class Speech:
     def _made(self, theirs: Callable[[], Mapping[str, bytes]]) -> Language:
         files = theirs() if self.files is None else self.files
         return Language(files, template=self._template, style=self._style, reasoning=self._reasoning)
-
-
-def unique(call: Call) -> str:
-    """An id at the engine, which takes one twice without a word, and aborts both by it."""
-    return f"{call.request_id}-{secrets.token_hex(4)}"

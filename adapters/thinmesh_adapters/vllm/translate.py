@@ -24,7 +24,6 @@ _SEEDS = 1 << 31
 def generate_request(
     request: pb.GenerateRequest,
     prompt: Sequence[int],
-    request_id: str,
     *,
     defaults: Mapping[str, float],
     structural_tag: str | None,
@@ -40,9 +39,7 @@ def generate_request(
         _form(params, request.response_format)
     if request.HasField("logprobs"):
         params.logprobs = _logprobs(request.logprobs.top)
-    return vllm.GenerateRequest(
-        request_id=request_id, tokenized=vllm.TokenizedInput(input_ids=prompt), sampling_params=params, stream=stream
-    )
+    return vllm.GenerateRequest(tokenized=vllm.TokenizedInput(input_ids=prompt), sampling_params=params, stream=stream)
 
 
 def defaults_of(spelt: str) -> Mapping[str, float]:

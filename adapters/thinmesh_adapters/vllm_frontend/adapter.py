@@ -20,7 +20,7 @@ from thinmesh_adapters.text.answer import TextAnswer
 from thinmesh_adapters.text.choices import Choices
 from thinmesh_adapters.text.language import Language, fits
 from thinmesh_adapters.text.token_answer import TokenAnswer
-from thinmesh_adapters.vllm.config import Options, Speech, unique
+from thinmesh_adapters.vllm.config import Options, Speech
 from thinmesh_adapters.vllm.drift import Spoken, speaks
 from thinmesh_adapters.vllm.known import GENERATES, SEATS
 from thinmesh_adapters.vllm.learning import Learning
@@ -117,7 +117,6 @@ class VllmFrontendAdapter(Adapter[FrontendOptions]):
         asked = generate_request(
             request,
             prompt,
-            unique(call),
             model=served.model.name,
             context_length=served.context_length,
             structural_tag=None if language is None else language.constraint(request),
@@ -131,7 +130,10 @@ class VllmFrontendAdapter(Adapter[FrontendOptions]):
             thinks = served.thinks_before_form or asked.decoding.WhichOneof("structured_output") is None
             several = language.choices(request, prompt, made=asked.sampling.num_sequences, ends=(), thinks=thinks)
         answer = Answer(several, top=request.logprobs.top)
-        async with aclosing(self._engine.stream(asked, self.options.seconds(call))) as responses:
+        async with (
+            self._engine.attempts.ids(call) as (asked.request_id,),
+            aclosing(self._engine.stream(asked, self.options.seconds(call))) as responses,
+        ):
             async for response in responses:
                 event = answer.feed(response)
                 if event is not None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
 
 from thinmesh.third_party.vllm import control_pb2 as control
@@ -13,6 +13,7 @@ from thinmesh.third_party.vllm import inference_pb2 as vllm
 from thinmesh.third_party.vllm import inference_pb2_grpc as inference_grpc
 
 from thinmesh_adapters.rpc import ASK_SECONDS, GrpcEngine
+from thinmesh_adapters.vllm.attempts import Attempts
 from thinmesh_adapters.vllm.known import WORDS
 from thinmesh_core.errors import MeshError
 
@@ -28,6 +29,7 @@ class Engine(GrpcEngine):
         super().__init__(address)
         self.inference = inference_grpc.InferenceStub(self.channel)
         self.control = control_grpc.ControlStub(self.channel)
+        self.attempts = Attempts(self._abort)
 
     async def stream(self, request: vllm.GenerateRequest, seconds: float) -> AsyncGenerator[vllm.GenerateResponse, None]:
         """The answer. Who leaves it early has it aborted by its id: the frontend goes on when its caller is gone."""
@@ -39,10 +41,13 @@ class Engine(GrpcEngine):
             whole = True
         finally:
             if not whole:
-                await asyncio.shield(asyncio.ensure_future(self._abort(request.request_id)))
+                await asyncio.shield(asyncio.ensure_future(self._leave(request.request_id)))
 
-    async def _abort(self, request_id: str) -> None:
+    async def _abort(self, ids: Sequence[str]) -> None:
+        await self.ask(self.control.Abort(control.AbortRequest(request_ids=ids), timeout=ASK_SECONDS))
+
+    async def _leave(self, request_id: str) -> None:
         try:
-            await self.ask(self.control.Abort(control.AbortRequest(request_ids=[request_id]), timeout=ASK_SECONDS))
+            await self._abort([request_id])
         except MeshError as error:
             log.warning("an answer that was left could not be aborted: %s", error)

@@ -17,7 +17,6 @@ _PENALTIES = ("presence_penalty", "frequency_penalty", "repetition_penalty")
 def generate_request(
     request: pb.GenerateRequest,
     prompt: Prompt | None,
-    request_id: str,
     *,
     model: str,
     context_length: int,
@@ -27,7 +26,6 @@ def generate_request(
     """A generation: with a prompt by its tokens and answered in tokens, else as the caller wrote it and answered in text."""
     refuse_options(request)
     asked = vllm.GenerateRequest(
-        request_id=request_id,
         model=model,
         decoding=_decoding(request),
         stopping=_stopping(request.stopping),

@@ -18,6 +18,7 @@ from thinmesh_adapters.triton.engine import WORDS
 from thinmesh_adapters.triton.load import Queue
 from thinmesh_adapters.triton.translate import Signature, outputs_of, queued, said, text_request, vectors
 from thinmesh_core import tensors
+from thinmesh_core.call import Call
 from thinmesh_core.errors import MeshError, Reason
 from thinmesh_core.priority import Priority
 
@@ -67,9 +68,12 @@ def test_vllms_knobs_travel_as_json() -> None:
 
 def test_the_engines_queue_is_told_how_long_and_how_urgent_unless_the_caller_said_so() -> None:
     tensors_ = tensor_pb.ModelInferRequest()
-    queued(tensors_, 1.5, Priority.CRITICAL)
+    first = Call("r-1", "t", "p", priority=Priority.CRITICAL, step="job-1.1")
+    queued(tensors_, 1.5, first)
     assert (tensors_.parameters["timeout"].int64_param, tensors_.parameters["priority"].uint64_param) == (1_500_000, 1)
-    queued(tensors_, 9, Priority.BATCH)
+    assert tensors_.id == "job-1.1"
+    queued(tensors_, 9, Call("r-2", "t", "p", priority=Priority.BATCH, step="job-2.1"))
+    assert tensors_.id == "job-1.1"
     assert (tensors_.parameters["timeout"].int64_param, tensors_.parameters["priority"].uint64_param) == (1_500_000, 1)
 
 

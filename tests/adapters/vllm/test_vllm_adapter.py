@@ -96,6 +96,22 @@ async def test_a_stream_and_a_whole_answer_say_the_same(engine: FakeVllm, adapte
     assert first != second
 
 
+async def test_attempts_of_a_step_have_one_id_and_a_later_one_ends_the_earlier(engine: FakeVllm, adapter: VllmAdapter) -> None:
+    """The engine would abort both by it: so the first is over before the second begins, and the second is whole."""
+    await adapter.status()
+    engine.fault = Fault(Trouble.STALL, 2)
+    step = msgspec.structs.replace(CALL, step="job-1.1")
+    first = asyncio.ensure_future(stream(adapter, call=step))
+    async with asyncio.timeout(SECONDS):
+        await engine.working_on(1)
+        engine.fault = None
+        second = await stream(adapter, call=step)
+        (ended,) = await asyncio.gather(first, return_exceptions=True)
+    assert isinstance(ended, MeshError)
+    assert second.choices[0].text == SAID
+    assert [one.request_id for one in engine.requests] == ["job-1.1", "job-1.1"]
+
+
 async def test_no_character_is_ever_split(engine: FakeVllm, adapter: VllmAdapter) -> None:
     async with aclosing(adapter.generate(TEXT, CALL)) as events:
         pieces = [delta.text async for event in events for delta in event.deltas]

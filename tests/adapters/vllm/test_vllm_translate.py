@@ -20,8 +20,8 @@ from thinmesh_core.errors import MeshError, Reason
 
 def asked(spelt: str = "", tag: str | None = None, **fields: Any) -> vllm.SamplingParams:
     request = pb.GenerateRequest(model="m", text="x", **fields)
-    made = generate_request(request, [1, 2], "r", defaults=defaults_of(spelt), structural_tag=tag, stream=True)
-    assert (list(made.tokenized.input_ids), made.request_id, made.stream) == ([1, 2], "r", True)
+    made = generate_request(request, [1, 2], defaults=defaults_of(spelt), structural_tag=tag, stream=True)
+    assert (list(made.tokenized.input_ids), made.stream) == ([1, 2], True)
     return made.sampling_params
 
 

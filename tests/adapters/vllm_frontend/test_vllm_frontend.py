@@ -141,6 +141,24 @@ async def test_what_is_left_is_aborted(engine: FakeFrontend, adapter: VllmFronte
     assert engine.aborted == [engine.requests[0].request_id]
 
 
+async def test_attempts_of_a_step_have_one_id_and_a_later_one_ends_the_earlier(
+    engine: FakeFrontend, adapter: VllmFrontendAdapter
+) -> None:
+    """The engine would abort both by it: so the first is over before the second begins, and the second is whole."""
+    await adapter.status()
+    engine.fault = Fault(Trouble.STALL, 2)
+    step = msgspec.structs.replace(CALL, step="job-1.1")
+    first = asyncio.ensure_future(stream(adapter, call=step))
+    async with asyncio.timeout(SECONDS):
+        await engine.working_on(1)
+        engine.fault = None
+        second = await stream(adapter, call=step)
+        (ended,) = await asyncio.gather(first, return_exceptions=True)
+    assert isinstance(ended, MeshError)
+    assert second.choices[0].text == SAID
+    assert [one.request_id for one in engine.requests] == ["job-1.1", "job-1.1"]
+
+
 async def test_a_deadline_aborts_too(engine: FakeFrontend, adapter: VllmFrontendAdapter) -> None:
     await adapter.status()
     engine.fault = Fault(Trouble.STALL, 1)
@@ -188,14 +206,14 @@ def test_every_knob_is_sent() -> None:
         response_format=sampling_pb2.ResponseFormat(regex="a+"),
         logprobs=sampling_pb2.LogprobOptions(top=2),
     )  # fmt: skip
-    made = generate_request(request, Prompt("x", [4]), "r", model="m", context_length=99, structural_tag=None, priority=3)
+    made = generate_request(request, Prompt("x", [4]), model="m", context_length=99, structural_tag=None, priority=3)
     assert made.priority == 3
     made.ClearField("priority")
     assert made.sampling.HasField("top_k")
     assert 0 < made.sampling.top_p < 0.001
     made.sampling.ClearField("top_p")
     assert made == vllm.GenerateRequest(
-        request_id="r", model="m", token_ids=vllm.TokenIds(ids=[4]), temperature=0.5,
+        model="m", token_ids=vllm.TokenIds(ids=[4]), temperature=0.5,
         sampling=vllm.RandomSampling(num_sequences=3, top_k=0, min_p=0.25, seed=-(1 << 40)),
         decoding=vllm.DecodingParameters(
             presence_penalty=-1.0, frequency_penalty=1.0, repetition_penalty=1.25, logit_bias={3: -1.0}, regex="a+"
@@ -218,6 +236,6 @@ def test_every_knob_is_sent() -> None:
 )
 def test_every_form_is_a_structure(form: Any, sent: Any) -> None:
     request = pb.GenerateRequest(text="x", response_format=sampling_pb2.ResponseFormat(**form))
-    made = generate_request(request, None, "r", model="m", context_length=99, structural_tag=None, priority=None)
+    made = generate_request(request, None, model="m", context_length=99, structural_tag=None, priority=None)
     assert made.decoding == vllm.DecodingParameters(**sent)
     assert (made.text, made.response.output_text, made.stopping.max_new_tokens) == ("x", True, 99)
