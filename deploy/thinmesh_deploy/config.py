@@ -24,6 +24,7 @@ from thinmesh_gateway.media.config import MediaConfig
 from thinmesh_gateway.oidc.config import OidcConfig
 from thinmesh_gateway.roles import RoleConfig, RoleName, Roles
 from thinmesh_pipelines.config import JobsConfig, WorkerConfig
+from thinmesh_pipelines.webhooks.config import WebhookConfig
 from thinmesh_router.config import ModelConfig, QueueConfig, QuotaStoreConfig, RouterConfig, WatchdogConfig
 from thinmesh_router.routes import RouteTable
 
@@ -40,6 +41,12 @@ class BackendEntry(AdapterConfig, frozen=True, kw_only=True):
     """A backend: its adapter, and where that is served. Without an address it runs on this machine."""
 
     address: str | None = None
+
+
+class TenantEntry(Tenant, frozen=True, kw_only=True):
+    """A tenant: what the gateway and the router read of it, and where it is told that its jobs have ended."""
+
+    webhooks: tuple[WebhookConfig, ...] = ()
 
 
 class Listen(Section, frozen=True, kw_only=True):
@@ -66,7 +73,7 @@ class MeshConfig(Section, frozen=True, kw_only=True):
     `keys_stale_seconds`. Without `jobs` there are none.
     """
 
-    tenants: dict[str, Tenant]
+    tenants: dict[str, TenantEntry]
     backends: dict[str, BackendEntry]
     models: Annotated[dict[str, ModelConfig], Meta(min_length=1)]
     roles: dict[RoleName, RoleConfig] = field(default_factory=dict)
@@ -131,7 +138,7 @@ class Setting:
         """The gateway's part."""
         config = self.config
         return GatewayConfig(
-            tenants=config.tenants,
+            tenants=dict(config.tenants),
             router=router,
             state=self.state,
             call_seconds=config.call_seconds,
@@ -153,10 +160,16 @@ class Setting:
             gateway=gateway,
             state=self.state,
             weights={name: tenant.weight for name, tenant in config.tenants.items()},
+            webhooks=self.webhooks,
             call_seconds=config.call_seconds,
             grace_seconds=config.grace_seconds,
             console=console,
         )
+
+    @property
+    def webhooks(self) -> dict[str, tuple[WebhookConfig, ...]]:
+        """Where each tenant is told of its jobs' ends."""
+        return {name: tenant.webhooks for name, tenant in self.config.tenants.items()}
 
     @property
     def running(self) -> Path:

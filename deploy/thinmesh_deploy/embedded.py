@@ -6,6 +6,7 @@ import asyncio
 import shutil
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
+from typing import TYPE_CHECKING
 
 import grpc
 
@@ -13,7 +14,6 @@ import thinmesh_gateway.app
 import thinmesh_router.app
 from thinmesh_core import address
 from thinmesh_core.admin import admin
-from thinmesh_core.app import App
 from thinmesh_core.channel import Channels, dial
 from thinmesh_core.config import ConfigError
 from thinmesh_core.exposure import exposed
@@ -32,6 +32,9 @@ from thinmesh_gateway.app import GatewayApp
 from thinmesh_pipelines.config import JobsConfig
 from thinmesh_router.app import RouterApp
 
+if TYPE_CHECKING:
+    from thinmesh_pipelines.app import WorkerApp
+
 ROUTER = "router"
 INNER = "gateway"
 WORKER = "worker"
@@ -49,7 +52,7 @@ class Mesh:
         self._hosting: Hosting | None = None
         self._router: RouterApp | None = None
         self._gateway: GatewayApp | None = None
-        self._worker: App | None = None
+        self._worker: WorkerApp | None = None
         self._servers = {ROUTER: InProcessServer(ROUTER, [ErrorInterceptor()])}
         self.console: str | None = None
         """The page of the Temporal that the mesh brought along."""
@@ -119,10 +122,13 @@ class Mesh:
         assert self._hosting is not None
         assert self._router is not None
         assert self._gateway is not None
-        apply = self._gateway.prepared(setting.gateway(ROUTER, WORKER))
+        applied = [self._gateway.prepared(setting.gateway(ROUTER, WORKER))]
+        if self._worker is not None:
+            applied.append(self._worker.prepared(setting.webhooks))
         ended = self._start(setting)
         self._router.apply(setting.router(self._hosting.addresses(setting), ROUTER))
-        apply()
+        for apply in applied:
+            apply()
         self._hosting.end(ended)
 
     async def _work(self, jobs: JobsConfig, gateway: GatewayApp, stack: AsyncExitStack, tasks: asyncio.TaskGroup) -> None:

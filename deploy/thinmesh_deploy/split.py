@@ -115,7 +115,14 @@ async def worker(setting: Setting, listen: str | None, admin_at: str | None, say
         raise ConfigError(f"{setting.path}: listen.worker has several addresses; say with --listen which is this worker's")
     async with exposed(setting.config.tls, peers.WORKER, insecure=setting.config.insecure) as exposure:
         app = build(setting.worker(jobs, jobs.temporal, setting.inner_address), exposure.channels(peers.GATEWAY))
-        async with _admin(app, admin_at, exposure, signals):
+
+        async def apply(new: Setting) -> None:
+            app.prepared(new.webhooks)()
+
+        async with (
+            _following(Reloader(setting, apply), signals) as reloader,
+            _admin(app, admin_at, exposure, signals, reloader.notes),
+        ):
             await _serve(app, "worker", at, setting.config.grace_seconds, exposure, setting, say, signals)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from datetime import timedelta
 from types import MappingProxyType
@@ -30,6 +30,7 @@ from thinmesh_pipelines.batches.batches import Batches
 from thinmesh_pipelines.batches.steps import BatchSteps
 from thinmesh_pipelines.batches.workflow import BatchJob
 from thinmesh_pipelines.config import WorkerConfig
+from thinmesh_pipelines.expiry import ExpiryInterceptor
 from thinmesh_pipelines.files.files import Files
 from thinmesh_pipelines.files.service import FileService
 from thinmesh_pipelines.files.vault import Vault
@@ -45,6 +46,11 @@ from thinmesh_pipelines.responses.service import ResponseService
 from thinmesh_pipelines.retention import keep_for, sweep
 from thinmesh_pipelines.service import JobService
 from thinmesh_pipelines.steps import Steps
+from thinmesh_pipelines.webhooks.config import WebhookConfig
+from thinmesh_pipelines.webhooks.delivery import Delivery
+from thinmesh_pipelines.webhooks.ending import EndInterceptor
+from thinmesh_pipelines.webhooks.endpoints import Endpoints
+from thinmesh_pipelines.webhooks.worker import telling
 from thinmesh_pipelines.workflows import RequestJob
 
 log = logging.getLogger(__name__)
@@ -93,7 +99,10 @@ class WorkerApp(App):
         self._batch_steps = BatchSteps(Asking(self._gateway, config.call_seconds), vault, files)
         self._pipelines = installed()
         schedules.check(config, self._pipelines)
-        self._outside = Outside(Outgoing(config.jobs.outgoing), config.call_seconds)
+        outgoing = Outgoing(config.jobs.outgoing)
+        self._outside = Outside(outgoing, config.call_seconds)
+        self._endpoints = Endpoints.of(config.webhooks, os.environ)
+        self._delivery = Delivery(lambda: self._endpoints, outgoing, config.jobs.keep_days)
         self._stack = AsyncExitStack()
         self._looked = 0
         self._trouble: str | None = "jobs: looking for Temporal"
@@ -114,6 +123,15 @@ class WorkerApp(App):
     def notes(self) -> list[str]:
         """That Temporal is away."""
         return [] if self._trouble is None else [self._trouble]
+
+    def prepared(self, webhooks: Mapping[str, Sequence[WebhookConfig]]) -> Callable[[], None]:
+        """What puts other webhooks in force. ConfigError where a secret is missing, or is none."""
+        endpoints = Endpoints.of(webhooks, os.environ)
+
+        def apply() -> None:
+            self._endpoints = endpoints
+
+        return apply
 
     async def __aenter__(self) -> Self:
         """Starts to look for Temporal, and to work once it is there."""
@@ -149,12 +167,17 @@ class WorkerApp(App):
                         *self._batch_steps.all(),
                     ],
                     workflow_runner=SandboxedWorkflowRunner(RESTRICTIONS),
+                    interceptors=[EndInterceptor(lambda: self._endpoints), ExpiryInterceptor()],
                     max_concurrent_activities=config.jobs.at_once,
                     graceful_shutdown_timeout=timedelta(seconds=config.grace_seconds),
                     default_heartbeat_throttle_interval=THROTTLE,
                     max_heartbeat_throttle_interval=THROTTLE,
                 )
-                async with worker, beside(sweep(client, self._objects, config.jobs)):
+                async with (
+                    worker,
+                    telling(client, config.jobs.queue, self._delivery, THROTTLE),
+                    beside(sweep(client, self._objects, config.jobs)),
+                ):
                     self._trouble, self._looked = None, TRIES
                     await stop.wait()
             except (RPCError, RuntimeError) as error:

@@ -12,6 +12,7 @@ from thinmesh_core.ranges import Seconds
 from thinmesh_pipelines.files.config import FilesConfig
 from thinmesh_pipelines.outgoing.config import OutgoingConfig
 from thinmesh_pipelines.payloads.config import PayloadsConfig
+from thinmesh_pipelines.webhooks.config import WebhookConfig
 
 ScheduleName = Annotated[str, Meta(pattern=r"^[a-z][a-z0-9-]{0,62}$")]
 
@@ -55,9 +56,10 @@ class JobsConfig(Section, frozen=True, kw_only=True):
 
 
 class WorkerConfig(Section, frozen=True, kw_only=True):
-    """A worker's part: the jobs, where Temporal is, the gateway that steps are sent to, and how much each tenant weighs.
+    """A worker's part: the jobs, where Temporal is, and the gateway that steps are sent to.
 
-    `console` is the page of a Temporal that is the mesh's own.
+    `weights` says how much each tenant weighs, `webhooks` where it is told of its jobs' ends; `console` is the page of a Temporal
+    that is the mesh's own.
     """
 
     jobs: JobsConfig
@@ -65,6 +67,7 @@ class WorkerConfig(Section, frozen=True, kw_only=True):
     gateway: str
     state: Path
     weights: dict[str, float]
+    webhooks: dict[str, tuple[WebhookConfig, ...]] = field(default_factory=dict)
     call_seconds: Seconds = 600.0
     grace_seconds: float = 30.0
     console: str | None = None

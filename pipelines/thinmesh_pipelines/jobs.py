@@ -33,6 +33,7 @@ from thinmesh_core.priority import Priority
 from thinmesh_pipelines.batches.batches import Batches
 from thinmesh_pipelines.batches.workflow import BATCH, GATHER_TIME, PROGRESS, BatchJob
 from thinmesh_pipelines.config import WorkerConfig
+from thinmesh_pipelines.expiry import EXPIRED, SPARE
 from thinmesh_pipelines.flow.run import SAID, WAITING
 from thinmesh_pipelines.job import Owner, Said, failed, fingerprint, job_of, new_id, workflow_id
 from thinmesh_pipelines.memo import KIND, PIPELINE, SAME, pipeline_memo
@@ -59,6 +60,9 @@ _REQUESTS = f"WorkflowType = '{REQUEST}'"
 _OF_KIND = {BATCH: f"WorkflowType = '{BATCH}'", PIPELINE: f"WorkflowType STARTS_WITH '{workflow_type('')}'"}
 """What Temporal is asked for jobs of one kind."""
 
+_ITSELF = "ParentWorkflowId IS NULL AND ExecutionStatus != 'ContinuedAsNew'"
+"""Neither a part of a job nor an earlier run of one."""
+
 
 class Jobs:
     """The jobs of every tenant. JOBS_UNAVAILABLE where Temporal does not answer, NOT_FOUND where a tenant has no such job."""
@@ -83,7 +87,7 @@ class Jobs:
                     args=course.arguments,
                     id=workflow_id(owner.tenant, job_id),
                     task_queue=config.jobs.queue,
-                    execution_timeout=timedelta(seconds=config.jobs.expire_seconds) + course.beyond,
+                    execution_timeout=timedelta(seconds=config.jobs.expire_seconds) + course.beyond + SPARE,
                     id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
                     id_conflict_policy=WorkflowIDConflictPolicy.FAIL,
                     memo=memo,
@@ -110,7 +114,7 @@ class Jobs:
     async def page(self, tenant: str, limit: int, token: str, kind: str | None, after: str | None) -> pb.ListJobsResponse:
         """Some of a tenant's jobs, the newest first."""
         async with _answering():
-            query = f"WorkflowId STARTS_WITH '{workflow_id(tenant, 'job-')}' AND ExecutionStatus != 'ContinuedAsNew'"
+            query = f"WorkflowId STARTS_WITH '{workflow_id(tenant, 'job-')}' AND {_ITSELF}"
             if kind is not None:
                 query += f" AND {_OF_KIND.get(kind, _REQUESTS)}"
             if after is not None:
@@ -177,7 +181,7 @@ class Jobs:
         running = found.status is WorkflowExecutionStatus.RUNNING
         waiting = (await found.memo_value(WAITING, pb.Job(), type_hint=pb.Job)).waiting if running else []
         batch = await found.memo_value(BATCH, None, type_hint=pb.Batch)
-        expired = batch is not None and batch.expired and not running
+        expired = not running and await found.memo_value(EXPIRED, False)
         return pb.Job(
             id=job_of(found.id),
             state=pb.JOB_STATE_EXPIRED if expired else _state(found, waits=bool(waiting)),

@@ -13,6 +13,7 @@ from temporalio.client import Client
 from temporalio.service import RPCError
 
 from thinmesh_pipelines.config import JobsConfig
+from thinmesh_pipelines.expiry import SPARE
 from thinmesh_pipelines.files.retention import collect as collect_files
 from thinmesh_pipelines.payloads.objects import Objects, StoreUnavailableError
 from thinmesh_pipelines.responses.responses import collect as collect_responses
@@ -48,4 +49,4 @@ async def collect(client: Client, objects: Objects, jobs: JobsConfig, now: datet
     """Removes them once. An object is as old as its job at most, which ran for so long and was kept for so long."""
     told = await client.workflow_service.describe_namespace(DescribeNamespaceRequest(namespace=jobs.namespace))
     kept = told.config.workflow_execution_retention_ttl.ToTimedelta()
-    return await objects.collect(now - kept - timedelta(seconds=jobs.expire_seconds))
+    return await objects.collect(now - kept - timedelta(seconds=jobs.expire_seconds) - SPARE)

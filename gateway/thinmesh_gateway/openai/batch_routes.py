@@ -5,6 +5,7 @@ from __future__ import annotations
 import msgspec
 from thinmesh.job.v1 import job_service_pb2 as pb
 
+from thinmesh_core.batch_ids import job_of
 from thinmesh_core.errors import MeshError, Reason, invalid
 from thinmesh_gateway.authorized import AuthorizedCall
 from thinmesh_gateway.decoding import decoded
@@ -46,7 +47,7 @@ class BatchRoutes:
         limit, after = whole("limit", request.query("limit")) or PAGE, request.query("after")
         if limit > LARGEST_PAGE:
             raise invalid("limit", f"limit must be 1 to {LARGEST_PAGE}.")
-        asking = pb.ListJobsRequest(limit=limit, kind="batch", after=None if after is None else bodies.job_id(after))
+        asking = pb.ListJobsRequest(limit=limit, kind="batch", after=None if after is None else job_of(after))
         page = await self._jobs.page(asking, call)
         data = [bodies.batch(one) for one in page.jobs]
         more = page.HasField("next_page_token")
@@ -54,12 +55,12 @@ class BatchRoutes:
 
     async def batch(self, request: Request, call: AuthorizedCall) -> Answer:
         """GET /v1/batches/{batch}."""
-        job_id = bodies.job_id(request.parameter("batch"))
+        job_id = job_of(request.parameter("batch"))
         return as_json(bodies.batch(_batch(await self._jobs.get(job_id, call))))
 
     async def cancel(self, request: Request, call: AuthorizedCall) -> Answer:
         """POST /v1/batches/{batch}/cancel."""
-        job_id = bodies.job_id(request.parameter("batch"))
+        job_id = job_of(request.parameter("batch"))
         _batch(await self._jobs.get(job_id, call))
         return as_json(bodies.batch(await self._jobs.cancel(job_id, call)))
 

@@ -8,6 +8,7 @@ from msgspec import Meta, Struct
 from thinmesh.job.v1 import file_service_pb2 as file_pb
 from thinmesh.job.v1 import job_service_pb2 as pb
 
+from thinmesh_core.batch_ids import batch_id
 from thinmesh_gateway.openai.requests import Body, Labels
 
 
@@ -150,16 +151,6 @@ def batch(job: pb.Job) -> Batch:
         RequestCounts(progress.total, progress.done, progress.failed),
         dict(one.work.metadata) or None,
     )
-
-
-def batch_id(job_id: str) -> str:
-    """What OpenAI calls the job of a batch."""
-    return f"batch_{job_id.removeprefix('job-')}"
-
-
-def job_id(batch: str) -> str:
-    """The job of a batch; what is no batch's id is no job's."""
-    return f"job-{batch.removeprefix('batch_')}" if batch.startswith("batch_") else ""
 
 
 def seconds(window: str) -> int:

@@ -19,6 +19,7 @@ with workflow.unsafe.imports_passed_through():
     from thinmesh_pipelines.batches.results import CANCELLED, EXPIRED, FAILED
     from thinmesh_pipelines.batches.steps import BatchSteps
     from thinmesh_pipelines.batches.task import RANGES_AT_ONCE, Counted, Examined, Gathering, Task
+    from thinmesh_pipelines.expiry import expire
     from thinmesh_pipelines.lasting import lasting
 
 T = TypeVar("T")
@@ -66,6 +67,7 @@ class BatchJob:
                 await self._asked(task, course)
         except TimeoutError:
             missing = EXPIRED
+            expire()
         except asyncio.CancelledError:
             missing = CANCELLED
         except ActivityError as error:

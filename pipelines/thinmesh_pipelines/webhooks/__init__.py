@@ -1,0 +1,1 @@
+"""Webhooks: who wants to know is told that a job has ended."""
