@@ -58,8 +58,8 @@ class JobsConfig(Section, frozen=True, kw_only=True):
 class WorkerConfig(Section, frozen=True, kw_only=True):
     """A worker's part: the jobs, where Temporal is, and the gateway that steps are sent to.
 
-    `weights` says how much each tenant weighs, `webhooks` where it is told of its jobs' ends; `console` is the page of a Temporal
-    that is the mesh's own.
+    `weights` says how much each tenant weighs, `webhooks` where it is told of its jobs' ends; `console` is the page of a
+    Temporal that is the mesh's own.
     """
 
     jobs: JobsConfig

@@ -24,6 +24,7 @@ from thinmesh_core.config import ConfigError
 from thinmesh_core.errors import MeshError
 from thinmesh_core.priority import PRIORITIES
 from thinmesh_pipelines.config import ScheduleConfig, WorkerConfig
+from thinmesh_pipelines.expiry import SPARE
 from thinmesh_pipelines.job import Owner, workflow_id
 from thinmesh_pipelines.memo import pipeline_memo
 from thinmesh_pipelines.registry import Pipelines, workflow_type
@@ -83,7 +84,7 @@ def _schedule(name: str, entry: ScheduleConfig, config: WorkerConfig, pipelines:
         args=[owner, _work(entry), config.call_seconds],
         id=workflow_id(entry.tenant, f"job-{name}"),  # to which Temporal adds the time
         task_queue=config.jobs.queue,
-        execution_timeout=timedelta(seconds=config.jobs.expire_seconds),
+        execution_timeout=timedelta(seconds=config.jobs.expire_seconds) + SPARE,
         memo=pipeline_memo(entry.pipeline),
         priority=turn(config, entry.tenant, priority),
     )

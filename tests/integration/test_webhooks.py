@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
 from aiohttp import web
 from integration.test_jobs import created, ended, engine
-from launch import Running, mesh
+from launch import mesh
 from standardwebhooks import Webhook
 from thinmesh.job.v1 import job_service_pb2 as pb
 from thinmesh.job.v1 import job_service_pb2_grpc as job_grpc
