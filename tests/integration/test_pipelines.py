@@ -221,7 +221,7 @@ async def test_the_commands_run_list_and_approve(running: Running, stub: Stub) -
     assert code == 0, error
     assert json.loads(text)["approved_by"] == running.key.split("_")[2]
     code, _, error = await output("pipeline", "run", "example-rag", "no json", *at)
-    assert code == 1
+    assert code == 2
     assert "no JSON" in error
 
 
