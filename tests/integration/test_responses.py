@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Any
 
 import openai
 import pytest
@@ -12,6 +15,8 @@ import pytest_asyncio
 from canaries import PHRASE, PROMPT
 from launch import ECHO, SMOLLM2, Running, flags, mesh, output
 from openai.types.responses import Response
+
+from fakes.openai_engine import fake_engine
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -22,6 +27,15 @@ backends:
   slow: {adapter: echo, options: {model: slow, delay_ms: 100}}
   long: {adapter: echo, options: {model: long, delay_ms: 1000}}
 models: {echo: {backends: [echo]}, slow: {backends: [slow]}, long: {backends: [long]}}
+jobs: {}
+"""
+FAKE = """
+tenants: {dev: {}}
+backends:
+  fake:
+    adapter: openai
+    options: {base_url: "URL", capabilities: [chat, completion, tools]}
+models: {fake: {backends: [fake]}}
 jobs: {}
 """
 LONG = "one two three four five six seven eight nine ten " * 10
@@ -209,9 +223,9 @@ async def test_what_the_mesh_refuses_is_named(sdk: openai.AsyncOpenAI) -> None:
         await sdk.responses.create(model="nope", input="a")
 
 
-async def test_a_mesh_without_jobs_keeps_nothing_and_says_so(state: object, tmp_path_factory: pytest.TempPathFactory) -> None:
+async def test_a_mesh_without_jobs_keeps_nothing_and_says_so(state: Path) -> None:
     async with (
-        mesh(ECHO, tmp_path_factory.mktemp("n"), "up") as running,
+        mesh(ECHO, state, "up") as running,
         openai.AsyncOpenAI(base_url=f"{running.http}/v1", api_key=running.key, max_retries=0) as sdk,
     ):
         made = await sdk.responses.create(model="echo", input="a")
@@ -228,8 +242,95 @@ async def test_a_mesh_without_jobs_keeps_nothing_and_says_so(state: object, tmp_
             await sdk.responses.retrieve(made.id)
 
 
+TOOL: Any = {"type": "function", "name": "depth", "parameters": {"type": "object", "properties": {}}, "strict": False}
+
+
+def chunk(finish: str | None = None, **delta: Any) -> bytes:
+    """A piece of an OpenAI-compatible engine's stream."""
+    return b"data: " + json.dumps({"choices": [{"index": 0, "delta": delta, "finish_reason": finish}]}).encode() + b"\n\n"
+
+
+CALLED = json.dumps(
+    {
+        "choices": [
+            {
+                "index": 0,
+                "message": {
+                    "reasoning_content": "Which sea?",
+                    "content": "Let me see.",
+                    "tool_calls": [
+                        {"id": "call_1", "type": "function", "function": {"name": "depth", "arguments": "{}"}},
+                    ],
+                },
+                "finish_reason": "tool_calls",
+            }
+        ],
+        "usage": {"prompt_tokens": 5, "completion_tokens": 7},
+    }
+).encode()
+CALLING = [
+    chunk(reasoning_content="Which sea?"),
+    chunk(content="Let me see."),
+    chunk(tool_calls=[{"index": 0, "id": "call_1", "type": "function", "function": {"name": "depth", "arguments": "{"}}]),
+    chunk(tool_calls=[{"index": 0, "function": {"arguments": "}"}}]),
+    chunk("tool_calls"),
+    b'data: {"choices": [], "usage": {"prompt_tokens": 5, "completion_tokens": 7}}\n\ndata: [DONE]\n\n',
+]
+
+
+async def test_tools_are_called_and_their_results_go_on_from_the_call(state: Path) -> None:
+    async with (
+        fake_engine() as engine,
+        mesh(FAKE.replace("URL", engine.base_url), state, "up") as running,
+        openai.AsyncOpenAI(base_url=f"{running.http}/v1", api_key=running.key, max_retries=0) as sdk,
+    ):
+        engine.raw = [CALLED]
+        whole = await sdk.responses.create(model="fake", input="How deep?", tools=[TOOL], instructions="Be brief.")
+        engine.raw = CALLING
+        async with sdk.responses.stream(model="fake", input="How deep?", tools=[TOOL]) as stream:
+            streamed = await stream.get_final_response()
+        for response in (whole, streamed):
+            assert [item.type for item in response.output] == ["reasoning", "message", "function_call"]
+            call = response.output[2]
+            assert call.type == "function_call"
+            assert (call.call_id, call.name, call.arguments) == ("call_1", "depth", "{}")
+        engine.reset()
+        result: Any = {"type": "function_call_output", "call_id": "call_1", "output": "11 km"}
+        after = await sdk.responses.create(model="fake", input=[result], previous_response_id=whole.id, tools=[TOOL])
+        assert after.output_text == "The sea is blue."
+        told = engine.requests[-1]["messages"]
+        assert [message["role"] for message in told] == ["user", "assistant", "tool"]
+        assert told[1]["content"] == "Let me see."
+        assert told[1]["tool_calls"][0]["function"] == {"name": "depth", "arguments": "{}"}
+        assert told[2]["tool_call_id"] == "call_1"
+        engine.reset()  # the items that an answer had may be sent back as they are
+        items: Any = [{"role": "user", "content": "How deep?"}, *whole.to_dict()["output"], result]  # type: ignore[misc]
+        await sdk.responses.create(model="fake", input=items, store=False)
+        assert engine.requests[-1]["messages"] == told
+
+
+async def test_an_engine_that_dies_ends_a_stream_and_a_job_as_failed(state: Path) -> None:
+    async with (
+        fake_engine() as engine,
+        mesh(FAKE.replace("URL", engine.base_url), state, "up") as running,
+        openai.AsyncOpenAI(base_url=f"{running.http}/v1", api_key=running.key, max_retries=0) as sdk,
+    ):
+        engine.die_after = 2
+        events = [event async for event in await sdk.responses.create(model="fake", input="a", stream=True)]
+        assert events[-1].type == "response.failed"
+        kept = await sdk.responses.retrieve(events[-1].response.id)
+        assert (kept.status, kept.output_text) == ("failed", "The sea")
+        assert kept.error is not None
+        assert kept.error.code == "server_error"
+        engine.reset()
+        engine.refusal = (400, b'{"error": {"message": "no"}}')
+        failed = await ended(sdk, await sdk.responses.create(model="fake", input="a", background=True))
+        assert failed.status == "failed"
+        assert failed.error is not None
+
+
 @pytest.mark.timeout(180)
-async def test_a_real_model_calls_a_tool_streams_and_answers_in_the_background(
+async def test_a_real_model_streams_keeps_a_form_and_answers_in_the_background(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> None:
     async with (
@@ -244,3 +345,7 @@ async def test_a_real_model_calls_a_tool_streams_and_answers_in_the_background(
         assert text
         behind = await sdk.responses.create(model="smollm2", input="Say hello.", background=True, max_output_tokens=8)
         assert (await ended(sdk, behind)).output_text
+        schema = {"type": "object", "properties": {"n": {"type": "integer"}}, "required": ["n"], "additionalProperties": False}
+        form: Any = {"format": {"type": "json_schema", "name": "n", "schema": schema}}
+        made = await sdk.responses.create(model="smollm2", input="Give a number.", text=form, max_output_tokens=32)
+        assert isinstance(json.loads(made.output_text)["n"], int)
