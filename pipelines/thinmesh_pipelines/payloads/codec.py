@@ -31,6 +31,9 @@ INLINE, CLAIM = "binary/encrypted", "binary/encrypted-claim"
 ENCODING, KEY = "encoding", "encryption-key-id"
 """What is told in clear of a payload."""
 
+NOT_STARTED = Payload(metadata={ENCODING: b"json/plain"}, data=b'"ACTIVITY_ID_NOT_STARTED"')
+"""Temporal's own word for a step that was cancelled before anybody had begun it; it comes in clear, and carries nothing."""
+
 
 class Claim(msgspec.Struct, frozen=True):
     """The name of an object, the key that opens it, and its size in bytes."""
@@ -70,8 +73,8 @@ class Codec(PayloadCodec, WithSerializationContext):
         return [await self._encoded(payload) for payload in payloads]
 
     async def decode(self, payloads: Sequence[Payload]) -> list[Payload]:
-        """The payloads as they were; what is not sealed is refused too."""
-        return [await self._decoded(payload) for payload in payloads]
+        """The payloads as they were; what is not sealed is refused too, unless it is Temporal's own."""
+        return [payload if payload == NOT_STARTED else await self._decoded(payload) for payload in payloads]
 
     async def _encoded(self, payload: Payload) -> Payload:
         at, size = self._at(), payload.ByteSize()

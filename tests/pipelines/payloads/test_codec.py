@@ -15,7 +15,7 @@ from temporalio.exceptions import ApplicationError
 from thinmesh.inference.v1 import inference_service_pb2 as pb
 
 from thinmesh_core.config import ConfigError
-from thinmesh_pipelines.payloads.codec import CLAIM, ENCODING, INLINE, KEY
+from thinmesh_pipelines.payloads.codec import CLAIM, ENCODING, INLINE, KEY, NOT_STARTED
 from thinmesh_pipelines.payloads.config import PayloadsConfig
 from thinmesh_pipelines.payloads.converter import converter
 from thinmesh_pipelines.payloads.keys import FILE, KeyRing, rotate
@@ -92,6 +92,12 @@ async def test_an_activity_is_of_its_workflows_tenant_and_one_that_stands_alone_
     assert await mesh(tmp_path, "").with_context(alone).decode([payload]) == ["hello"]
     with pytest.raises(ApplicationError):
         await mesh(tmp_path).with_context(replace(alone, activity_id="1")).decode([payload])
+
+
+async def test_of_what_comes_in_clear_temporals_own_word_alone_passes(tmp_path: Path) -> None:
+    assert await mesh(tmp_path).decode([NOT_STARTED]) == ["ACTIVITY_ID_NOT_STARTED"]
+    other = Payload(metadata=NOT_STARTED.metadata, data=b'"ACTIVITY_ID_STARTED"')
+    assert (await refused(mesh(tmp_path), other)).non_retryable
 
 
 async def test_an_id_without_a_tenant_seals_nothing(tmp_path: Path) -> None:
