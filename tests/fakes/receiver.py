@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import ssl
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 
@@ -23,11 +23,12 @@ class Heard:
 
 @dataclass
 class Receiver:
-    """Answers as `answer` says, and keeps what came."""
+    """Answers as `answer` says, after `before` is over, and keeps what came."""
 
     port: int = 0
     heard: asyncio.Queue[Heard] = field(default_factory=asyncio.Queue)
     answer: Callable[[], web.Response] = web.Response
+    before: Callable[[], Awaitable[None]] | None = None
 
     @property
     def url(self) -> str:
@@ -44,6 +45,8 @@ class Receiver:
         self.heard.put_nowait(
             Heard(request.method, request.path_qs, {k.lower(): v for k, v in request.headers.items()}, await request.read())
         )
+        if self.before is not None:
+            await self.before()
         return self.answer()
 
 
