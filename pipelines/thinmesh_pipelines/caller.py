@@ -18,4 +18,4 @@ def owner(context: Context) -> Owner:
     metadata = context.invocation_metadata()
     call = from_metadata(metadata)
     roles, key = owner_of(metadata)
-    return Owner(call.tenant, call.principal, roles, key, call.priority)
+    return Owner(call.tenant, call.principal, roles, key, call.priority, call.traceparent)

@@ -23,17 +23,28 @@ PATIENT = frozenset({Reason.CANCELLED, Reason.DEADLINE_EXCEEDED})
 
 @dataclass(frozen=True, slots=True)
 class Owner:
-    """On whose behalf a job runs. `roles` are those it was made with, `key` whether they came with a key, not a token."""
+    """On whose behalf a job runs. `roles` are those it was made with, `key` whether they came with a key, not a token.
+
+    `traceparent` is that of the call which made it: its steps are of the same trace.
+    """
 
     tenant: str
     principal: str
     roles: tuple[str, ...]
     key: bool
     priority: int
+    traceparent: str | None = None
 
     def metadata(self, step: str) -> Metadata:
         """What is sent to the gateway with one step's call; every attempt of it has the same."""
-        call = Call(step, self.tenant, self.principal, priority=Priority(self.priority), step=step)
+        call = Call(
+            step,
+            self.tenant,
+            self.principal,
+            priority=Priority(self.priority),
+            step=step,
+            traceparent=self.traceparent,
+        )
         return (*call.to_metadata(), *behalf(self.roles, key=self.key))
 
 
