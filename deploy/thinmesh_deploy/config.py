@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from msgspec import Meta, field
 
@@ -49,6 +49,12 @@ class TenantEntry(Tenant, frozen=True, kw_only=True):
     webhooks: tuple[WebhookConfig, ...] = ()
 
 
+class ModelEntry(ModelConfig, frozen=True, kw_only=True):
+    """A model's entry with what is the gateway's: what becomes of a whole REST call that is refused for load."""
+
+    overflow: Literal["refuse", "job"] = "refuse"
+
+
 class Listen(Section, frozen=True, kw_only=True):
     """Where the processes listen; flags go before it. The inner ones default to sockets in the state folder.
 
@@ -75,7 +81,7 @@ class MeshConfig(Section, frozen=True, kw_only=True):
 
     tenants: dict[str, TenantEntry]
     backends: dict[str, BackendEntry]
-    models: Annotated[dict[str, ModelConfig], Meta(min_length=1)]
+    models: Annotated[dict[str, ModelEntry], Meta(min_length=1)]
     roles: dict[RoleName, RoleConfig] = field(default_factory=dict)
     listen: Listen = Listen()
     quotas: QuotaStoreConfig = QuotaStoreConfig()
@@ -149,6 +155,7 @@ class Setting:
             oidc=config.oidc,
             keys_stale_seconds=config.keys_stale_seconds,
             jobs=None if config.jobs is None else workers,
+            overflow=tuple(_overflowing(config)),
         )
 
     def worker(self, jobs: JobsConfig, temporal: str, gateway: str, console: str | None = None) -> WorkerConfig:
@@ -180,7 +187,7 @@ class Setting:
         """The router's part, with each backend's address; `name` tells it from others of this state folder."""
         config = self.config
         return RouterConfig(
-            models=config.models,
+            models=dict(config.models),
             backends=addresses,
             tenants=dict(config.tenants),
             quotas=config.quotas,
@@ -225,6 +232,7 @@ def _check(setting: Setting, backends: Mapping[str, BackendEntry]) -> None:
             address.parse(setting.inner_address)
         _check_roles(setting.config)
         _check_prices(setting.config)
+        _check_overflow(setting.config)
     except ConfigError as error:
         raise ConfigError(f"{setting.path}: {error}") from error
 
@@ -267,3 +275,15 @@ def _quotas(tenant: Tenant) -> Iterator[tuple[str, QuotaConfig, tuple[str, ...]]
     yield "keys", tenant.keys, ()
     for model, quota in tenant.models.items():
         yield f"models.{model}", quota, (model,)
+
+
+def _overflowing(config: MeshConfig) -> Iterator[str]:
+    """Every name of the models whose calls become jobs where they are refused for load."""
+    for name, model in config.models.items():
+        if model.overflow == "job":
+            yield from (name, *model.aliases)
+
+
+def _check_overflow(config: MeshConfig) -> None:
+    if config.jobs is None and (name := next(_overflowing(config), None)) is not None:
+        raise ConfigError(f"models.{name}.overflow: there are no jobs; put `jobs: {{}}` into the file, or leave it out")

@@ -57,6 +57,8 @@ def given(result: pb.JobResult) -> str:
         return _indented(result.pipeline.output)
     if result.WhichOneof("result") == "generate":
         return "\n".join(choice.text for choice in result.generate.choices)
+    if result.WhichOneof("result") == "openai":
+        return result.openai.decode()
     return MessageToJson(result)
 
 

@@ -70,7 +70,13 @@ RPCS: dict[str, Action] = dict(
             DeleteFile=Action.JOBS,
             DownloadFile=Action.JOBS,
         ),
-        *_methods("thinmesh.gateway.v1.OpenAIService", Chat=Action.INFER, Complete=Action.INFER, Embed=Action.EMBED),
+        *_methods(
+            "thinmesh.gateway.v1.OpenAIService",
+            Chat=Action.INFER,
+            Complete=Action.INFER,
+            Embed=Action.EMBED,
+            Rerank=Action.EMBED,
+        ),
         *_methods(
             "inference.GRPCInferenceService",
             ServerLive=Action.SELF,
@@ -116,6 +122,12 @@ ROUTES: dict[str, dict[str, Action]] = {
         "input_items": Action.INFER,
         "cancel_response": Action.JOBS,
         "delete_response": Action.INFER,
+        "submit": Action.JOBS,
+        "jobs": Action.JOBS,
+        "job": Action.JOBS,
+        "end_job": Action.JOBS,
+        "events": Action.JOBS,
+        "signal": Action.APPROVALS,
     },
     "/v2": {
         "server": Action.SELF,

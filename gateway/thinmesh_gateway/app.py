@@ -101,6 +101,7 @@ class GatewayApp(App):
         if config.jobs is not None:
             workers = channels(config.jobs)
             self._jobs = Jobs(reception, workers, self._authenticator, self._inference)
+            self._jobs.overflow = frozenset(config.overflow)
             self._files = Files(reception, workers)
             kept = Kept(workers)
         self.inner = InnerApp(
@@ -159,6 +160,8 @@ class GatewayApp(App):
             self._inference.policies = self._tensors.policies = policies
             self._inference.media = media
             self._authenticator.know(config.tenants, roles)
+            if self._jobs is not None:
+                self._jobs.overflow = frozenset(config.overflow)
             self._keyring.stale_seconds = config.keys_stale_seconds
             self._inference.call_seconds = self._tensors.call_seconds = self._once.call_seconds = config.call_seconds
 

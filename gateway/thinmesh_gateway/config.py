@@ -32,8 +32,9 @@ class Tenant(TenantConfig, frozen=True, kw_only=True):
 class GatewayConfig(Section, frozen=True, kw_only=True):
     """Who may call, where the router is, and where the keys are. `call_seconds` is the longest a call may take.
 
-    `jobs` is where workers serve JobService; without any there are no jobs. `database` is a PostgreSQL; without one keys are
-    in a file of the state folder. While it is gone known keys stay good for `keys_stale_seconds`.
+    `jobs` is where workers serve JobService; without any there are no jobs. `overflow` are the names of models whose
+    calls become jobs where they are refused for load. `database` is a PostgreSQL; without one keys are in a file of the state
+    folder. While it is gone known keys stay good for `keys_stale_seconds`.
     """
 
     tenants: dict[str, Tenant]
@@ -47,3 +48,4 @@ class GatewayConfig(Section, frozen=True, kw_only=True):
     idempotency: IdempotencyConfig = IdempotencyConfig()
     media: MediaConfig = MediaConfig()
     jobs: str | None = None
+    overflow: tuple[str, ...] = ()

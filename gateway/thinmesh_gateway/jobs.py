@@ -7,23 +7,36 @@ from collections.abc import AsyncGenerator
 from contextlib import aclosing, suppress
 
 import grpc
+import msgspec
 from thinmesh.job.v1 import job_service_pb2 as pb
 from thinmesh.job.v1 import job_service_pb2_grpc as job_grpc
 from thinmesh.model.v1 import model_service_pb2 as model_pb
 
 from thinmesh_core.errors import MeshError, Reason, invalid
+from thinmesh_core.wire import MAX_REQUEST_BYTES
 from thinmesh_gateway.auth import Authenticator
 from thinmesh_gateway.authorized import AuthorizedCall
 from thinmesh_gateway.inference import Inference
+from thinmesh_gateway.openai import endpoints
 from thinmesh_gateway.reception import Context, Reception
 from thinmesh_gateway.roles import Action
 from thinmesh_gateway.vetting import request as vetting
+from thinmesh_gateway.wishes import tiered
 from thinmesh_gateway.workers import asked, heard, owned
 
 _ACTIONS = {"generate": Action.INFER, "embed": Action.EMBED, "rerank": Action.EMBED}
 
 ENDPOINTS = {"/v1/chat/completions": Action.INFER, "/v1/completions": Action.INFER, "/v1/embeddings": Action.EMBED}
 """What the lines of a batch may ask for, and what that needs."""
+
+_ASKED = {**ENDPOINTS, "/v1/rerank": Action.EMBED}
+"""The same of a job of one request."""
+
+MAX_BODY_BYTES = MAX_REQUEST_BYTES - 4096
+"""Of such a job: with what is told beside it, it must fit a message."""
+
+WATCH_SECONDS = 3600.0
+"""The longest that a job is followed over REST; whoever wants more asks again."""
 
 
 class Jobs(job_grpc.JobServiceServicer):
@@ -36,6 +49,8 @@ class Jobs(job_grpc.JobServiceServicer):
         self._inference = inference
         self._workers = job_grpc.JobServiceStub(channel)
         self._authenticator = authenticator
+        self.overflow: frozenset[str] = frozenset()
+        """The names of models whose calls become jobs where they are refused for load."""
 
     async def CreateJob(self, request: pb.CreateJobRequest, context: Context) -> pb.CreateJobResponse:
         """A job, where its owner may do the work and it makes sense."""
@@ -70,14 +85,16 @@ class Jobs(job_grpc.JobServiceServicer):
     async def WatchJob(self, request: pb.WatchJobRequest, context: Context) -> AsyncGenerator[pb.WatchJobResponse, None]:
         """News until the job's end."""
         with self._reception.streaming(context) as call:
-            watched = self._workers.WatchJob(request, metadata=owned(call), timeout=context.time_remaining())
-            async with aclosing(heard(watched)) as news:
+            async with aclosing(self.watch(request.id, call, context.time_remaining())) as news:
                 async for one in news:
                     yield one
 
     async def create(self, request: pb.CreateJobRequest, call: AuthorizedCall) -> pb.CreateJobResponse:
         """The job of a call that was let in, where it may be made."""
-        await self._check(request, call)
+        if request.HasField("openai"):
+            call = await self._understood(request.openai, call)
+        else:
+            await self._check(request, call)
         made = await asked(self._workers.CreateJob, request, call)
         call.trail.object = made.job.id
         return made
@@ -104,16 +121,45 @@ class Jobs(job_grpc.JobServiceServicer):
 
     async def until_ended(self, job_id: str, call: AuthorizedCall, seconds: float) -> None:
         """Waits for a job's end, so long at most."""
-        watched = self._workers.WatchJob(pb.WatchJobRequest(id=job_id), metadata=owned(call), timeout=2 * seconds)
         with suppress(TimeoutError):
-            async with asyncio.timeout(seconds), aclosing(heard(watched)) as news:
+            async with asyncio.timeout(seconds), aclosing(self.watch(job_id, call, 2 * seconds)) as news:
                 async for _ in news:
                     pass
+
+    async def watch(
+        self, job_id: str, call: AuthorizedCall, seconds: float | None = WATCH_SECONDS
+    ) -> AsyncGenerator[pb.WatchJobResponse, None]:
+        """News until the job's end."""
+        watched = self._workers.WatchJob(pb.WatchJobRequest(id=job_id), metadata=owned(call), timeout=seconds)
+        async with aclosing(heard(watched)) as news:
+            async for one in news:
+                yield one
+
+    def may(self, call: AuthorizedCall) -> bool:
+        """Whether the caller may have jobs at all."""
+        return Action.JOBS in self._authenticator.roles.granted(call.holder.roles)
+
+    async def _understood(self, work: pb.OpenAIWork, call: AuthorizedCall) -> AuthorizedCall:
+        """The call, in the class that the body wishes; refused where the endpoint would refuse the body."""
+        action = _ASKED.get(work.endpoint)
+        if action is None:
+            raise invalid("endpoint", f"endpoint must be one of {', '.join(_ASKED)}.")
+        if len(work.body) > MAX_BODY_BYTES:
+            raise MeshError(Reason.REQUEST_TOO_LARGE, f"The body of a job is larger than {MAX_BODY_BYTES} bytes.")
+        meant = endpoints.meant(work.endpoint, work.body)
+        models = self._authenticator.roles.granted(call.holder.roles).get(action)
+        call.trail.model = meant.model
+        if models is None or meant.model not in models:
+            raise MeshError(Reason.PERMISSION_DENIED, "This key may not do this work with that model.", param="model")
+        for one in meant.requests:
+            vetting.check(await self._inference.media.fetched(one))
+        await self._inference.get_model(model_pb.GetModelRequest(id=meant.model), msgspec.structs.replace(call, models=models))
+        return tiered(call, meant.tier, None)
 
     async def _check(self, request: pb.CreateJobRequest, call: AuthorizedCall) -> None:
         kind = request.WhichOneof("work")
         if kind is None:
-            raise invalid("work", "Say what the job is to do: generate, embed, rerank, batch or pipeline.")
+            raise invalid("work", "Say what the job is to do: generate, embed, rerank, batch, pipeline or openai.")
         granted = self._authenticator.roles.granted(call.holder.roles)
         if kind == "batch":
             action = ENDPOINTS.get(request.batch.endpoint)

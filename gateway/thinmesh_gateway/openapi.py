@@ -21,7 +21,7 @@ def describe(*surfaces: Surface) -> Json:
         kind
         for surface in surfaces
         for operation in surface.operations
-        for kind in (operation.body, operation.answer, operation.chunk, surface.error)
+        for kind in (operation.body, operation.answer, operation.chunk, operation.later, surface.error)
         if kind
     ]
     types = list(dict.fromkeys(used))
@@ -57,6 +57,9 @@ def _operation(operation: Operation, schemas: dict[Any, Json], error: Json) -> J
         same = operation.chunk is operation.answer
         told = f"The answer; with `stream`, {'events of the same shape and `[DONE]`' if same else 'the events of its making'}."
         content["text/event-stream"] = {"schema": {"type": "string"}}
+    if operation.events:
+        told = "Events of this shape and `[DONE]`."
+        content = {"text/event-stream": {"schema": {"type": "string"}}}
     described: Json = {
         "operationId": "_".join(re.findall(r"\w+", f"{operation.method.lower()} {operation.path}")),
         "summary": operation.summary,
@@ -68,6 +71,10 @@ def _operation(operation: Operation, schemas: dict[Any, Json], error: Json) -> J
     if operation.also is not None:
         either = {"application/json": {"schema": {"anyOf": [schemas[operation.answer], error]}}}
         described["responses"][str(operation.also)] = {"description": "The answer is no, or an error.", "content": either}
+    if operation.later is not None:
+        accepted = {"application/json": {"schema": schemas[operation.later]}}
+        told = "A job that gives the answer later: it was preferred, or the model is busy."
+        described["responses"]["202"] = {"description": told, "content": accepted}
     if operation.body is not None:
         taken: Json = {"application/json": {"schema": schemas[operation.body]}} | ({_BINARY: {}} if operation.binary else {})
         described["requestBody"] = {"required": True, "content": taken}

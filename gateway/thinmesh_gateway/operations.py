@@ -15,6 +15,7 @@ class Operation:
     `chunk`: the events of its stream, where it can stream. `binary`: bytes may follow the JSON, either way.
     `also`: a status other than 200 that its answer may have. `form`: the fields of the form that it takes; one that is named
     `file` is one. `whole`: whether an idempotency key keeps its answer; one that is kept elsewhere heeds the key itself.
+    `later`: what 202 gives where the call may become a job. `events`: its answers come as a stream, one an event.
     """
 
     name: str
@@ -28,6 +29,8 @@ class Operation:
     also: int | None = None
     form: tuple[str, ...] = ()
     whole: bool = True
+    later: type[msgspec.Struct] | None = None
+    events: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,7 +28,9 @@ from thinmesh_gateway.openai import durable
 from thinmesh_gateway.openai import operations as openai
 from thinmesh_gateway.openai import routes as openai_routes
 from thinmesh_gateway.openai.batch_routes import BatchRoutes
+from thinmesh_gateway.openai.deferring import DeferringRoutes
 from thinmesh_gateway.openai.file_routes import FileRoutes
+from thinmesh_gateway.openai.job_routes import JobRoutes
 from thinmesh_gateway.openapi import describe
 from thinmesh_gateway.operations import Surface
 from thinmesh_gateway.replies import operations as replies
@@ -38,7 +40,9 @@ from thinmesh_gateway.tensors import Tensors
 
 DESCRIPTION_PATH = "/openapi.json"
 
-_DESCRIPTION = msgspec.json.encode(describe(openai.SURFACE, replies.SURFACE, durable.FILES, durable.BATCHES, oip.SURFACE))
+_DESCRIPTION = msgspec.json.encode(
+    describe(openai.SURFACE, replies.SURFACE, durable.FILES, durable.BATCHES, durable.JOBS, oip.SURFACE)
+)
 
 
 def rest(known: list[Route]) -> Asgi:
@@ -74,11 +78,13 @@ def routes(
     """Every route there is."""
     guarded = partial(Guarded, authenticator, add, stopping=stopping, intake=Intake())
     described = guarded(f"GET {DESCRIPTION_PATH}", ROUTES[""]["openapi"], _describe, openai_routes.told, None)
+    answering = openai_routes.OpenAIRoutes(inference) if jobs is None else DeferringRoutes(inference, jobs)
     return [
-        *_routes(openai.SURFACE, openai_routes.OpenAIRoutes(inference), openai_routes.told, guarded, once),
+        *_routes(openai.SURFACE, answering, openai_routes.told, guarded, once),
         *_routes(replies.SURFACE, ReplyRoutes(authenticator, inference, jobs, kept), openai_routes.told, guarded, once),
         *_routes(durable.FILES, FileRoutes(files), openai_routes.told, guarded, once),
         *_routes(durable.BATCHES, BatchRoutes(jobs), openai_routes.told, guarded, once),
+        *_routes(durable.JOBS, JobRoutes(jobs), openai_routes.told, guarded, once),
         *_routes(oip.SURFACE, oip_routes.OipRoutes(tensors), oip_routes.told, guarded, once),
         Route(DESCRIPTION_PATH, described, methods=["GET"]),
     ]

@@ -56,6 +56,9 @@ _STATES = {
     WorkflowExecutionStatus.TIMED_OUT: pb.JOB_STATE_EXPIRED,
 }
 
+ENDPOINT = "endpoint"
+"""In a workflow's memo: which of OpenAI's endpoints it asks."""
+
 _REQUESTS = f"WorkflowType = '{REQUEST}'"
 _OF_KIND = {BATCH: f"WorkflowType = '{BATCH}'", PIPELINE: f"WorkflowType STARTS_WITH '{workflow_type('')}'"}
 """What Temporal is asked for jobs of one kind."""
@@ -169,7 +172,8 @@ class Jobs:
             arguments = (owner, work, self._config.call_seconds)
             return _Course(workflow_type(work.name), arguments, Priority(owner.priority), pipeline_memo(work.name))
         if not request.HasField("batch"):
-            return _Course(RequestJob.run, (owner, request, self._config.call_seconds), Priority(owner.priority))
+            memo = {ENDPOINT: request.openai.endpoint} if request.HasField("openai") else {}
+            return _Course(RequestJob.run, (owner, request, self._config.call_seconds), Priority(owner.priority), memo)
         begun = self._batches.begun(owner, job_id, request.batch)
         return _Course(BatchJob.run, begun, Priority.BATCH, {BATCH: begun[1]}, GATHER_TIME)
 
@@ -193,6 +197,7 @@ class Jobs:
             batch=batch,
             cancelling=_cancelling(found),
             pipeline=await found.memo_value(PIPELINE, None, type_hint=str),
+            endpoint=await found.memo_value(ENDPOINT, None, type_hint=str),
             waiting=waiting,
             steps=[step_of(one.activity_type.name) for one in _pending(found)],
         )

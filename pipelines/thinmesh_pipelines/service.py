@@ -36,7 +36,7 @@ class JobService(job_grpc.JobServiceServicer):
     async def CreateJob(self, request: pb.CreateJobRequest, context: Context) -> pb.CreateJobResponse:
         """A job that is durable once this returns."""
         if request.WhichOneof("work") is None:
-            raise invalid("work", "Say what the job is to do: generate, embed, rerank, batch or pipeline.")
+            raise invalid("work", "Say what the job is to do: generate, embed, rerank, batch, pipeline or openai.")
         if request.HasField("idempotency_key") and not 0 < len(request.idempotency_key.encode()) <= LONGEST_KEY:
             raise invalid("idempotency_key", f"idempotency_key must be 1 to {LONGEST_KEY} bytes.")
         if request.HasField("pipeline"):

@@ -11,6 +11,7 @@ import grpc
 from google.protobuf.message import Message
 from temporalio import activity
 from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
+from thinmesh.gateway.v1 import openai_service_pb2_grpc as openai_grpc
 from thinmesh.inference.v1 import inference_service_pb2 as inference_pb
 from thinmesh.inference.v1 import inference_service_pb2_grpc as inference_grpc
 from thinmesh.job.v1 import job_service_pb2 as pb
@@ -19,6 +20,7 @@ from tritonclient.grpc import service_pb2_grpc as tensor_grpc
 
 from thinmesh_core.errors import MeshError, Reason
 from thinmesh_core.status import from_rpc_error, lost
+from thinmesh_pipelines.endpoints import asking, refusal
 from thinmesh_pipelines.heartbeat import beating
 from thinmesh_pipelines.job import Owner, worth_retrying
 
@@ -38,6 +40,7 @@ class Steps:
 
     def __init__(self, channel: grpc.aio.Channel, call_seconds: float) -> None:
         self._gateway = inference_grpc.InferenceServiceStub(channel)
+        self._openai = openai_grpc.OpenAIServiceStub(channel)
         self._tensors = tensor_grpc.GRPCInferenceServiceStub(channel)
         self._seconds = call_seconds
 
@@ -53,6 +56,8 @@ class Steps:
                 return pb.JobResult(embed=await self.embed(step, work.embed))
             case "rerank":
                 return pb.JobResult(rerank=await self.rerank(step, work.rerank))
+            case "openai":
+                return pb.JobResult(openai=await self._endpoint(step, work.openai))
             case _:
                 return pb.JobResult(generate=await self.chat(step, work.generate))
 
@@ -75,6 +80,14 @@ class Steps:
     async def infer_tensors(self, step: Step, request: tensor_pb.ModelInferRequest) -> tensor_pb.ModelInferResponse:
         """Tensors."""
         return await self._asked(self._tensors.ModelInfer, step, request)
+
+    async def _endpoint(self, step: Step, work: pb.OpenAIWork) -> bytes:
+        """The body of an endpoint's answer."""
+        method, request = asking(self._openai, work.endpoint, work.body)
+        answer = (await self._asked(method, step, request)).answer
+        if answer.HasField("reason"):
+            raise told(refusal(answer))
+        return answer.body
 
     async def _asked(self, method: Callable[..., Awaitable[A]], step: Step, request: Message) -> A:
         """What the gateway answers to the owner of the step."""

@@ -1,8 +1,9 @@
-"""OpenAI's files and batches as tables: what of its surface needs jobs."""
+"""OpenAI's files and batches, and jobs in its manner, as tables: what of its surface needs jobs."""
 
 from __future__ import annotations
 
 from thinmesh_gateway.openai import durable_bodies as bodies
+from thinmesh_gateway.openai import job_bodies
 from thinmesh_gateway.openai.errors import ErrorBody
 from thinmesh_gateway.operations import Operation, Surface
 
@@ -33,6 +34,35 @@ BATCHES = Surface(
         Operation("batches", "GET", "/v1/batches", "List the batches.", bodies.Batches),
         Operation("batch", "GET", "/v1/batches/{batch}", "One batch.", bodies.Batch),
         Operation("cancel", "POST", "/v1/batches/{batch}/cancel", "End a batch.", bodies.Batch),
+    ),
+    ErrorBody,
+)
+
+JOBS = Surface(
+    "/v1",
+    (
+        Operation(
+            "submit",
+            "POST",
+            "/v1/jobs",
+            "Make a job of a request, or of a pipeline.",
+            job_bodies.Job,
+            job_bodies.CreateJob,
+            whole=False,
+        ),
+        Operation("jobs", "GET", "/v1/jobs", "List the jobs.", job_bodies.Jobs),
+        Operation("job", "GET", "/v1/jobs/{job}", "One job, with what it gave.", job_bodies.Job),
+        Operation("end_job", "POST", "/v1/jobs/{job}/cancel", "End a job.", job_bodies.Job),
+        Operation("events", "GET", "/v1/jobs/{job}/events", "Follow a job to its end.", job_bodies.Job, events=True),
+        Operation(
+            "signal",
+            "POST",
+            "/v1/jobs/{job}/signals",
+            "Give a job what it waits for.",
+            job_bodies.Job,
+            job_bodies.Signal,
+            whole=False,
+        ),
     ),
     ErrorBody,
 )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from thinmesh_gateway.openai import bodies, requests
+from thinmesh_gateway.openai import bodies, job_bodies, requests
 from thinmesh_gateway.openai.errors import ErrorBody
 from thinmesh_gateway.operations import Operation, Surface
 
@@ -17,6 +17,7 @@ SURFACE = Surface(
             bodies.ChatCompletion,
             requests.ChatCompletion,
             bodies.ChatCompletion,
+            later=job_bodies.Job,
         ),
         Operation(
             "completions",
@@ -26,9 +27,26 @@ SURFACE = Surface(
             bodies.TextCompletion,
             requests.TextCompletion,
             bodies.TextCompletion,
+            later=job_bodies.Job,
         ),
-        Operation("embeddings", "POST", "/v1/embeddings", "Turn texts into vectors.", bodies.Embeddings, requests.Embeddings),
-        Operation("rerank", "POST", "/v1/rerank", "Order documents by a query.", bodies.Ranking, requests.Rerank),
+        Operation(
+            "embeddings",
+            "POST",
+            "/v1/embeddings",
+            "Turn texts into vectors.",
+            bodies.Embeddings,
+            requests.Embeddings,
+            later=job_bodies.Job,
+        ),
+        Operation(
+            "rerank",
+            "POST",
+            "/v1/rerank",
+            "Order documents by a query.",
+            bodies.Ranking,
+            requests.Rerank,
+            later=job_bodies.Job,
+        ),
         Operation("models", "GET", "/v1/models", "List the models.", bodies.Models),
         Operation("model", "GET", "/v1/models/{model}", "One model, by name or alias.", bodies.Model),
     ),

@@ -39,6 +39,10 @@ class OpenAIService(openai_grpc.OpenAIServiceServicer):
         """POST /v1/embeddings."""
         return pb.EmbedResponse(answer=await self._answer(self._routes.embeddings, request.body, context))
 
+    async def Rerank(self, request: pb.RerankRequest, context: Context) -> pb.RerankResponse:
+        """POST /v1/rerank."""
+        return pb.RerankResponse(answer=await self._answer(self._routes.rerank, request.body, context))
+
     async def _answer(
         self, endpoint: Callable[[Request, AuthorizedCall], Awaitable[Reply]], body: bytes, context: Context
     ) -> pb.RestAnswer:

@@ -11,6 +11,7 @@ from thinmesh.gateway.v1 import openai_service_pb2_grpc as openai_grpc
 from thinmesh_core.call import Metadata
 from thinmesh_core.errors import Reason
 from thinmesh_core.status import from_rpc_error, lost
+from thinmesh_pipelines.endpoints import asking
 from thinmesh_pipelines.job import Owner, worth_retrying
 
 LOAD = frozenset(
@@ -61,16 +62,8 @@ class Asking:
     async def _asked(self, endpoint: str, body: bytes, metadata: Metadata) -> pb.RestAnswer | None:
         """One attempt; None where the gateway could not be reached or could not say."""
         try:
-            match endpoint:
-                case "/v1/completions":
-                    complete = pb.CompleteRequest(body=body)
-                    return (await self._gateway.Complete(complete, metadata=metadata, timeout=self._seconds)).answer
-                case "/v1/embeddings":
-                    embed = pb.EmbedRequest(body=body)
-                    return (await self._gateway.Embed(embed, metadata=metadata, timeout=self._seconds)).answer
-                case _:
-                    chat = pb.ChatRequest(body=body)
-                    return (await self._gateway.Chat(chat, metadata=metadata, timeout=self._seconds)).answer
+            method, request = asking(self._gateway, endpoint, body)
+            return (await method(request, metadata=metadata, timeout=self._seconds)).answer
         except grpc.aio.AioRpcError as error:
             told = from_rpc_error(error)
             if lost(error) or worth_retrying(told.reason):

@@ -25,7 +25,7 @@ _sym_db = _symbol_database.Default()
 from thinmesh.inference.v1 import error_reason_pb2 as thinmesh_dot_inference_dot_v1_dot_error__reason__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n(thinmesh/gateway/v1/openai_service.proto\x12\x13thinmesh.gateway.v1\x1a(thinmesh/inference/v1/error_reason.proto\"\xa8\x01\n\nRestAnswer\x12\x0e\n\x06status\x18\x01 \x01(\r\x12\x0c\n\x04\x62ody\x18\x02 \x01(\x0c\x12\x37\n\x06reason\x18\x03 \x01(\x0e\x32\".thinmesh.inference.v1.ErrorReasonH\x00\x88\x01\x01\x12 \n\x13retry_after_seconds\x18\x04 \x01(\x01H\x01\x88\x01\x01\x42\t\n\x07_reasonB\x16\n\x14_retry_after_seconds\"\x1b\n\x0b\x43hatRequest\x12\x0c\n\x04\x62ody\x18\x01 \x01(\x0c\"?\n\x0c\x43hatResponse\x12/\n\x06\x61nswer\x18\x01 \x01(\x0b\x32\x1f.thinmesh.gateway.v1.RestAnswer\"\x1f\n\x0f\x43ompleteRequest\x12\x0c\n\x04\x62ody\x18\x01 \x01(\x0c\"C\n\x10\x43ompleteResponse\x12/\n\x06\x61nswer\x18\x01 \x01(\x0b\x32\x1f.thinmesh.gateway.v1.RestAnswer\"\x1c\n\x0c\x45mbedRequest\x12\x0c\n\x04\x62ody\x18\x01 \x01(\x0c\"@\n\rEmbedResponse\x12/\n\x06\x61nswer\x18\x01 \x01(\x0b\x32\x1f.thinmesh.gateway.v1.RestAnswer2\x85\x02\n\rOpenAIService\x12K\n\x04\x43hat\x12 .thinmesh.gateway.v1.ChatRequest\x1a!.thinmesh.gateway.v1.ChatResponse\x12W\n\x08\x43omplete\x12$.thinmesh.gateway.v1.CompleteRequest\x1a%.thinmesh.gateway.v1.CompleteResponse\x12N\n\x05\x45mbed\x12!.thinmesh.gateway.v1.EmbedRequest\x1a\".thinmesh.gateway.v1.EmbedResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n(thinmesh/gateway/v1/openai_service.proto\x12\x13thinmesh.gateway.v1\x1a(thinmesh/inference/v1/error_reason.proto\"\xa8\x01\n\nRestAnswer\x12\x0e\n\x06status\x18\x01 \x01(\r\x12\x0c\n\x04\x62ody\x18\x02 \x01(\x0c\x12\x37\n\x06reason\x18\x03 \x01(\x0e\x32\".thinmesh.inference.v1.ErrorReasonH\x00\x88\x01\x01\x12 \n\x13retry_after_seconds\x18\x04 \x01(\x01H\x01\x88\x01\x01\x42\t\n\x07_reasonB\x16\n\x14_retry_after_seconds\"\x1b\n\x0b\x43hatRequest\x12\x0c\n\x04\x62ody\x18\x01 \x01(\x0c\"?\n\x0c\x43hatResponse\x12/\n\x06\x61nswer\x18\x01 \x01(\x0b\x32\x1f.thinmesh.gateway.v1.RestAnswer\"\x1f\n\x0f\x43ompleteRequest\x12\x0c\n\x04\x62ody\x18\x01 \x01(\x0c\"C\n\x10\x43ompleteResponse\x12/\n\x06\x61nswer\x18\x01 \x01(\x0b\x32\x1f.thinmesh.gateway.v1.RestAnswer\"\x1c\n\x0c\x45mbedRequest\x12\x0c\n\x04\x62ody\x18\x01 \x01(\x0c\"@\n\rEmbedResponse\x12/\n\x06\x61nswer\x18\x01 \x01(\x0b\x32\x1f.thinmesh.gateway.v1.RestAnswer\"\x1d\n\rRerankRequest\x12\x0c\n\x04\x62ody\x18\x01 \x01(\x0c\"A\n\x0eRerankResponse\x12/\n\x06\x61nswer\x18\x01 \x01(\x0b\x32\x1f.thinmesh.gateway.v1.RestAnswer2\xd8\x02\n\rOpenAIService\x12K\n\x04\x43hat\x12 .thinmesh.gateway.v1.ChatRequest\x1a!.thinmesh.gateway.v1.ChatResponse\x12W\n\x08\x43omplete\x12$.thinmesh.gateway.v1.CompleteRequest\x1a%.thinmesh.gateway.v1.CompleteResponse\x12N\n\x05\x45mbed\x12!.thinmesh.gateway.v1.EmbedRequest\x1a\".thinmesh.gateway.v1.EmbedResponse\x12Q\n\x06Rerank\x12\".thinmesh.gateway.v1.RerankRequest\x1a#.thinmesh.gateway.v1.RerankResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -46,6 +46,10 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_EMBEDREQUEST']._serialized_end=502
   _globals['_EMBEDRESPONSE']._serialized_start=504
   _globals['_EMBEDRESPONSE']._serialized_end=568
-  _globals['_OPENAISERVICE']._serialized_start=571
-  _globals['_OPENAISERVICE']._serialized_end=832
+  _globals['_RERANKREQUEST']._serialized_start=570
+  _globals['_RERANKREQUEST']._serialized_end=599
+  _globals['_RERANKRESPONSE']._serialized_start=601
+  _globals['_RERANKRESPONSE']._serialized_end=666
+  _globals['_OPENAISERVICE']._serialized_start=669
+  _globals['_OPENAISERVICE']._serialized_end=1013
 # @@protoc_insertion_point(module_scope)

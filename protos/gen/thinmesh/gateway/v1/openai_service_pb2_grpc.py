@@ -26,8 +26,8 @@ if _version_not_supported:
 
 
 class OpenAIServiceStub:
-    """OpenAI's REST endpoints without HTTP, for workers alone: the lines of batches are their bodies, and the gateway is where these
-    are understood. Each method needs what its endpoint needs.
+    """OpenAI's REST endpoints without HTTP, for workers alone: the lines of batches are their bodies, and jobs of such a request have
+    one; the gateway is where these are understood. Each method needs what its endpoint needs.
     """
 
     def __init__(self, channel):
@@ -51,11 +51,16 @@ class OpenAIServiceStub:
                 request_serializer=thinmesh_dot_gateway_dot_v1_dot_openai__service__pb2.EmbedRequest.SerializeToString,
                 response_deserializer=thinmesh_dot_gateway_dot_v1_dot_openai__service__pb2.EmbedResponse.FromString,
                 _registered_method=True)
+        self.Rerank = channel.unary_unary(
+                '/thinmesh.gateway.v1.OpenAIService/Rerank',
+                request_serializer=thinmesh_dot_gateway_dot_v1_dot_openai__service__pb2.RerankRequest.SerializeToString,
+                response_deserializer=thinmesh_dot_gateway_dot_v1_dot_openai__service__pb2.RerankResponse.FromString,
+                _registered_method=True)
 
 
 class OpenAIServiceServicer:
-    """OpenAI's REST endpoints without HTTP, for workers alone: the lines of batches are their bodies, and the gateway is where these
-    are understood. Each method needs what its endpoint needs.
+    """OpenAI's REST endpoints without HTTP, for workers alone: the lines of batches are their bodies, and jobs of such a request have
+    one; the gateway is where these are understood. Each method needs what its endpoint needs.
     """
 
     def Chat(self, request, context):
@@ -79,6 +84,13 @@ class OpenAIServiceServicer:
         context.set_details('Method not implemented!')
         raise NotImplementedError('Method not implemented!')
 
+    def Rerank(self, request, context):
+        """POST /v1/rerank.
+        """
+        context.set_code(grpc.StatusCode.UNIMPLEMENTED)
+        context.set_details('Method not implemented!')
+        raise NotImplementedError('Method not implemented!')
+
 
 def add_OpenAIServiceServicer_to_server(servicer, server):
     rpc_method_handlers = {
@@ -97,6 +109,11 @@ def add_OpenAIServiceServicer_to_server(servicer, server):
                     request_deserializer=thinmesh_dot_gateway_dot_v1_dot_openai__service__pb2.EmbedRequest.FromString,
                     response_serializer=thinmesh_dot_gateway_dot_v1_dot_openai__service__pb2.EmbedResponse.SerializeToString,
             ),
+            'Rerank': grpc.unary_unary_rpc_method_handler(
+                    servicer.Rerank,
+                    request_deserializer=thinmesh_dot_gateway_dot_v1_dot_openai__service__pb2.RerankRequest.FromString,
+                    response_serializer=thinmesh_dot_gateway_dot_v1_dot_openai__service__pb2.RerankResponse.SerializeToString,
+            ),
     }
     generic_handler = grpc.method_handlers_generic_handler(
             'thinmesh.gateway.v1.OpenAIService', rpc_method_handlers)
@@ -106,8 +123,8 @@ def add_OpenAIServiceServicer_to_server(servicer, server):
 
  # This class is part of an EXPERIMENTAL API.
 class OpenAIService:
-    """OpenAI's REST endpoints without HTTP, for workers alone: the lines of batches are their bodies, and the gateway is where these
-    are understood. Each method needs what its endpoint needs.
+    """OpenAI's REST endpoints without HTTP, for workers alone: the lines of batches are their bodies, and jobs of such a request have
+    one; the gateway is where these are understood. Each method needs what its endpoint needs.
     """
 
     @staticmethod
@@ -181,6 +198,33 @@ class OpenAIService:
             '/thinmesh.gateway.v1.OpenAIService/Embed',
             thinmesh_dot_gateway_dot_v1_dot_openai__service__pb2.EmbedRequest.SerializeToString,
             thinmesh_dot_gateway_dot_v1_dot_openai__service__pb2.EmbedResponse.FromString,
+            options,
+            channel_credentials,
+            insecure,
+            call_credentials,
+            compression,
+            wait_for_ready,
+            timeout,
+            metadata,
+            _registered_method=True)
+
+    @staticmethod
+    def Rerank(request,
+            target,
+            options=(),
+            channel_credentials=None,
+            call_credentials=None,
+            insecure=False,
+            compression=None,
+            wait_for_ready=None,
+            timeout=None,
+            metadata=None):
+        return grpc.experimental.unary_unary(
+            request,
+            target,
+            '/thinmesh.gateway.v1.OpenAIService/Rerank',
+            thinmesh_dot_gateway_dot_v1_dot_openai__service__pb2.RerankRequest.SerializeToString,
+            thinmesh_dot_gateway_dot_v1_dot_openai__service__pb2.RerankResponse.FromString,
             options,
             channel_credentials,
             insecure,

@@ -27,8 +27,8 @@ GRPC_GENERATED_VERSION: str
 GRPC_VERSION: str
 
 class OpenAIServiceStub:
-    """OpenAI's REST endpoints without HTTP, for workers alone: the lines of batches are their bodies, and the gateway is where these
-    are understood. Each method needs what its endpoint needs.
+    """OpenAI's REST endpoints without HTTP, for workers alone: the lines of batches are their bodies, and jobs of such a request have
+    one; the gateway is where these are understood. Each method needs what its endpoint needs.
     """
 
     @_typing.overload
@@ -41,11 +41,13 @@ class OpenAIServiceStub:
     """POST /v1/completions."""
     Embed: _grpc.UnaryUnaryMultiCallable[_openai_service_pb2.EmbedRequest, _openai_service_pb2.EmbedResponse]
     """POST /v1/embeddings."""
+    Rerank: _grpc.UnaryUnaryMultiCallable[_openai_service_pb2.RerankRequest, _openai_service_pb2.RerankResponse]
+    """POST /v1/rerank."""
 
 @_typing.type_check_only
 class OpenAIServiceAsyncStub(OpenAIServiceStub):
-    """OpenAI's REST endpoints without HTTP, for workers alone: the lines of batches are their bodies, and the gateway is where these
-    are understood. Each method needs what its endpoint needs.
+    """OpenAI's REST endpoints without HTTP, for workers alone: the lines of batches are their bodies, and jobs of such a request have
+    one; the gateway is where these are understood. Each method needs what its endpoint needs.
     """
 
     def __init__(self, channel: _aio.Channel) -> None: ...
@@ -55,10 +57,12 @@ class OpenAIServiceAsyncStub(OpenAIServiceStub):
     """POST /v1/completions."""
     Embed: _aio.UnaryUnaryMultiCallable[_openai_service_pb2.EmbedRequest, _openai_service_pb2.EmbedResponse]  # type: ignore[assignment]
     """POST /v1/embeddings."""
+    Rerank: _aio.UnaryUnaryMultiCallable[_openai_service_pb2.RerankRequest, _openai_service_pb2.RerankResponse]  # type: ignore[assignment]
+    """POST /v1/rerank."""
 
 class OpenAIServiceServicer(metaclass=_abc_1.ABCMeta):
-    """OpenAI's REST endpoints without HTTP, for workers alone: the lines of batches are their bodies, and the gateway is where these
-    are understood. Each method needs what its endpoint needs.
+    """OpenAI's REST endpoints without HTTP, for workers alone: the lines of batches are their bodies, and jobs of such a request have
+    one; the gateway is where these are understood. Each method needs what its endpoint needs.
     """
 
     @_abc_1.abstractmethod
@@ -84,5 +88,13 @@ class OpenAIServiceServicer(metaclass=_abc_1.ABCMeta):
         context: _ServicerContext,
     ) -> _typing.Union[_openai_service_pb2.EmbedResponse, _abc.Awaitable[_openai_service_pb2.EmbedResponse]]:
         """POST /v1/embeddings."""
+
+    @_abc_1.abstractmethod
+    def Rerank(
+        self,
+        request: _openai_service_pb2.RerankRequest,
+        context: _ServicerContext,
+    ) -> _typing.Union[_openai_service_pb2.RerankResponse, _abc.Awaitable[_openai_service_pb2.RerankResponse]]:
+        """POST /v1/rerank."""
 
 def add_OpenAIServiceServicer_to_server(servicer: OpenAIServiceServicer, server: _typing.Union[_grpc.Server, _aio.Server]) -> None: ...

@@ -26,7 +26,7 @@ from thinmesh.inference.v1 import error_reason_pb2 as thinmesh_dot_inference_dot
 from thinmesh.inference.v1 import inference_service_pb2 as thinmesh_dot_inference_dot_v1_dot_inference__service__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!thinmesh/job/v1/job_service.proto\x12\x0fthinmesh.job.v1\x1a(thinmesh/inference/v1/error_reason.proto\x1a-thinmesh/inference/v1/inference_service.proto\"]\n\x08JobError\x12\x32\n\x06reason\x18\x01 \x01(\x0e\x32\".thinmesh.inference.v1.ErrorReason\x12\x0f\n\x07message\x18\x02 \x01(\t\x12\x0c\n\x04step\x18\x03 \x01(\t\":\n\x0bJobProgress\x12\r\n\x05total\x18\x01 \x01(\r\x12\x0c\n\x04\x64one\x18\x02 \x01(\r\x12\x0e\n\x06\x66\x61iled\x18\x03 \x01(\r\"\xd1\x01\n\tBatchWork\x12\x15\n\rinput_file_id\x18\x01 \x01(\t\x12\x10\n\x08\x65ndpoint\x18\x02 \x01(\t\x12\x16\n\x0ewindow_seconds\x18\x03 \x01(\r\x12:\n\x08metadata\x18\x04 \x03(\x0b\x32(.thinmesh.job.v1.BatchWork.MetadataEntry\x12\x16\n\x0eoutput_seconds\x18\x05 \x01(\r\x1a/\n\rMetadataEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"e\n\nBatchError\x12\x0c\n\x04\x63ode\x18\x01 \x01(\t\x12\x0f\n\x07message\x18\x02 \x01(\t\x12\x11\n\x04line\x18\x03 \x01(\rH\x00\x88\x01\x01\x12\x12\n\x05param\x18\x04 \x01(\tH\x01\x88\x01\x01\x42\x07\n\x05_lineB\x08\n\x06_param\"j\n\nBatchFiles\x12\x1b\n\x0eoutput_file_id\x18\x01 \x01(\tH\x00\x88\x01\x01\x12\x1a\n\rerror_file_id\x18\x02 \x01(\tH\x01\x88\x01\x01\x42\x11\n\x0f_output_file_idB\x10\n\x0e_error_file_id\"\xb3\x02\n\x05\x42\x61tch\x12(\n\x04work\x18\x01 \x01(\x0b\x32\x1a.thinmesh.job.v1.BatchWork\x12+\n\x06\x65rrors\x18\x02 \x03(\x0b\x32\x1b.thinmesh.job.v1.BatchError\x12*\n\x05\x66iles\x18\x03 \x01(\x0b\x32\x1b.thinmesh.job.v1.BatchFiles\x12\x1f\n\x12\x62\x65gun_unix_seconds\x18\x04 \x01(\x03H\x00\x88\x01\x01\x12$\n\x17\x66inalizing_unix_seconds\x18\x05 \x01(\x03H\x01\x88\x01\x01\x12\x0f\n\x07\x65xpired\x18\x06 \x01(\x08\x12\x1c\n\x14\x63reated_unix_seconds\x18\x07 \x01(\x03\x42\x15\n\x13_begun_unix_secondsB\x1a\n\x18_finalizing_unix_seconds\"+\n\x0cPipelineWork\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\r\n\x05input\x18\x02 \x01(\t\" \n\x0ePipelineAnswer\x12\x0e\n\x06output\x18\x01 \x01(\t\"+\n\x07Waiting\x12\x0e\n\x06signal\x18\x01 \x01(\t\x12\x10\n\x08question\x18\x02 \x01(\t\"\xa5\x02\n\tJobResult\x12;\n\x08generate\x18\x01 \x01(\x0b\x32\'.thinmesh.inference.v1.GenerateResponseH\x00\x12\x35\n\x05\x65mbed\x18\x02 \x01(\x0b\x32$.thinmesh.inference.v1.EmbedResponseH\x00\x12\x37\n\x06rerank\x18\x03 \x01(\x0b\x32%.thinmesh.inference.v1.RerankResponseH\x00\x12,\n\x05\x62\x61tch\x18\x04 \x01(\x0b\x32\x1b.thinmesh.job.v1.BatchFilesH\x00\x12\x33\n\x08pipeline\x18\x05 \x01(\x0b\x32\x1f.thinmesh.job.v1.PipelineAnswerH\x00\x42\x08\n\x06result\"\x9a\x04\n\x03Job\x12\n\n\x02id\x18\x01 \x01(\t\x12(\n\x05state\x18\x02 \x01(\x0e\x32\x19.thinmesh.job.v1.JobState\x12\x0c\n\x04kind\x18\x03 \x01(\t\x12\x1c\n\x14\x63reated_unix_seconds\x18\x04 \x01(\x03\x12\x1f\n\x12\x65nded_unix_seconds\x18\x05 \x01(\x03H\x00\x88\x01\x01\x12-\n\x05\x65rror\x18\x06 \x01(\x0b\x32\x19.thinmesh.job.v1.JobErrorH\x01\x88\x01\x01\x12/\n\x06result\x18\x07 \x01(\x0b\x32\x1a.thinmesh.job.v1.JobResultH\x02\x88\x01\x01\x12\x11\n\x04link\x18\x08 \x01(\tH\x03\x88\x01\x01\x12\x33\n\x08progress\x18\t \x01(\x0b\x32\x1c.thinmesh.job.v1.JobProgressH\x04\x88\x01\x01\x12*\n\x05\x62\x61tch\x18\n \x01(\x0b\x32\x16.thinmesh.job.v1.BatchH\x05\x88\x01\x01\x12\x12\n\ncancelling\x18\x0b \x01(\x08\x12\x15\n\x08pipeline\x18\x0c \x01(\tH\x06\x88\x01\x01\x12)\n\x07waiting\x18\r \x03(\x0b\x32\x18.thinmesh.job.v1.Waiting\x12\r\n\x05steps\x18\x0e \x03(\tB\x15\n\x13_ended_unix_secondsB\x08\n\x06_errorB\t\n\x07_resultB\x07\n\x05_linkB\x0b\n\t_progressB\x08\n\x06_batchB\x0b\n\t_pipeline\"\xd6\x02\n\x10\x43reateJobRequest\x12:\n\x08generate\x18\x01 \x01(\x0b\x32&.thinmesh.inference.v1.GenerateRequestH\x00\x12\x34\n\x05\x65mbed\x18\x02 \x01(\x0b\x32#.thinmesh.inference.v1.EmbedRequestH\x00\x12\x36\n\x06rerank\x18\x03 \x01(\x0b\x32$.thinmesh.inference.v1.RerankRequestH\x00\x12+\n\x05\x62\x61tch\x18\x04 \x01(\x0b\x32\x1a.thinmesh.job.v1.BatchWorkH\x00\x12\x31\n\x08pipeline\x18\x05 \x01(\x0b\x32\x1d.thinmesh.job.v1.PipelineWorkH\x00\x12\x1c\n\x0fidempotency_key\x18\n \x01(\tH\x01\x88\x01\x01\x42\x06\n\x04workB\x12\n\x10_idempotency_key\"6\n\x11\x43reateJobResponse\x12!\n\x03job\x18\x01 \x01(\x0b\x32\x14.thinmesh.job.v1.Job\"\x1b\n\rGetJobRequest\x12\n\n\x02id\x18\x01 \x01(\t\"3\n\x0eGetJobResponse\x12!\n\x03job\x18\x01 \x01(\x0b\x32\x14.thinmesh.job.v1.Job\"\x91\x01\n\x0fListJobsRequest\x12\x12\n\x05limit\x18\x01 \x01(\rH\x00\x88\x01\x01\x12\x17\n\npage_token\x18\x02 \x01(\tH\x01\x88\x01\x01\x12\x11\n\x04kind\x18\x03 \x01(\tH\x02\x88\x01\x01\x12\x12\n\x05\x61\x66ter\x18\x04 \x01(\tH\x03\x88\x01\x01\x42\x08\n\x06_limitB\r\n\x0b_page_tokenB\x07\n\x05_kindB\x08\n\x06_after\"h\n\x10ListJobsResponse\x12\"\n\x04jobs\x18\x01 \x03(\x0b\x32\x14.thinmesh.job.v1.Job\x12\x1c\n\x0fnext_page_token\x18\x02 \x01(\tH\x00\x88\x01\x01\x42\x12\n\x10_next_page_token\"\x1e\n\x10\x43\x61ncelJobRequest\x12\n\n\x02id\x18\x01 \x01(\t\"6\n\x11\x43\x61ncelJobResponse\x12!\n\x03job\x18\x01 \x01(\x0b\x32\x14.thinmesh.job.v1.Job\"=\n\x10SignalJobRequest\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0e\n\x06signal\x18\x02 \x01(\t\x12\r\n\x05value\x18\x03 \x01(\t\"6\n\x11SignalJobResponse\x12!\n\x03job\x18\x01 \x01(\x0b\x32\x14.thinmesh.job.v1.Job\"\x16\n\x14ListPipelinesRequest\"V\n\x08Pipeline\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07summary\x18\x02 \x01(\t\x12\x14\n\x0cinput_schema\x18\x03 \x01(\t\x12\x15\n\routput_schema\x18\x04 \x01(\t\"E\n\x15ListPipelinesResponse\x12,\n\tpipelines\x18\x01 \x03(\x0b\x32\x19.thinmesh.job.v1.Pipeline\"\x1d\n\x0fWatchJobRequest\x12\n\n\x02id\x18\x01 \x01(\t\"5\n\x10WatchJobResponse\x12!\n\x03job\x18\x01 \x01(\x0b\x32\x14.thinmesh.job.v1.Job*\xc8\x01\n\x08JobState\x12\x19\n\x15JOB_STATE_UNSPECIFIED\x10\x00\x12\x14\n\x10JOB_STATE_QUEUED\x10\x01\x12\x15\n\x11JOB_STATE_RUNNING\x10\x02\x12\x17\n\x13JOB_STATE_SUCCEEDED\x10\x03\x12\x14\n\x10JOB_STATE_FAILED\x10\x04\x12\x17\n\x13JOB_STATE_CANCELLED\x10\x05\x12\x15\n\x11JOB_STATE_EXPIRED\x10\x06\x12\x15\n\x11JOB_STATE_WAITING\x10\x07\x32\xd7\x04\n\nJobService\x12R\n\tCreateJob\x12!.thinmesh.job.v1.CreateJobRequest\x1a\".thinmesh.job.v1.CreateJobResponse\x12I\n\x06GetJob\x12\x1e.thinmesh.job.v1.GetJobRequest\x1a\x1f.thinmesh.job.v1.GetJobResponse\x12O\n\x08ListJobs\x12 .thinmesh.job.v1.ListJobsRequest\x1a!.thinmesh.job.v1.ListJobsResponse\x12R\n\tCancelJob\x12!.thinmesh.job.v1.CancelJobRequest\x1a\".thinmesh.job.v1.CancelJobResponse\x12R\n\tSignalJob\x12!.thinmesh.job.v1.SignalJobRequest\x1a\".thinmesh.job.v1.SignalJobResponse\x12^\n\rListPipelines\x12%.thinmesh.job.v1.ListPipelinesRequest\x1a&.thinmesh.job.v1.ListPipelinesResponse\x12Q\n\x08WatchJob\x12 .thinmesh.job.v1.WatchJobRequest\x1a!.thinmesh.job.v1.WatchJobResponse0\x01\x62\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n!thinmesh/job/v1/job_service.proto\x12\x0fthinmesh.job.v1\x1a(thinmesh/inference/v1/error_reason.proto\x1a-thinmesh/inference/v1/inference_service.proto\"]\n\x08JobError\x12\x32\n\x06reason\x18\x01 \x01(\x0e\x32\".thinmesh.inference.v1.ErrorReason\x12\x0f\n\x07message\x18\x02 \x01(\t\x12\x0c\n\x04step\x18\x03 \x01(\t\":\n\x0bJobProgress\x12\r\n\x05total\x18\x01 \x01(\r\x12\x0c\n\x04\x64one\x18\x02 \x01(\r\x12\x0e\n\x06\x66\x61iled\x18\x03 \x01(\r\"\xd1\x01\n\tBatchWork\x12\x15\n\rinput_file_id\x18\x01 \x01(\t\x12\x10\n\x08\x65ndpoint\x18\x02 \x01(\t\x12\x16\n\x0ewindow_seconds\x18\x03 \x01(\r\x12:\n\x08metadata\x18\x04 \x03(\x0b\x32(.thinmesh.job.v1.BatchWork.MetadataEntry\x12\x16\n\x0eoutput_seconds\x18\x05 \x01(\r\x1a/\n\rMetadataEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\t:\x02\x38\x01\"e\n\nBatchError\x12\x0c\n\x04\x63ode\x18\x01 \x01(\t\x12\x0f\n\x07message\x18\x02 \x01(\t\x12\x11\n\x04line\x18\x03 \x01(\rH\x00\x88\x01\x01\x12\x12\n\x05param\x18\x04 \x01(\tH\x01\x88\x01\x01\x42\x07\n\x05_lineB\x08\n\x06_param\"j\n\nBatchFiles\x12\x1b\n\x0eoutput_file_id\x18\x01 \x01(\tH\x00\x88\x01\x01\x12\x1a\n\rerror_file_id\x18\x02 \x01(\tH\x01\x88\x01\x01\x42\x11\n\x0f_output_file_idB\x10\n\x0e_error_file_id\"\xb3\x02\n\x05\x42\x61tch\x12(\n\x04work\x18\x01 \x01(\x0b\x32\x1a.thinmesh.job.v1.BatchWork\x12+\n\x06\x65rrors\x18\x02 \x03(\x0b\x32\x1b.thinmesh.job.v1.BatchError\x12*\n\x05\x66iles\x18\x03 \x01(\x0b\x32\x1b.thinmesh.job.v1.BatchFiles\x12\x1f\n\x12\x62\x65gun_unix_seconds\x18\x04 \x01(\x03H\x00\x88\x01\x01\x12$\n\x17\x66inalizing_unix_seconds\x18\x05 \x01(\x03H\x01\x88\x01\x01\x12\x0f\n\x07\x65xpired\x18\x06 \x01(\x08\x12\x1c\n\x14\x63reated_unix_seconds\x18\x07 \x01(\x03\x42\x15\n\x13_begun_unix_secondsB\x1a\n\x18_finalizing_unix_seconds\"+\n\x0cPipelineWork\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\r\n\x05input\x18\x02 \x01(\t\" \n\x0ePipelineAnswer\x12\x0e\n\x06output\x18\x01 \x01(\t\"+\n\x07Waiting\x12\x0e\n\x06signal\x18\x01 \x01(\t\x12\x10\n\x08question\x18\x02 \x01(\t\",\n\nOpenAIWork\x12\x10\n\x08\x65ndpoint\x18\x01 \x01(\t\x12\x0c\n\x04\x62ody\x18\x02 \x01(\x0c\"\xb7\x02\n\tJobResult\x12;\n\x08generate\x18\x01 \x01(\x0b\x32\'.thinmesh.inference.v1.GenerateResponseH\x00\x12\x35\n\x05\x65mbed\x18\x02 \x01(\x0b\x32$.thinmesh.inference.v1.EmbedResponseH\x00\x12\x37\n\x06rerank\x18\x03 \x01(\x0b\x32%.thinmesh.inference.v1.RerankResponseH\x00\x12,\n\x05\x62\x61tch\x18\x04 \x01(\x0b\x32\x1b.thinmesh.job.v1.BatchFilesH\x00\x12\x33\n\x08pipeline\x18\x05 \x01(\x0b\x32\x1f.thinmesh.job.v1.PipelineAnswerH\x00\x12\x10\n\x06openai\x18\x06 \x01(\x0cH\x00\x42\x08\n\x06result\"\xbe\x04\n\x03Job\x12\n\n\x02id\x18\x01 \x01(\t\x12(\n\x05state\x18\x02 \x01(\x0e\x32\x19.thinmesh.job.v1.JobState\x12\x0c\n\x04kind\x18\x03 \x01(\t\x12\x1c\n\x14\x63reated_unix_seconds\x18\x04 \x01(\x03\x12\x1f\n\x12\x65nded_unix_seconds\x18\x05 \x01(\x03H\x00\x88\x01\x01\x12-\n\x05\x65rror\x18\x06 \x01(\x0b\x32\x19.thinmesh.job.v1.JobErrorH\x01\x88\x01\x01\x12/\n\x06result\x18\x07 \x01(\x0b\x32\x1a.thinmesh.job.v1.JobResultH\x02\x88\x01\x01\x12\x11\n\x04link\x18\x08 \x01(\tH\x03\x88\x01\x01\x12\x33\n\x08progress\x18\t \x01(\x0b\x32\x1c.thinmesh.job.v1.JobProgressH\x04\x88\x01\x01\x12*\n\x05\x62\x61tch\x18\n \x01(\x0b\x32\x16.thinmesh.job.v1.BatchH\x05\x88\x01\x01\x12\x12\n\ncancelling\x18\x0b \x01(\x08\x12\x15\n\x08pipeline\x18\x0c \x01(\tH\x06\x88\x01\x01\x12)\n\x07waiting\x18\r \x03(\x0b\x32\x18.thinmesh.job.v1.Waiting\x12\r\n\x05steps\x18\x0e \x03(\t\x12\x15\n\x08\x65ndpoint\x18\x0f \x01(\tH\x07\x88\x01\x01\x42\x15\n\x13_ended_unix_secondsB\x08\n\x06_errorB\t\n\x07_resultB\x07\n\x05_linkB\x0b\n\t_progressB\x08\n\x06_batchB\x0b\n\t_pipelineB\x0b\n\t_endpoint\"\x85\x03\n\x10\x43reateJobRequest\x12:\n\x08generate\x18\x01 \x01(\x0b\x32&.thinmesh.inference.v1.GenerateRequestH\x00\x12\x34\n\x05\x65mbed\x18\x02 \x01(\x0b\x32#.thinmesh.inference.v1.EmbedRequestH\x00\x12\x36\n\x06rerank\x18\x03 \x01(\x0b\x32$.thinmesh.inference.v1.RerankRequestH\x00\x12+\n\x05\x62\x61tch\x18\x04 \x01(\x0b\x32\x1a.thinmesh.job.v1.BatchWorkH\x00\x12\x31\n\x08pipeline\x18\x05 \x01(\x0b\x32\x1d.thinmesh.job.v1.PipelineWorkH\x00\x12-\n\x06openai\x18\x06 \x01(\x0b\x32\x1b.thinmesh.job.v1.OpenAIWorkH\x00\x12\x1c\n\x0fidempotency_key\x18\n \x01(\tH\x01\x88\x01\x01\x42\x06\n\x04workB\x12\n\x10_idempotency_key\"6\n\x11\x43reateJobResponse\x12!\n\x03job\x18\x01 \x01(\x0b\x32\x14.thinmesh.job.v1.Job\"\x1b\n\rGetJobRequest\x12\n\n\x02id\x18\x01 \x01(\t\"3\n\x0eGetJobResponse\x12!\n\x03job\x18\x01 \x01(\x0b\x32\x14.thinmesh.job.v1.Job\"\x91\x01\n\x0fListJobsRequest\x12\x12\n\x05limit\x18\x01 \x01(\rH\x00\x88\x01\x01\x12\x17\n\npage_token\x18\x02 \x01(\tH\x01\x88\x01\x01\x12\x11\n\x04kind\x18\x03 \x01(\tH\x02\x88\x01\x01\x12\x12\n\x05\x61\x66ter\x18\x04 \x01(\tH\x03\x88\x01\x01\x42\x08\n\x06_limitB\r\n\x0b_page_tokenB\x07\n\x05_kindB\x08\n\x06_after\"h\n\x10ListJobsResponse\x12\"\n\x04jobs\x18\x01 \x03(\x0b\x32\x14.thinmesh.job.v1.Job\x12\x1c\n\x0fnext_page_token\x18\x02 \x01(\tH\x00\x88\x01\x01\x42\x12\n\x10_next_page_token\"\x1e\n\x10\x43\x61ncelJobRequest\x12\n\n\x02id\x18\x01 \x01(\t\"6\n\x11\x43\x61ncelJobResponse\x12!\n\x03job\x18\x01 \x01(\x0b\x32\x14.thinmesh.job.v1.Job\"=\n\x10SignalJobRequest\x12\n\n\x02id\x18\x01 \x01(\t\x12\x0e\n\x06signal\x18\x02 \x01(\t\x12\r\n\x05value\x18\x03 \x01(\t\"6\n\x11SignalJobResponse\x12!\n\x03job\x18\x01 \x01(\x0b\x32\x14.thinmesh.job.v1.Job\"\x16\n\x14ListPipelinesRequest\"V\n\x08Pipeline\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07summary\x18\x02 \x01(\t\x12\x14\n\x0cinput_schema\x18\x03 \x01(\t\x12\x15\n\routput_schema\x18\x04 \x01(\t\"E\n\x15ListPipelinesResponse\x12,\n\tpipelines\x18\x01 \x03(\x0b\x32\x19.thinmesh.job.v1.Pipeline\"\x1d\n\x0fWatchJobRequest\x12\n\n\x02id\x18\x01 \x01(\t\"5\n\x10WatchJobResponse\x12!\n\x03job\x18\x01 \x01(\x0b\x32\x14.thinmesh.job.v1.Job*\xc8\x01\n\x08JobState\x12\x19\n\x15JOB_STATE_UNSPECIFIED\x10\x00\x12\x14\n\x10JOB_STATE_QUEUED\x10\x01\x12\x15\n\x11JOB_STATE_RUNNING\x10\x02\x12\x17\n\x13JOB_STATE_SUCCEEDED\x10\x03\x12\x14\n\x10JOB_STATE_FAILED\x10\x04\x12\x17\n\x13JOB_STATE_CANCELLED\x10\x05\x12\x15\n\x11JOB_STATE_EXPIRED\x10\x06\x12\x15\n\x11JOB_STATE_WAITING\x10\x07\x32\xd7\x04\n\nJobService\x12R\n\tCreateJob\x12!.thinmesh.job.v1.CreateJobRequest\x1a\".thinmesh.job.v1.CreateJobResponse\x12I\n\x06GetJob\x12\x1e.thinmesh.job.v1.GetJobRequest\x1a\x1f.thinmesh.job.v1.GetJobResponse\x12O\n\x08ListJobs\x12 .thinmesh.job.v1.ListJobsRequest\x1a!.thinmesh.job.v1.ListJobsResponse\x12R\n\tCancelJob\x12!.thinmesh.job.v1.CancelJobRequest\x1a\".thinmesh.job.v1.CancelJobResponse\x12R\n\tSignalJob\x12!.thinmesh.job.v1.SignalJobRequest\x1a\".thinmesh.job.v1.SignalJobResponse\x12^\n\rListPipelines\x12%.thinmesh.job.v1.ListPipelinesRequest\x1a&.thinmesh.job.v1.ListPipelinesResponse\x12Q\n\x08WatchJob\x12 .thinmesh.job.v1.WatchJobRequest\x1a!.thinmesh.job.v1.WatchJobResponse0\x01\x62\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -35,8 +35,8 @@ if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
   _globals['_BATCHWORK_METADATAENTRY']._loaded_options = None
   _globals['_BATCHWORK_METADATAENTRY']._serialized_options = b'8\001'
-  _globals['_JOBSTATE']._serialized_start=3206
-  _globals['_JOBSTATE']._serialized_end=3406
+  _globals['_JOBSTATE']._serialized_start=3353
+  _globals['_JOBSTATE']._serialized_end=3553
   _globals['_JOBERROR']._serialized_start=143
   _globals['_JOBERROR']._serialized_end=236
   _globals['_JOBPROGRESS']._serialized_start=238
@@ -57,40 +57,42 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_PIPELINEANSWER']._serialized_end=1108
   _globals['_WAITING']._serialized_start=1110
   _globals['_WAITING']._serialized_end=1153
-  _globals['_JOBRESULT']._serialized_start=1156
-  _globals['_JOBRESULT']._serialized_end=1449
-  _globals['_JOB']._serialized_start=1452
-  _globals['_JOB']._serialized_end=1990
-  _globals['_CREATEJOBREQUEST']._serialized_start=1993
-  _globals['_CREATEJOBREQUEST']._serialized_end=2335
-  _globals['_CREATEJOBRESPONSE']._serialized_start=2337
-  _globals['_CREATEJOBRESPONSE']._serialized_end=2391
-  _globals['_GETJOBREQUEST']._serialized_start=2393
-  _globals['_GETJOBREQUEST']._serialized_end=2420
-  _globals['_GETJOBRESPONSE']._serialized_start=2422
-  _globals['_GETJOBRESPONSE']._serialized_end=2473
-  _globals['_LISTJOBSREQUEST']._serialized_start=2476
-  _globals['_LISTJOBSREQUEST']._serialized_end=2621
-  _globals['_LISTJOBSRESPONSE']._serialized_start=2623
-  _globals['_LISTJOBSRESPONSE']._serialized_end=2727
-  _globals['_CANCELJOBREQUEST']._serialized_start=2729
-  _globals['_CANCELJOBREQUEST']._serialized_end=2759
-  _globals['_CANCELJOBRESPONSE']._serialized_start=2761
-  _globals['_CANCELJOBRESPONSE']._serialized_end=2815
-  _globals['_SIGNALJOBREQUEST']._serialized_start=2817
-  _globals['_SIGNALJOBREQUEST']._serialized_end=2878
-  _globals['_SIGNALJOBRESPONSE']._serialized_start=2880
-  _globals['_SIGNALJOBRESPONSE']._serialized_end=2934
-  _globals['_LISTPIPELINESREQUEST']._serialized_start=2936
-  _globals['_LISTPIPELINESREQUEST']._serialized_end=2958
-  _globals['_PIPELINE']._serialized_start=2960
-  _globals['_PIPELINE']._serialized_end=3046
-  _globals['_LISTPIPELINESRESPONSE']._serialized_start=3048
-  _globals['_LISTPIPELINESRESPONSE']._serialized_end=3117
-  _globals['_WATCHJOBREQUEST']._serialized_start=3119
-  _globals['_WATCHJOBREQUEST']._serialized_end=3148
-  _globals['_WATCHJOBRESPONSE']._serialized_start=3150
-  _globals['_WATCHJOBRESPONSE']._serialized_end=3203
-  _globals['_JOBSERVICE']._serialized_start=3409
-  _globals['_JOBSERVICE']._serialized_end=4008
+  _globals['_OPENAIWORK']._serialized_start=1155
+  _globals['_OPENAIWORK']._serialized_end=1199
+  _globals['_JOBRESULT']._serialized_start=1202
+  _globals['_JOBRESULT']._serialized_end=1513
+  _globals['_JOB']._serialized_start=1516
+  _globals['_JOB']._serialized_end=2090
+  _globals['_CREATEJOBREQUEST']._serialized_start=2093
+  _globals['_CREATEJOBREQUEST']._serialized_end=2482
+  _globals['_CREATEJOBRESPONSE']._serialized_start=2484
+  _globals['_CREATEJOBRESPONSE']._serialized_end=2538
+  _globals['_GETJOBREQUEST']._serialized_start=2540
+  _globals['_GETJOBREQUEST']._serialized_end=2567
+  _globals['_GETJOBRESPONSE']._serialized_start=2569
+  _globals['_GETJOBRESPONSE']._serialized_end=2620
+  _globals['_LISTJOBSREQUEST']._serialized_start=2623
+  _globals['_LISTJOBSREQUEST']._serialized_end=2768
+  _globals['_LISTJOBSRESPONSE']._serialized_start=2770
+  _globals['_LISTJOBSRESPONSE']._serialized_end=2874
+  _globals['_CANCELJOBREQUEST']._serialized_start=2876
+  _globals['_CANCELJOBREQUEST']._serialized_end=2906
+  _globals['_CANCELJOBRESPONSE']._serialized_start=2908
+  _globals['_CANCELJOBRESPONSE']._serialized_end=2962
+  _globals['_SIGNALJOBREQUEST']._serialized_start=2964
+  _globals['_SIGNALJOBREQUEST']._serialized_end=3025
+  _globals['_SIGNALJOBRESPONSE']._serialized_start=3027
+  _globals['_SIGNALJOBRESPONSE']._serialized_end=3081
+  _globals['_LISTPIPELINESREQUEST']._serialized_start=3083
+  _globals['_LISTPIPELINESREQUEST']._serialized_end=3105
+  _globals['_PIPELINE']._serialized_start=3107
+  _globals['_PIPELINE']._serialized_end=3193
+  _globals['_LISTPIPELINESRESPONSE']._serialized_start=3195
+  _globals['_LISTPIPELINESRESPONSE']._serialized_end=3264
+  _globals['_WATCHJOBREQUEST']._serialized_start=3266
+  _globals['_WATCHJOBREQUEST']._serialized_end=3295
+  _globals['_WATCHJOBRESPONSE']._serialized_start=3297
+  _globals['_WATCHJOBRESPONSE']._serialized_end=3350
+  _globals['_JOBSERVICE']._serialized_start=3556
+  _globals['_JOBSERVICE']._serialized_end=4155
 # @@protoc_insertion_point(module_scope)

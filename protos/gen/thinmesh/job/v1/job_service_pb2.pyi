@@ -393,6 +393,32 @@ class Waiting(_message.Message):
 Global___Waiting: _TypeAlias = Waiting  # noqa: Y015
 
 @_typing.final
+class OpenAIWork(_message.Message):
+    """A request of OpenAI's REST API, asked of its endpoint when the job's turn comes: the answer is what a call would have got."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    ENDPOINT_FIELD_NUMBER: _builtins.int
+    BODY_FIELD_NUMBER: _builtins.int
+    endpoint: _builtins.str
+    """`/v1/chat/completions`, `/v1/completions`, `/v1/embeddings` or `/v1/rerank`."""
+    body: _builtins.bytes
+    """Its body, JSON, a little less than 4 MiB; it may not ask for a stream."""
+    def __init__(
+        self,
+        *,
+        endpoint: _builtins.str = ...,
+        body: _builtins.bytes = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["body", b"body", "endpoint", b"endpoint"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___OpenAIWork: _TypeAlias = OpenAIWork  # noqa: Y015
+
+@_typing.final
 class JobResult(_message.Message):
     """What a job gave; exactly one."""
 
@@ -403,6 +429,9 @@ class JobResult(_message.Message):
     RERANK_FIELD_NUMBER: _builtins.int
     BATCH_FIELD_NUMBER: _builtins.int
     PIPELINE_FIELD_NUMBER: _builtins.int
+    OPENAI_FIELD_NUMBER: _builtins.int
+    openai: _builtins.bytes
+    """The body of an endpoint's answer, JSON."""
     @_builtins.property
     def generate(self) -> _inference_service_pb2.GenerateResponse:
         """A generation."""
@@ -431,12 +460,13 @@ class JobResult(_message.Message):
         rerank: _inference_service_pb2.RerankResponse | None = ...,
         batch: Global___BatchFiles | None = ...,
         pipeline: Global___PipelineAnswer | None = ...,
+        openai: _builtins.bytes = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["batch", b"batch", "embed", b"embed", "generate", b"generate", "pipeline", b"pipeline", "rerank", b"rerank", "result", b"result"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["batch", b"batch", "embed", b"embed", "generate", b"generate", "openai", b"openai", "pipeline", b"pipeline", "rerank", b"rerank", "result", b"result"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["batch", b"batch", "embed", b"embed", "generate", b"generate", "pipeline", b"pipeline", "rerank", b"rerank", "result", b"result"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["batch", b"batch", "embed", b"embed", "generate", b"generate", "openai", b"openai", "pipeline", b"pipeline", "rerank", b"rerank", "result", b"result"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
-    _WhichOneofReturnType_result: _TypeAlias = _typing.Literal["generate", "embed", "rerank", "batch", "pipeline"]  # noqa: Y015
+    _WhichOneofReturnType_result: _TypeAlias = _typing.Literal["generate", "embed", "rerank", "batch", "pipeline", "openai"]  # noqa: Y015
     _WhichOneofArgType_result: _TypeAlias = _typing.Literal["result", b"result"]  # noqa: Y015
     def WhichOneof(self, oneof_group: _WhichOneofArgType_result) -> _WhichOneofReturnType_result | None: ...
 
@@ -462,12 +492,13 @@ class Job(_message.Message):
     PIPELINE_FIELD_NUMBER: _builtins.int
     WAITING_FIELD_NUMBER: _builtins.int
     STEPS_FIELD_NUMBER: _builtins.int
+    ENDPOINT_FIELD_NUMBER: _builtins.int
     id: _builtins.str
     """Its id, such as `job-0193c1...`."""
     state: Global___JobState.ValueType
     """Where it stands."""
     kind: _builtins.str
-    """What it does: `generate`, `embed`, `rerank`, `batch` or `pipeline`."""
+    """What it does: `generate`, `embed`, `rerank`, `batch`, `pipeline` or `openai`."""
     created_unix_seconds: _builtins.int
     """When it was made, seconds since 1970, as all times here."""
     ended_unix_seconds: _builtins.int
@@ -478,6 +509,8 @@ class Job(_message.Message):
     """Whether it is told to end, and has not yet."""
     pipeline: _builtins.str
     """The pipeline that it runs. Set for a run of one."""
+    endpoint: _builtins.str
+    """The endpoint that it asks. Set for `openai`."""
     @_builtins.property
     def error(self) -> Global___JobError:
         """Why it failed. Set where it has."""
@@ -519,15 +552,18 @@ class Job(_message.Message):
         pipeline: _builtins.str | None = ...,
         waiting: _abc.Iterable[Global___Waiting] | None = ...,
         steps: _abc.Iterable[_builtins.str] | None = ...,
+        endpoint: _builtins.str | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_batch", b"_batch", "_ended_unix_seconds", b"_ended_unix_seconds", "_error", b"_error", "_link", b"_link", "_pipeline", b"_pipeline", "_progress", b"_progress", "_result", b"_result", "batch", b"batch", "ended_unix_seconds", b"ended_unix_seconds", "error", b"error", "link", b"link", "pipeline", b"pipeline", "progress", b"progress", "result", b"result"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_batch", b"_batch", "_ended_unix_seconds", b"_ended_unix_seconds", "_endpoint", b"_endpoint", "_error", b"_error", "_link", b"_link", "_pipeline", b"_pipeline", "_progress", b"_progress", "_result", b"_result", "batch", b"batch", "ended_unix_seconds", b"ended_unix_seconds", "endpoint", b"endpoint", "error", b"error", "link", b"link", "pipeline", b"pipeline", "progress", b"progress", "result", b"result"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_batch", b"_batch", "_ended_unix_seconds", b"_ended_unix_seconds", "_error", b"_error", "_link", b"_link", "_pipeline", b"_pipeline", "_progress", b"_progress", "_result", b"_result", "batch", b"batch", "cancelling", b"cancelling", "created_unix_seconds", b"created_unix_seconds", "ended_unix_seconds", b"ended_unix_seconds", "error", b"error", "id", b"id", "kind", b"kind", "link", b"link", "pipeline", b"pipeline", "progress", b"progress", "result", b"result", "state", b"state", "steps", b"steps", "waiting", b"waiting"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_batch", b"_batch", "_ended_unix_seconds", b"_ended_unix_seconds", "_endpoint", b"_endpoint", "_error", b"_error", "_link", b"_link", "_pipeline", b"_pipeline", "_progress", b"_progress", "_result", b"_result", "batch", b"batch", "cancelling", b"cancelling", "created_unix_seconds", b"created_unix_seconds", "ended_unix_seconds", b"ended_unix_seconds", "endpoint", b"endpoint", "error", b"error", "id", b"id", "kind", b"kind", "link", b"link", "pipeline", b"pipeline", "progress", b"progress", "result", b"result", "state", b"state", "steps", b"steps", "waiting", b"waiting"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__batch: _TypeAlias = _typing.Literal["batch"]  # noqa: Y015
     _WhichOneofArgType__batch: _TypeAlias = _typing.Literal["_batch", b"_batch"]  # noqa: Y015
     _WhichOneofReturnType__ended_unix_seconds: _TypeAlias = _typing.Literal["ended_unix_seconds"]  # noqa: Y015
     _WhichOneofArgType__ended_unix_seconds: _TypeAlias = _typing.Literal["_ended_unix_seconds", b"_ended_unix_seconds"]  # noqa: Y015
+    _WhichOneofReturnType__endpoint: _TypeAlias = _typing.Literal["endpoint"]  # noqa: Y015
+    _WhichOneofArgType__endpoint: _TypeAlias = _typing.Literal["_endpoint", b"_endpoint"]  # noqa: Y015
     _WhichOneofReturnType__error: _TypeAlias = _typing.Literal["error"]  # noqa: Y015
     _WhichOneofArgType__error: _TypeAlias = _typing.Literal["_error", b"_error"]  # noqa: Y015
     _WhichOneofReturnType__link: _TypeAlias = _typing.Literal["link"]  # noqa: Y015
@@ -542,6 +578,8 @@ class Job(_message.Message):
     def WhichOneof(self, oneof_group: _WhichOneofArgType__batch) -> _WhichOneofReturnType__batch | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__ended_unix_seconds) -> _WhichOneofReturnType__ended_unix_seconds | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__endpoint) -> _WhichOneofReturnType__endpoint | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__error) -> _WhichOneofReturnType__error | None: ...
     @_typing.overload
@@ -566,6 +604,7 @@ class CreateJobRequest(_message.Message):
     RERANK_FIELD_NUMBER: _builtins.int
     BATCH_FIELD_NUMBER: _builtins.int
     PIPELINE_FIELD_NUMBER: _builtins.int
+    OPENAI_FIELD_NUMBER: _builtins.int
     IDEMPOTENCY_KEY_FIELD_NUMBER: _builtins.int
     idempotency_key: _builtins.str
     """What the caller knows this job by, 1 to 256 bytes: asked for twice it is made once. Unset: every request makes one."""
@@ -589,6 +628,10 @@ class CreateJobRequest(_message.Message):
     def pipeline(self) -> Global___PipelineWork:
         """A run of a pipeline."""
 
+    @_builtins.property
+    def openai(self) -> Global___OpenAIWork:
+        """A request of OpenAI's REST API."""
+
     def __init__(
         self,
         *,
@@ -597,15 +640,16 @@ class CreateJobRequest(_message.Message):
         rerank: _inference_service_pb2.RerankRequest | None = ...,
         batch: Global___BatchWork | None = ...,
         pipeline: Global___PipelineWork | None = ...,
+        openai: Global___OpenAIWork | None = ...,
         idempotency_key: _builtins.str | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_idempotency_key", b"_idempotency_key", "batch", b"batch", "embed", b"embed", "generate", b"generate", "idempotency_key", b"idempotency_key", "pipeline", b"pipeline", "rerank", b"rerank", "work", b"work"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_idempotency_key", b"_idempotency_key", "batch", b"batch", "embed", b"embed", "generate", b"generate", "idempotency_key", b"idempotency_key", "openai", b"openai", "pipeline", b"pipeline", "rerank", b"rerank", "work", b"work"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_idempotency_key", b"_idempotency_key", "batch", b"batch", "embed", b"embed", "generate", b"generate", "idempotency_key", b"idempotency_key", "pipeline", b"pipeline", "rerank", b"rerank", "work", b"work"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_idempotency_key", b"_idempotency_key", "batch", b"batch", "embed", b"embed", "generate", b"generate", "idempotency_key", b"idempotency_key", "openai", b"openai", "pipeline", b"pipeline", "rerank", b"rerank", "work", b"work"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__idempotency_key: _TypeAlias = _typing.Literal["idempotency_key"]  # noqa: Y015
     _WhichOneofArgType__idempotency_key: _TypeAlias = _typing.Literal["_idempotency_key", b"_idempotency_key"]  # noqa: Y015
-    _WhichOneofReturnType_work: _TypeAlias = _typing.Literal["generate", "embed", "rerank", "batch", "pipeline"]  # noqa: Y015
+    _WhichOneofReturnType_work: _TypeAlias = _typing.Literal["generate", "embed", "rerank", "batch", "pipeline", "openai"]  # noqa: Y015
     _WhichOneofArgType_work: _TypeAlias = _typing.Literal["work", b"work"]  # noqa: Y015
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__idempotency_key) -> _WhichOneofReturnType__idempotency_key | None: ...
