@@ -88,6 +88,8 @@ def test_an_address_that_makes_no_sense_is_told_by_its_key(tmp_path: Path, key: 
         ("tenants.dev.models", {"nope": {}}, "tenants.dev.models: there is no model 'nope'; there are: also, echo"),
         ("tenants.dev.models", {"parrot": {}}, "tenants.dev.models: 'parrot' is an alias; write 'echo'"),
         ("models.echo.shadow", {"backend": "three", "share": 0.1}, "models.echo.shadow: there is no backend 'three'"),
+        ("models.echo.overflow", "later", "at `$.models.echo.overflow`"),
+        ("models.echo.overflow", "job", "models.echo.overflow: there are no jobs; put `jobs: {}` into the file"),
         ("quotas.store", "redi://x", "at `$.quotas.store`"),
         ("quotas.store", "unix://", "at `$.quotas.store`"),
         ("quotas.when_unreachable", {"rates": "maybe"}, "at `$.quotas.when_unreachable.rates`"),
@@ -95,3 +97,11 @@ def test_an_address_that_makes_no_sense_is_told_by_its_key(tmp_path: Path, key: 
 )
 def test_what_is_not_there_is_told_by_its_key(tmp_path: Path, key: str, value: Any, told: str) -> None:
     assert told in refusal(tmp_path, key, value)
+
+
+def test_a_route_that_overflows_does_so_by_all_its_names(tmp_path: Path) -> None:
+    file = tmp_path / "thinmesh.yaml"
+    models = {"a": {"backends": ["one"], "aliases": ["b"], "overflow": "job"}, "c": {"backends": ["one"]}}
+    whole = {"tenants": {"dev": {}}, "backends": {"one": {"adapter": "echo"}}, "models": models, "jobs": {}}
+    file.write_text(yaml.safe_dump(whole))
+    assert read(file, tmp_path / "state").gateway("router", "workers").overflow == ("a", "b")

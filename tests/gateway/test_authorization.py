@@ -122,7 +122,7 @@ async def rest(session: aiohttp.ClientSession, key: str, method: str, path: str,
     body = None
     if method == "POST":
         body = {"inputs": [INPUT]} if path.startswith("/v2") else BODIES.get(path, {}) | {"model": model}
-    path = path.format(model=model, version="1", file="f", batch="b", response="r")
+    path = path.format(model=model, version="1", file="f", batch="b", response="r", job="j")
     async with session.request(method, path, json=body, headers={"authorization": f"Bearer {key}"}) as response:
         return response.status
 
@@ -130,10 +130,10 @@ async def rest(session: aiohttp.ClientSession, key: str, method: str, path: str,
 WITH_ANOTHER = {"/thinmesh.job.v1.JobService/CreateJob"}
 """What needs an action beside its own: that of the work."""
 
-DURABLE = ("/v1/files", "/v1/batches", "/v1/responses/")
-"""Routes that name no model: a batch's lines do, each looked at when it is asked, and a kept response, once it is found."""
+DURABLE = ("/v1/files", "/v1/batches", "/v1/jobs", "/v1/responses/")
+"""Routes that name no model: a batch's lines and a job's body do, looked at by themselves, and a kept response, once found."""
 
-FOR_WORKERS = {f"/thinmesh.gateway.v1.OpenAIService/{name}" for name in ("Chat", "Complete", "Embed")}
+FOR_WORKERS = {f"/thinmesh.gateway.v1.OpenAIService/{name}" for name in ("Chat", "Complete", "Embed", "Rerank")}
 
 
 async def rpc(channel: grpc.aio.Channel, key: str | None, method: str, model: str) -> Reason | None:
@@ -194,7 +194,7 @@ async def test_a_path_by_any_other_spelling_opens_nothing(
     """What is authorised is the route that was matched: a spelling that matches none is 404, one that matches asks for a key."""
     bad = {"authorization": f"Bearer {keys['only-self']}"}
     for method, route, needed in registered.routes:
-        path = route.format(model="m", version="1", file="f", batch="b", response="r")
+        path = route.format(model="m", version="1", file="f", batch="b", response="r", job="j")
         spellings = (f"{path}/", f"/{path}", path.upper(), path.replace("/", "/./", 1), f"{path};x", f"{path}%00", f"/x/..{path}", path[:3] + "%2F" + path[4:])  # fmt: skip
         for spelling in (*spellings, f"{path}?a=/openapi.json", f"{path}#/openapi.json"):
             for verb in {method, "GET", "POST", "HEAD", "PUT", "OPTIONS"}:

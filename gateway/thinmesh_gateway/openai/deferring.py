@@ -69,10 +69,11 @@ class DeferringRoutes(OpenAIRoutes):
         endpoints.meant(path, await request.read())  # what can't be a job is told before it is tried
         if preferred.wait:
             try:
-                async with asyncio.timeout(preferred.wait):
+                async with asyncio.timeout(preferred.wait) as limit:
                     return await endpoint(request, call)
             except TimeoutError:
-                pass
+                if not limit.expired():
+                    raise
             except MeshError as refused:
                 if refused.reason not in LOAD:
                     raise
