@@ -68,8 +68,9 @@ class DeferringRoutes(OpenAIRoutes):
             raise MeshError(Reason.PERMISSION_DENIED, f"This key may have no jobs: none of its roles has {Action.JOBS}.")
         endpoints.meant(path, await request.read())  # what can't be a job is told before it is tried
         if preferred.wait:
+            limit = asyncio.timeout(preferred.wait)
             try:
-                async with asyncio.timeout(preferred.wait) as limit:
+                async with limit:
                     return await endpoint(request, call)
             except TimeoutError:
                 if not limit.expired():
