@@ -233,3 +233,23 @@ async def test_on_other_routes_it_does_where_the_caller_would_wait(session: aioh
     late = await asked(session, "POST", "/v1/chat/completions", {**body, "messages": LONG}, prefer="respond-async, wait=1")
     assert late[0] == 202
     assert (await followed(session, late[2]["id"]))[-1]["status"] == "succeeded"
+
+
+async def test_a_pipeline_is_run_and_told_what_it_waits_for(session: aiohttp.ClientSession) -> None:
+    work = {"pipeline": "example-approved-draft", "input": {"about": PROMPT, "model": "echo"}}
+    status, _, made = await asked(session, "POST", "/v1/jobs", work)
+    assert (status, made["kind"], made["pipeline"], made["endpoint"]) == (200, "pipeline", work["pipeline"], None)
+    async with asyncio.timeout(30), session.get(f"/v1/jobs/{made['id']}/events") as response:
+        async for line in response.content:
+            if b'"status":"waiting"' in line:
+                break
+    path = f"/v1/jobs/{made['id']}"
+    waiting = (await asked(session, "GET", path))[2]["waiting"]
+    assert PROMPT in waiting[0]["question"]
+    said = {"signal": waiting[0]["signal"], "value": {"approved": True}}
+    assert (await asked(session, "POST", f"{path}/signals", {**said, "signal": "nothing"}))[0] == 404
+    assert (await asked(session, "POST", f"{path}/signals", said))[0] == 200
+    job = (await followed(session, made["id"]))[-1]
+    assert (job["status"], job["response"], job["result"]["text"]) == ("succeeded", None, waiting[0]["question"])
+    status, _, told = await asked(session, "POST", "/v1/jobs", {**work, "input": {"model": "echo"}})
+    assert (status, told["error"]["type"]) == (400, "invalid_request_error")
