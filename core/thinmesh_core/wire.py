@@ -8,6 +8,9 @@ MAX_REQUEST_BYTES = 4 * 1024 * 1024
 MAX_RESPONSE_BYTES = 64 * 1024 * 1024
 """Largest answer: 2048 vectors of 4096 dimensions fit."""
 
+MAX_RECORD_BYTES = 3584 * 1024
+"""Largest record of a response, with its conversation: it fits a request."""
+
 MAX_METADATA_BYTES = 6 * 1024
 """Largest metadata, counted as HTTP/2 does (32 bytes a pair more). Above 8 KiB grpc refuses some and lets others pass."""
 

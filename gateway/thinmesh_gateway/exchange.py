@@ -110,10 +110,14 @@ class Request:
         body = bytearray()
         async with aclosing(self.pieces(MAX_REQUEST_BYTES)) as pieces:
             async for piece in pieces:
-                self._intake.take(len(piece))
-                self._held += len(piece)
+                self.hold(len(piece))
                 body += piece
         return bytes(body)
+
+    def hold(self, size: int) -> None:
+        """Takes room for what was fetched on its behalf, as for its body."""
+        self._intake.take(size)
+        self._held += size
 
     def close(self) -> None:
         """Ends it: its body needs no room any more."""

@@ -46,7 +46,7 @@ class Background:
                     await self._jobs.cancel(job.id, call)
             raise
         call.trail.object = response_id
-        return (await self._told(record, job.state != pb.JOB_STATE_QUEUED, call)).response
+        return response if job.state == pb.JOB_STATE_QUEUED else (await self._told(record, call)).response
 
     async def get(self, response_id: str, call: AuthorizedCall) -> Record:
         """A response as it is now."""
@@ -55,32 +55,34 @@ class Background:
 
     async def current(self, record: Record, call: AuthorizedCall) -> Record:
         """A record with the answer, where its job has one since it was kept."""
-        return await self._told(record, record.response.status in GOES_ON, call)
+        return await self._told(record, call) if record.response.status in GOES_ON else record
 
     async def cancel(self, response_id: str, call: AuthorizedCall) -> Record:
         """A response that is told to end, once it has; INVALID_REQUEST where it does not run in the background."""
         record = await self._kept.get(response_id, call)
         if not record.response.background:
             raise invalid("id", "Only a response that was made with background can be cancelled; end a stream by leaving it.")
-        await self._end(record, call)
+        if record.response.status in GOES_ON:
+            job_id = jobs_of.job_id(response_id)
+            await self._jobs.cancel(job_id, call)
+            await self._jobs.until_ended(job_id, call, CANCEL_SECONDS)
+            call.trail.object = response_id
         return await self.current(record, call)
 
     async def remove(self, response_id: str, call: AuthorizedCall) -> None:
         """The end of a response, and of its job where that goes on."""
         record = await self._kept.get(response_id, call)
-        await self._end(record, call)
+        if record.response.status in GOES_ON:
+            try:
+                await self._jobs.cancel(jobs_of.job_id(response_id), call)
+            except MeshError as error:
+                if error.reason is not Reason.NOT_FOUND:  # it is forgotten, and the record of it goes too
+                    raise
+            call.trail.object = response_id
         await self._kept.remove(response_id, call)
 
-    async def _end(self, record: Record, call: AuthorizedCall) -> None:
-        if record.response.status in GOES_ON:
-            job_id = jobs_of.job_id(record.response.id)
-            await self._jobs.cancel(job_id, call)
-            await self._jobs.until_ended(job_id, call, CANCEL_SECONDS)
-            call.trail.object = record.response.id
-
-    async def _told(self, record: Record, news: bool, call: AuthorizedCall) -> Record:
-        if not news:
-            return record
+    async def _told(self, record: Record, call: AuthorizedCall) -> Record:
+        """The record as its job stands, kept anew where that has ended."""
         response = jobs_of.told(record.response, await self._jobs.get(jobs_of.job_id(record.response.id), call))
         record = msgspec.structs.replace(record, response=response)
         if response.status not in GOES_ON:

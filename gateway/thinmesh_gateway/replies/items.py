@@ -10,11 +10,18 @@ from thinmesh_core import bounds
 from thinmesh_gateway.openai.requests import Body, Unsupported
 
 
+class Breakpoint(Body):
+    """Where a cache of prompts might end, which is the engine's to say."""
+
+    mode: str | None = None
+    ttl: str | None = None
+
+
 class InputText(Body, tag_field="type", tag="input_text"):
     """Text that the model is told."""
 
     text: str
-    prompt_cache_breakpoint: dict[str, Any] | UnsetType | None = UNSET
+    prompt_cache_breakpoint: Breakpoint | UnsetType | None = UNSET
 
 
 class InputImage(Body, tag_field="type", tag="input_image"):
@@ -23,7 +30,7 @@ class InputImage(Body, tag_field="type", tag="input_image"):
     image_url: str | None = None
     detail: Literal["auto", "low", "high"] | None = None
     file_id: Unsupported = None
-    prompt_cache_breakpoint: dict[str, Any] | UnsetType | None = UNSET
+    prompt_cache_breakpoint: Breakpoint | UnsetType | None = UNSET
 
 
 class OutputText(Body, tag_field="type", tag="output_text"):
@@ -38,6 +45,12 @@ class Refusal(Body, tag_field="type", tag="refusal"):
     """A refusal that the model said."""
 
     refusal: str
+
+
+class SummaryText(Body, tag_field="type", tag="summary_text"):
+    """What the model thought, in short."""
+
+    text: str
 
 
 class ReasoningText(Body, tag_field="type", tag="reasoning_text"):
@@ -65,7 +78,7 @@ class Item(Body, omit_defaults=True):
     name: str | None = None
     arguments: str | None = None
     output: str | Parts | None = None
-    summary: Annotated[list[Any], Meta(max_length=bounds.MAX_PARTS)] | None = None
+    summary: Annotated[list[SummaryText], Meta(max_length=bounds.MAX_PARTS)] | None = None
     encrypted_content: str | None = None
     phase: str | None = None
     namespace: None = None

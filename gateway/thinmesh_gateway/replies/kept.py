@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import grpc
 from thinmesh.job.v1 import response_service_pb2 as pb
 from thinmesh.job.v1 import response_service_pb2_grpc as response_grpc
@@ -21,8 +23,13 @@ class Kept:
     def __init__(self, channel: grpc.aio.Channel) -> None:
         self._workers = response_grpc.ResponseServiceStub(channel)
 
-    async def begin(self, previous_id: str | None, call: AuthorizedCall) -> tuple[str, Record | None]:
-        """The id of a new response, and the record of the one before it; JOBS_UNAVAILABLE where none could be kept."""
+    async def begin(
+        self, previous_id: str | None, call: AuthorizedCall, hold: Callable[[int], None]
+    ) -> tuple[str, Record | None]:
+        """The id of a new response, and the record of the one before it, for whose size `hold` has room.
+
+        JOBS_UNAVAILABLE where none could be kept.
+        """
         request = pb.BeginResponseRequest(previous_id=previous_id)
         seconds = {} if previous_id is None else {"seconds": STORE_SECONDS}
         try:
@@ -31,6 +38,7 @@ class Kept:
             if error.reason is Reason.NOT_FOUND:
                 raise MeshError(Reason.NOT_FOUND, error.message, param="previous_response_id") from None
             raise
+        hold(len(begun.previous))
         return begun.id, _opened(begun.previous, call) if begun.HasField("previous") else None
 
     async def put(self, record: Record, call: AuthorizedCall, *, known: bool = False) -> None:

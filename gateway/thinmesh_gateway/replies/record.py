@@ -7,10 +7,11 @@ from collections.abc import Sequence
 import msgspec
 
 from thinmesh_core.errors import MeshError, Reason
+from thinmesh_core.wire import MAX_RECORD_BYTES
 from thinmesh_gateway.replies.bodies import Call, Message, Response
 from thinmesh_gateway.replies.items import InputText, Item, OutputText, Part
 
-MAX_ASKED_BYTES = 2560 * 1024
+MAX_ASKED_BYTES = MAX_RECORD_BYTES - 1024 * 1024
 """Of what was asked, with the conversation before: the answer needs room beside it."""
 
 
@@ -32,8 +33,11 @@ _DECODER = msgspec.json.Decoder(Record)
 
 
 def packed(record: Record) -> bytes:
-    """A record as it is kept."""
-    return msgspec.json.encode(record)
+    """A record as it is kept; REQUEST_TOO_LARGE where it is larger than one may be."""
+    data = msgspec.json.encode(record)
+    if len(data) > MAX_RECORD_BYTES:
+        raise MeshError(Reason.REQUEST_TOO_LARGE, f"A response with its conversation has at most {MAX_RECORD_BYTES} bytes.")
+    return data
 
 
 def unpacked(data: bytes) -> Record:
@@ -51,7 +55,7 @@ def listed(given: str | Sequence[Item], response_id: str) -> list[Item]:
 
 def check(record: Record) -> None:
     """REQUEST_TOO_LARGE where it could not be kept with its answer."""
-    if len(packed(record)) > MAX_ASKED_BYTES:
+    if len(msgspec.json.encode(record)) > MAX_ASKED_BYTES:
         what = f"A conversation that is kept has at most {MAX_ASKED_BYTES} bytes; send store: false for a larger one."
         raise MeshError(Reason.REQUEST_TOO_LARGE, what, param="store")
 
@@ -63,10 +67,16 @@ def _named(item: Item, name: str) -> Item:
     kind = item.type or "message"
     content = item.content
     if kind == "message" and isinstance(content, str):
-        part: Part = OutputText(text=content) if item.role == "assistant" else InputText(text=content)
-        content = [part]
+        content = [OutputText(text=content) if item.role == "assistant" else InputText(text=content)]
+    if isinstance(content, list):
+        content = [_plain(part) for part in content]
     status = item.status or "completed"
     return msgspec.structs.replace(item, type=kind, id=f"{_KINDS.get(kind, 'msg')}_i{name}", status=status, content=content)
+
+
+def _plain(part: Part) -> Part:
+    """A part without what the model is not told of it."""
+    return OutputText(text=part.text) if isinstance(part, OutputText) else part
 
 
 def _said(output: object) -> Item | None:

@@ -63,7 +63,7 @@ class ReplyRoutes:
         call = tiered(call, body.service_tier, body.prompt_cache_key)
         if body.stream and request.header(KEY) is not None:
             raise unstreamed()
-        asked = await self._asked(body, call)
+        asked = await self._asked(body, request, call)
         if body.background:
             return as_json(await self._began(asked, request.header(KEY), call))
         call.trail.object = asked.record.response.id
@@ -100,10 +100,10 @@ class ReplyRoutes:
         await self._background.remove(response_id, call)
         return as_json(bodies.Deleted(response_id))
 
-    async def _asked(self, body: requests.CreateResponse, call: AuthorizedCall) -> _Asked:
+    async def _asked(self, body: requests.CreateResponse, request: Request, call: AuthorizedCall) -> _Asked:
         """The request of a body: kept unless it says otherwise or nothing is kept here, behind what went before it."""
         store = (self._kept is not None) if body.store is None else body.store
-        response_id, before = await self._begun(body, call, store=store)
+        response_id, before = await self._begun(body, request, call, store=store)
         given = listed(body.input, response_id)
         tier = GIVEN[call.priority]
         begun = answers.begun(body, response_id, int(time.time()), tier, store=store)
@@ -112,14 +112,16 @@ class ReplyRoutes:
             check(asked.record)
         return asked
 
-    async def _begun(self, body: requests.CreateResponse, call: AuthorizedCall, *, store: bool) -> tuple[str, list[Item]]:
+    async def _begun(
+        self, body: requests.CreateResponse, request: Request, call: AuthorizedCall, *, store: bool
+    ) -> tuple[str, list[Item]]:
         """The id of a response, and the conversation before it."""
         previous_id = body.previous_response_id
         if self._kept is None:
             _check_unkept(body)
         if self._kept is None or (previous_id is None and not store):
             return f"resp_{secrets.token_hex(16)}", []
-        response_id, previous = await self._kept.begin(previous_id, call)
+        response_id, previous = await self._kept.begin(previous_id, call, request.hold)
         if previous is None:
             return response_id, []
         previous = await self._background.current(previous, call)

@@ -15,6 +15,7 @@ RECORDS = "responses"
 """What the names of all records begin with."""
 
 _ID = re.compile(r"resp_[0-9a-f]{24,32}")
+_NAME = re.compile(r"responses/[0-9a-f]{32}/resp_[0-9a-f]{24,32}/([0-9]{12,})")
 
 
 def new_id(now: float, rest: bytes) -> str:
@@ -27,9 +28,10 @@ def known_id(text: str) -> bool:
     return _ID.fullmatch(text) is not None
 
 
-def expires(name: str) -> int:
-    """When a record goes, by its name: seconds since 1970."""
-    return int(name.rpartition("/")[2])
+def over(name: str, now: float) -> bool:
+    """Whether the time of a record is over, by its name; what is no record's never is."""
+    found = _NAME.fullmatch(name)
+    return found is not None and int(found[1]) <= now
 
 
 class Responses:
@@ -70,12 +72,12 @@ class Responses:
         if not known_id(response_id):
             raise missing()
         names = await self._vault.objects.names(_place(tenant, response_id))
-        return next((name for name in names if expires(name) > time.time()), None)
+        return next((name for name in names if not over(name, time.time())), None)
 
 
 async def collect(objects: Objects, now: datetime) -> None:
     """Removes the records whose time is over, once."""
-    await objects.drop([name for name in await objects.names(RECORDS) if expires(name) <= now.timestamp()])
+    await objects.drop([name for name in await objects.names(RECORDS) if over(name, now.timestamp())])
 
 
 def missing() -> MeshError:

@@ -10,11 +10,10 @@ from thinmesh.job.v1 import response_service_pb2_grpc as response_grpc
 
 from thinmesh_core.errors import MeshError, Reason
 from thinmesh_core.peers import Context
+from thinmesh_core.wire import MAX_RECORD_BYTES
 from thinmesh_pipelines import caller
 from thinmesh_pipelines.files.service import stored
 from thinmesh_pipelines.responses.responses import Responses, new_id
-
-MAX_RECORD_BYTES = 3584 * 1024
 
 
 class ResponseService(response_grpc.ResponseServiceServicer):

@@ -13,7 +13,9 @@ from thinmesh.inference.v1 import inference_service_pb2 as pb
 from thinmesh.job.v1 import job_service_pb2 as job_pb
 
 from thinmesh_core.errors import MeshError, Reason
+from thinmesh_core.wire import MAX_RECORD_BYTES
 from thinmesh_gateway.replies import answers, job, requests
+from thinmesh_gateway.replies.items import OutputText
 from thinmesh_gateway.replies.record import MAX_ASKED_BYTES, Record, check, listed, packed, unpacked
 
 CALL = pb.Choice(text="t", reasoning="hm", finish_reason=pb.FINISH_REASON_TOOL_CALLS)
@@ -70,6 +72,19 @@ def test_what_could_not_be_kept_with_its_answer_is_refused() -> None:
     with pytest.raises(MeshError) as refused:
         check(recorded(input="x" * MAX_ASKED_BYTES))
     assert (refused.value.reason, refused.value.param) == (Reason.REQUEST_TOO_LARGE, "store")
+
+
+def test_what_is_too_large_with_its_answer_is_not_packed() -> None:
+    choice = pb.Choice(text="x" * MAX_RECORD_BYTES, finish_reason=pb.FINISH_REASON_STOP)
+    with pytest.raises(MeshError) as refused:
+        packed(recorded(choice))
+    assert refused.value.reason is Reason.REQUEST_TOO_LARGE
+
+
+def test_what_the_model_is_not_told_of_a_part_is_not_kept() -> None:
+    part = {"type": "output_text", "text": "b", "annotations": [{"deep": [[[]]]}], "logprobs": []}
+    (item,) = recorded(input=[{"role": "assistant", "content": [part]}]).given
+    assert item.content == [OutputText(text="b")]
 
 
 def test_a_job_and_its_response_name_each_other() -> None:

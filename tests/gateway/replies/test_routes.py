@@ -16,6 +16,7 @@ from thinmesh.job.v1 import response_service_pb2_grpc as response_grpc
 
 from thinmesh_core.errors import MeshError, Reason
 from thinmesh_core.inprocess import InProcessServer
+from thinmesh_core.intake import Intake
 from thinmesh_gateway.keys import KeyStore
 from thinmesh_gateway.roles import Action, RoleConfig
 
@@ -194,3 +195,20 @@ async def test_input_items_are_paged_in_both_orders(gateway: Gateway, keeper: Ke
         assert ([item["id"] for item in rest["data"]], rest["has_more"]) == (names[2:], False)
         for param, query in {"after": {"after": "x"}, "order": {"order": "up"}, "limit": {"limit": "101"}}.items():
             assert (await page(**query))["error"]["param"] == param
+
+
+async def test_a_conversation_before_takes_room_as_a_body_does(
+    gateway: Gateway, keeper: Keeper, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    held: list[int] = []
+    taken = Intake.take
+
+    def take(intake: Intake, size: int) -> None:
+        held.append(size)
+        taken(intake, size)
+
+    async with gateway.session() as session:
+        _, body = await posted(session)
+        monkeypatch.setattr(Intake, "take", take)
+        assert (await posted(session, previous_response_id=body["id"]))[0] == 200
+    assert len(keeper.records[body["id"]]) in held
