@@ -12,7 +12,7 @@ from typing import Any
 import openai
 import pytest
 import pytest_asyncio
-from canaries import PHRASE, PROMPT
+from canaries import PERSONAL, PHRASE, PROMPT
 from launch import ECHO, SMOLLM2, Running, flags, mesh, output
 from openai.types.responses import Response
 
@@ -49,8 +49,13 @@ async def running(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Run
 
 @pytest_asyncio.fixture(loop_scope="module")
 async def sdk(running: Running) -> AsyncIterator[openai.AsyncOpenAI]:
-    async with openai.AsyncOpenAI(base_url=f"{running.http}/v1", api_key=running.key, max_retries=0) as client:
+    async with of(running) as client:
         yield client
+
+
+def of(running: Running) -> openai.AsyncOpenAI:
+    """The SDK of a mesh."""
+    return openai.AsyncOpenAI(base_url=f"{running.http}/v1", api_key=running.key, max_retries=0)
 
 
 async def ended(sdk: openai.AsyncOpenAI, response: Response) -> Response:
@@ -226,7 +231,7 @@ async def test_what_the_mesh_refuses_is_named(sdk: openai.AsyncOpenAI) -> None:
 async def test_a_mesh_without_jobs_keeps_nothing_and_says_so(state: Path) -> None:
     async with (
         mesh(ECHO, state, "up") as running,
-        openai.AsyncOpenAI(base_url=f"{running.http}/v1", api_key=running.key, max_retries=0) as sdk,
+        of(running) as sdk,
     ):
         made = await sdk.responses.create(model="echo", input="a")
         assert (made.output_text, made.to_dict()["store"]) == ("a", False)
@@ -282,7 +287,7 @@ async def test_tools_are_called_and_their_results_go_on_from_the_call(state: Pat
     async with (
         fake_engine() as engine,
         mesh(FAKE.replace("URL", engine.base_url), state, "up") as running,
-        openai.AsyncOpenAI(base_url=f"{running.http}/v1", api_key=running.key, max_retries=0) as sdk,
+        of(running) as sdk,
     ):
         engine.raw = [CALLED]
         whole = await sdk.responses.create(model="fake", input="How deep?", tools=[TOOL], instructions="Be brief.")
@@ -313,7 +318,7 @@ async def test_an_engine_that_dies_ends_a_stream_and_a_job_as_failed(state: Path
     async with (
         fake_engine() as engine,
         mesh(FAKE.replace("URL", engine.base_url), state, "up") as running,
-        openai.AsyncOpenAI(base_url=f"{running.http}/v1", api_key=running.key, max_retries=0) as sdk,
+        of(running) as sdk,
     ):
         engine.die_after = 2
         events = [event async for event in await sdk.responses.create(model="fake", input="a", stream=True)]
@@ -329,13 +334,40 @@ async def test_an_engine_that_dies_ends_a_stream_and_a_job_as_failed(state: Path
         assert failed.error is not None
 
 
+async def test_responses_and_those_in_the_background_outlive_the_mesh(state: Path) -> None:
+    async with mesh(CONFIG, state, "up") as running, of(running) as sdk:
+        kept = await sdk.responses.create(model="echo", input=PROMPT)
+        behind = await sdk.responses.create(model="slow", input=f"{PHRASE} " * 30, background=True)
+        running.processes["up"].kill()
+        await running.processes["up"].wait()
+    async with mesh(CONFIG, state, "up") as running, of(running) as sdk:
+        assert await sdk.responses.retrieve(kept.id) == kept
+        assert (await ended(sdk, behind)).status == "completed"
+
+
+async def test_personal_data_is_restored_in_what_is_told_and_in_what_is_kept(state: Path) -> None:
+    config = FAKE.replace("tenants: {dev: {}}", "tenants: {dev: {privacy: {default: reversible}}}")
+    async with (
+        fake_engine() as engine,
+        mesh(config.replace("URL", engine.base_url), state, "up") as running,
+        of(running) as sdk,
+    ):
+        made = await sdk.responses.create(model="fake", input=PROMPT)
+        items = await sdk.responses.input_items.list(made.id)
+        assert PROMPT in str(items.data[0].to_dict())
+        assert not any(word in str(engine.requests[-1]) for word in PERSONAL.values())
+        after = await sdk.responses.create(model="fake", input="And?", previous_response_id=made.id)
+        assert after.status == "completed"
+        assert not any(word in str(engine.requests[-1]) for word in PERSONAL.values())
+
+
 @pytest.mark.timeout(180)
 async def test_a_real_model_streams_keeps_a_form_and_answers_in_the_background(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> None:
     async with (
         mesh(SMOLLM2 + "jobs: {}\n", tmp_path_factory.mktemp("r"), "up") as running,
-        openai.AsyncOpenAI(base_url=f"{running.http}/v1", api_key=running.key, max_retries=0) as sdk,
+        of(running) as sdk,
     ):
         async with sdk.responses.stream(model="smollm2", input="Say hello.", max_output_tokens=8) as stream:
             events = [event async for event in stream]
