@@ -128,6 +128,7 @@ ROUTES: dict[str, dict[str, Action]] = {
         "end_job": Action.JOBS,
         "events": Action.JOBS,
         "signal": Action.APPROVALS,
+        "pipelines": Action.PIPELINES,
     },
     "/v2": {
         "server": Action.SELF,

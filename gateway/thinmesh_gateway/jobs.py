@@ -80,7 +80,7 @@ class Jobs(job_grpc.JobServiceServicer):
     async def ListPipelines(self, request: pb.ListPipelinesRequest, context: Context) -> pb.ListPipelinesResponse:
         """The pipelines that there are."""
         with self._reception.admit(context) as call:
-            return await asked(self._workers.ListPipelines, request, call)
+            return await self.pipelines(call)
 
     async def WatchJob(self, request: pb.WatchJobRequest, context: Context) -> AsyncGenerator[pb.WatchJobResponse, None]:
         """News until the job's end."""
@@ -112,6 +112,10 @@ class Jobs(job_grpc.JobServiceServicer):
         told = await asked(self._workers.CancelJob, pb.CancelJobRequest(id=job_id), call)
         call.trail.object = told.job.id
         return told.job
+
+    async def pipelines(self, call: AuthorizedCall) -> pb.ListPipelinesResponse:
+        """The pipelines that there are."""
+        return await asked(self._workers.ListPipelines, pb.ListPipelinesRequest(), call)
 
     async def signal(self, request: pb.SignalJobRequest, call: AuthorizedCall) -> pb.Job:
         """The job, which is told what it waited for."""

@@ -130,7 +130,7 @@ async def rest(session: aiohttp.ClientSession, key: str, method: str, path: str,
 WITH_ANOTHER = {"/thinmesh.job.v1.JobService/CreateJob"}
 """What needs an action beside its own: that of the work."""
 
-DURABLE = ("/v1/files", "/v1/batches", "/v1/jobs", "/v1/responses/")
+DURABLE = ("/v1/files", "/v1/batches", "/v1/jobs", "/v1/pipelines", "/v1/responses/")
 """Routes that name no model: a batch's lines and a job's body do, looked at by themselves, and a kept response, once found."""
 
 FOR_WORKERS = {f"/thinmesh.gateway.v1.OpenAIService/{name}" for name in ("Chat", "Complete", "Embed", "Rerank")}

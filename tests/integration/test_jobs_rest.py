@@ -236,6 +236,9 @@ async def test_on_other_routes_it_does_where_the_caller_would_wait(session: aioh
 
 
 async def test_a_pipeline_is_run_and_told_what_it_waits_for(session: aiohttp.ClientSession) -> None:
+    async with session.get("/v1/pipelines") as response:
+        known = {one["id"]: one for one in (await response.json())["data"]}
+    assert "about" in json.dumps(known["example-approved-draft"]["input_schema"])
     work = {"pipeline": "example-approved-draft", "input": {"about": PROMPT, "model": "echo"}}
     status, _, made = await asked(session, "POST", "/v1/jobs", work)
     assert (status, made["kind"], made["pipeline"], made["endpoint"]) == (200, "pipeline", work["pipeline"], None)

@@ -63,6 +63,7 @@ JOBS = Surface(
             job_bodies.Signal,
             whole=False,
         ),
+        Operation("pipelines", "GET", "/v1/pipelines", "List the pipelines that jobs can run.", job_bodies.Pipelines),
     ),
     ErrorBody,
 )

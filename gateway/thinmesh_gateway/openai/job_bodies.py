@@ -86,6 +86,23 @@ class Jobs(Struct):
     object: Literal["list"] = "list"
 
 
+class Pipeline(Struct):
+    """A pipeline, and the JSON schemas of what it takes and gives."""
+
+    id: str
+    description: str
+    input_schema: Verbatim
+    output_schema: Verbatim
+    object: Literal["pipeline"] = "pipeline"
+
+
+class Pipelines(Struct):
+    """All pipelines, by name."""
+
+    data: list[Pipeline]
+    object: Literal["list"] = "list"
+
+
 def job(one: pb.Job) -> Job:
     """A job as REST tells it."""
     progress = one.progress
@@ -110,6 +127,16 @@ def page(listed: pb.ListJobsResponse) -> Jobs:
     """A page of jobs."""
     data = [job(one) for one in listed.jobs]
     return Jobs(data, listed.HasField("next_page_token"), data[0].id if data else None, data[-1].id if data else None)
+
+
+def pipelines(listed: pb.ListPipelinesResponse) -> Pipelines:
+    """The pipelines as REST tells them."""
+    return Pipelines(
+        [
+            Pipeline(one.name, one.summary, msgspec.Raw(one.input_schema.encode()), msgspec.Raw(one.output_schema.encode()))
+            for one in listed.pipelines
+        ]
+    )
 
 
 _STATUS: dict[int, Status] = {

@@ -60,6 +60,10 @@ class JobRoutes:
         asking = pb.SignalJobRequest(id=request.parameter("job"), signal=body.signal, value=bytes(body.value).decode())
         return as_json(bodies.job(await self._jobs.signal(asking, call)))
 
+    async def pipelines(self, request: Request, call: AuthorizedCall) -> Answer:
+        """GET /v1/pipelines."""
+        return as_json(bodies.pipelines(await self._jobs.pipelines(call)))
+
     async def events(self, request: Request, call: AuthorizedCall) -> sse.EventStream:
         """GET /v1/jobs/{job}/events."""
         return await sse.EventStream(self._news(self._jobs, request.parameter("job"), call)).opened(request.receive)
