@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import TypeVar
 
 from temporalio import workflow
 from temporalio.exceptions import ActivityError, ApplicationError
@@ -20,9 +18,7 @@ with workflow.unsafe.imports_passed_through():
     from thinmesh_pipelines.batches.steps import BatchSteps
     from thinmesh_pipelines.batches.task import RANGES_AT_ONCE, Counted, Examined, Gathering, Task
     from thinmesh_pipelines.expiry import expire
-    from thinmesh_pipelines.lasting import lasting
-
-T = TypeVar("T")
+    from thinmesh_pipelines.lasting import lasting, unless_cancelled
 
 GATHER_TIME = timedelta(hours=1)
 """What a batch may take beyond its window to write its files."""
@@ -85,7 +81,7 @@ class BatchJob:
 
     async def _examined(self, task: Task, batch: pb.Batch, until: float) -> Course:
         examining = workflow.execute_activity_method(BatchSteps.examine, task, **lasting(GATHER_TIME))
-        found: Examined = await _unless_ended(examining)
+        found: Examined = await unless_cancelled(examining)
         if found.problems:
             told = [pb.BatchError(code=p.code, message=p.message, line=p.line, param=p.param) for p in found.problems]
             batch.errors.extend(told)
@@ -115,7 +111,7 @@ class BatchJob:
             asking = workflow.execute_activity_method(
                 BatchSteps.lines, args=[task, index, course.ranges[index]], **lasting(longest)
             )
-            one: Counted = await _unless_ended(asking)
+            one: Counted = await unless_cancelled(asking)
             course.counted = Counted(course.counted.done + one.done, course.counted.failed + one.failed)
             workflow.upsert_memo({PROGRESS: _progress(course, course.counted)})
 
@@ -130,17 +126,6 @@ class BatchJob:
         batch.files.CopyFrom(pb.BatchFiles(output_file_id=gathered.output_file_id, error_file_id=gathered.error_file_id))
         workflow.upsert_memo({BATCH: batch, PROGRESS: _progress(course, gathered.counted)})
         await workflow.execute_activity_method(BatchSteps.discard, task, **lasting(GATHER_TIME))
-
-
-async def _unless_ended(step: Awaitable[T]) -> T:
-    """What a step gives; where it was cancelled it is that, and no failure of its own: what it has done is kept."""
-    try:
-        return await step
-    except ActivityError:
-        running = asyncio.current_task()
-        if running is not None and running.cancelling():
-            raise asyncio.CancelledError from None
-        raise
 
 
 def _progress(course: Course, counted: Counted) -> pb.JobProgress:

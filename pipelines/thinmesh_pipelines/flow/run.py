@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import timedelta
 from typing import Any, ClassVar, NamedTuple, TypeVar
@@ -14,7 +14,7 @@ from thinmesh.job.v1 import job_service_pb2 as pb
 from thinmesh_core.errors import MeshError, Reason
 from thinmesh_pipelines.flow.scheduling import Schedule
 from thinmesh_pipelines.job import Owner, Said, job_of
-from thinmesh_pipelines.lasting import PATIENCE, lasting
+from thinmesh_pipelines.lasting import PATIENCE, lasting, unless_cancelled
 from thinmesh_pipelines.steps import Step
 
 A = TypeVar("A")
@@ -76,13 +76,13 @@ class Run:
         assert self._owner is not None  # begun
         self._steps += 1
         job_id = job_of(workflow.info().workflow_id)
-        given: A = await workflow.execute_activity(
+        asking: Awaitable[A] = workflow.execute_activity(
             activity,  # type: ignore[arg-type] # its overloads know either of the two
             args=[Step(f"{job_id}.{self._steps}", self._owner), *arguments],
             result_type=answer,
             **lasting(timedelta(seconds=seconds or self._seconds), replace(PATIENCE, maximum_attempts=attempts)),
         )
-        return given
+        return await unless_cancelled(asking)
 
     @workflow.signal(name=SAID)
     def said(self, said: Said) -> None:
