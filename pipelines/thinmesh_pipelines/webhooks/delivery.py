@@ -37,6 +37,11 @@ async def tell(outgoing: Outgoing, endpoint: Endpoint, event: Event, now: float)
     return await outgoing.ask("POST", endpoint.url, headers=headers, body=body, seconds=SECONDS)
 
 
+def taken(answer: Answered) -> bool:
+    """Whether the receiver has it."""
+    return 200 <= answer.status < 300
+
+
 class Delivery:
     """Temporal's activities. `endpoints` gives those in force: a secret is read when it is used, and kept nowhere."""
 
@@ -78,7 +83,7 @@ class Delivery:
             answer = await tell(self._outgoing, endpoint, event, time.time())
         except MeshError as error:
             return error.message, error.reason is Reason.INVALID_REQUEST
-        if 200 <= answer.status < 300:
+        if taken(answer):
             return None, False
         return f"The receiver answered {answer.status}.", answer.status == GONE
 
