@@ -14,7 +14,7 @@ export MYPY_CACHE_DIR := .cache/mypy
 export RUFF_CACHE_DIR := .cache/ruff
 
 .DEFAULT_GOAL := help
-.PHONY: help up test test-vllm faults fuzz lint fix protos conformance bench simulate privacy wheel clean
+.PHONY: help up test test-vllm faults fuzz histories lint fix protos conformance bench simulate privacy wheel clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -56,6 +56,9 @@ protos: .venv/.dev ## Regenerate protos/gen from the protos
 
 conformance: .venv/.dev .engines/triton/.installed ## Run the conformance cases and keep their report in docs/conformance
 	CONFORMANCE_REPORT=docs/conformance $(VENV)/pytest tests/conformance/test_conformance.py
+
+histories: .venv/.dev ## Record anew what the workflows of jobs do, for the tests that replay it
+	PYTHONPATH=tests .venv/bin/python tests/pipelines/recording.py
 
 bench: .venv/.dev ## Print what the mesh costs in CPU time, in one process and split
 	PYTHONPATH=tests $(VENV)/python tests/bench/admission.py

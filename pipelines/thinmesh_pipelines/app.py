@@ -15,7 +15,6 @@ import grpc
 from temporalio.client import Client
 from temporalio.service import RPCError
 from temporalio.worker import Worker
-from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner, SandboxRestrictions
 from thinmesh.job.v1 import file_service_pb2_grpc as file_grpc
 from thinmesh.job.v1 import job_service_pb2_grpc as job_grpc
 from thinmesh.job.v1 import response_service_pb2_grpc as response_grpc
@@ -28,9 +27,7 @@ from thinmesh_pipelines import schedules
 from thinmesh_pipelines.batches.asking import Asking
 from thinmesh_pipelines.batches.batches import Batches
 from thinmesh_pipelines.batches.steps import BatchSteps
-from thinmesh_pipelines.batches.workflow import BatchJob
 from thinmesh_pipelines.config import WorkerConfig
-from thinmesh_pipelines.expiry import ExpiryInterceptor
 from thinmesh_pipelines.files.files import Files
 from thinmesh_pipelines.files.service import FileService
 from thinmesh_pipelines.files.vault import Vault
@@ -41,6 +38,7 @@ from thinmesh_pipelines.payloads.converter import converter
 from thinmesh_pipelines.payloads.keys import KeyRing
 from thinmesh_pipelines.payloads.objects import objects
 from thinmesh_pipelines.registry import installed
+from thinmesh_pipelines.replaying import RUNNER, around, workflows
 from thinmesh_pipelines.responses.responses import Responses
 from thinmesh_pipelines.responses.service import ResponseService
 from thinmesh_pipelines.retention import keep_for, sweep
@@ -48,10 +46,8 @@ from thinmesh_pipelines.service import JobService
 from thinmesh_pipelines.steps import Steps
 from thinmesh_pipelines.webhooks.config import WebhookConfig
 from thinmesh_pipelines.webhooks.delivery import Delivery
-from thinmesh_pipelines.webhooks.ending import EndInterceptor
 from thinmesh_pipelines.webhooks.endpoints import Endpoints
 from thinmesh_pipelines.webhooks.worker import telling
-from thinmesh_pipelines.workflows import RequestJob
 
 log = logging.getLogger(__name__)
 
@@ -62,11 +58,6 @@ AGAIN_SECONDS = 0.5
 
 TRIES = 10
 """After so many it is not only starting: that is said in the log, and the worker takes calls without it."""
-
-RESTRICTIONS = SandboxRestrictions.default.with_passthrough_modules(
-    "google", "grpc", "msgspec", "thinmesh", "thinmesh_core", "thinmesh_pipelines", "tritonclient"
-)
-"""What workflows use as it is; authors' own modules are imported anew for every run, and may not touch the world."""
 
 THROTTLE = timedelta(seconds=1)
 """How long Temporal's library may hold a heartbeat back, which is how a step learns that it is cancelled."""
@@ -159,15 +150,15 @@ class WorkerApp(App):
                 worker = Worker(
                     client,
                     task_queue=config.jobs.queue,
-                    workflows=[RequestJob, BatchJob, *self._pipelines.workflows],
+                    workflows=workflows(self._pipelines),
                     activities=[
                         *self._steps.all(),
                         self._outside.http_call,
                         *self._pipelines.steps(config.state),
                         *self._batch_steps.all(),
                     ],
-                    workflow_runner=SandboxedWorkflowRunner(RESTRICTIONS),
-                    interceptors=[EndInterceptor(lambda: self._endpoints), ExpiryInterceptor()],
+                    workflow_runner=RUNNER,
+                    interceptors=around(lambda: self._endpoints),
                     max_concurrent_activities=config.jobs.at_once,
                     graceful_shutdown_timeout=timedelta(seconds=config.grace_seconds),
                     default_heartbeat_throttle_interval=THROTTLE,

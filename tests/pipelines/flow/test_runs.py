@@ -15,17 +15,16 @@ from temporalio.client import Client, WorkflowFailureError, WorkflowHandle
 from temporalio.converter import DataConverter
 from temporalio.exceptions import ActivityError, ApplicationError, CancelledError
 from temporalio.worker import Worker
-from temporalio.worker.workflow_sandbox import SandboxedWorkflowRunner
 from thinmesh.job.v1 import job_service_pb2 as pb
 
 from fakes import pipelines
 from thinmesh_core.errors import Reason
 from thinmesh_core.priority import Priority
-from thinmesh_pipelines.app import RESTRICTIONS
 from thinmesh_pipelines.flow.run import SAID, WAITING, Run
 from thinmesh_pipelines.job import Owner, Said, workflow_id
 from thinmesh_pipelines.payloads.converter import MeshPayloadConverter
 from thinmesh_pipelines.registry import Pipelines, workflow_type
+from thinmesh_pipelines.replaying import RUNNER
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
@@ -44,7 +43,7 @@ async def client(temporal: TemporalServer, tmp_path_factory: pytest.TempPathFact
         task_queue=QUEUE,
         workflows=known.workflows,
         activities=known.steps(tmp_path_factory.mktemp("state")),
-        workflow_runner=SandboxedWorkflowRunner(RESTRICTIONS),
+        workflow_runner=RUNNER,
     )
     async with worker:
         yield client

@@ -1,0 +1,15 @@
+"""An example as somebody might change it while runs of it are under way."""
+
+from __future__ import annotations
+
+from thinmesh_examples.index import Texts
+from thinmesh_examples.passages import keep
+from thinmesh_pipelines import flow
+
+
+@flow.pipeline("example-index")
+async def index(given: Texts) -> int:
+    """Looks at how alike the passages are before it keeps them."""
+    texts = [one.text for one in given.passages]
+    await flow.rerank(given.embedder, texts[0], texts)
+    return await keep(given.passages, await flow.embed(given.embedder, texts))
