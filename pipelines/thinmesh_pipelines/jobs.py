@@ -66,6 +66,9 @@ _OF_KIND = {BATCH: f"WorkflowType = '{BATCH}'", PIPELINE: f"WorkflowType STARTS_
 _ITSELF = "ParentWorkflowId IS NULL AND ExecutionStatus != 'ContinuedAsNew'"
 """Neither a part of a job nor an earlier run of one."""
 
+_ELSEWHERE = frozenset("/~")
+"""In no job's id: they set tenants apart, and the parts of jobs."""
+
 
 class Jobs:
     """The jobs of every tenant. JOBS_UNAVAILABLE where Temporal does not answer, NOT_FOUND where a tenant has no such job."""
@@ -178,6 +181,8 @@ class Jobs:
         return _Course(BatchJob.run, begun, Priority.BATCH, {BATCH: begun[1]}, GATHER_TIME)
 
     def _handle(self, tenant: str, job_id: str) -> WorkflowHandle[Any, pb.JobResult]:
+        if not _ELSEWHERE.isdisjoint(job_id):
+            raise _unknown()
         return self._client.get_workflow_handle(workflow_id(tenant, job_id), result_type=pb.JobResult)
 
     async def _told(self, found: WorkflowExecution) -> pb.Job:
@@ -281,13 +286,17 @@ async def _answering() -> AsyncIterator[None]:
         raise _gone() from None
     except RPCError as error:
         if error.status is RPCStatusCode.NOT_FOUND:
-            raise MeshError(Reason.NOT_FOUND, "There is no job of this id.", param="id") from None
+            raise _unknown() from None
         raise _gone() from error
     except ApplicationError as error:  # what is to be kept can't be
         reason = Reason.__members__.get(error.type or "")
         raise (MeshError(reason, error.message) if reason is Reason.REQUEST_TOO_LARGE else _gone()) from error
     except RuntimeError as error:  # so its library says that it can't connect
         raise _gone() from error
+
+
+def _unknown() -> MeshError:
+    return MeshError(Reason.NOT_FOUND, "There is no job of this id.", param="id")
 
 
 def _gone() -> MeshError:

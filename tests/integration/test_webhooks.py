@@ -9,10 +9,11 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import grpc
 import pytest
 from aiohttp import web
 from canaries import PROMPT
-from integration.test_jobs import created, ended, once_past
+from integration.test_jobs import created, ended, once_past, refused
 from launch import Running, flags, mesh, output, said
 from openai import AsyncOpenAI
 from parts import Parts, temporal
@@ -132,6 +133,28 @@ async def test_failure_cancel_and_expiry_are_told_as_what_the_job_says_of_itself
             assert await at.state(one) == pb.JOB_STATE_EXPIRED
         listed = await at.stub.ListJobs(pb.ListJobsRequest(limit=2), metadata=at.running.metadata, timeout=5)
         assert {one.state for one in listed.jobs} == {pb.JOB_STATE_EXPIRED}
+
+
+async def test_a_pipeline_is_told_as_any_job_also_while_it_waits_for_a_person(
+    state: Path, engine: FakeEngine, there: Receiver
+) -> None:
+    async with meshed(config(there, engine, HERE, "expire_seconds: 4"), state) as at:
+        order = pb.PipelineWork(name="example-approved-draft", input=json.dumps({"about": PROMPT, "model": "fake"}))
+        asking = at.stub.CreateJob(pb.CreateJobRequest(pipeline=order), metadata=at.running.metadata, timeout=5)
+        job = (await asking).job.id
+        assert told(await there.take()) == ("job.expired", {"id": job})
+        assert await at.state(job) == pb.JOB_STATE_EXPIRED
+        assert len(engine.requests) == 1
+
+
+async def test_what_tells_of_a_job_is_no_job_itself(state: Path, engine: FakeEngine, there: Receiver) -> None:
+    async with meshed(config(there, engine, HERE), state) as at:
+        job = await at.create()
+        run = (await there.take()).headers["webhook-id"].removeprefix("evt_")
+        asking = at.stub.GetJob(pb.GetJobRequest(id=f"{job}~webhook-{run}"), metadata=at.running.metadata, timeout=5)
+        with pytest.raises(grpc.aio.AioRpcError) as hidden:
+            await asking
+        assert refused(hidden.value).reason is Reason.NOT_FOUND
 
 
 async def test_batches_are_told_under_openais_names(state: Path, engine: FakeEngine, there: Receiver) -> None:
