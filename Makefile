@@ -58,7 +58,7 @@ conformance: .venv/.dev .engines/triton/.installed ## Run the conformance cases 
 	CONFORMANCE_REPORT=docs/conformance $(VENV)/pytest tests/conformance/test_conformance.py
 
 histories: .venv/.dev ## Record anew what the workflows of jobs do, for the tests that replay it
-	PYTHONPATH=tests .venv/bin/python tests/pipelines/recording.py
+	PYTHONPATH=tests $(VENV)/python tests/pipelines/recording.py
 
 bench: .venv/.dev ## Print what the mesh costs in CPU time, in one process and split
 	PYTHONPATH=tests $(VENV)/python tests/bench/admission.py
