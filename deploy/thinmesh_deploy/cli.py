@@ -131,6 +131,9 @@ def router(
 def worker(
     config: Config = None,
     listen: Annotated[str | None, typer.Option("--listen", help="Where it listens. [listen.worker]")] = None,
+    version: Annotated[
+        str | None, typer.Option("--version", help="What its code is called; pipelines end on the version that they began on.")
+    ] = None,
     admin: Admin = None,
     state: State = STATE,
     log_level: LogLevel = "info",
@@ -142,8 +145,10 @@ def worker(
     thinmesh worker --config thinmesh.yaml
 
     thinmesh worker --config thinmesh.yaml --listen unix:/run/thinmesh/worker-2.sock
+
+    thinmesh worker --config thinmesh.yaml --version 2026-11-25
     """
-    run(partial(split.worker, setting_of(config, state), listen, admin, say), log_level=log_level)
+    run(partial(split.worker, setting_of(config, state), listen, version, admin, say), log_level=log_level)
 
 
 @adapter_app.command("run")

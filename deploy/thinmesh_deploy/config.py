@@ -158,7 +158,9 @@ class Setting:
             overflow=tuple(_overflowing(config)),
         )
 
-    def worker(self, jobs: JobsConfig, temporal: str, gateway: str, console: str | None = None) -> WorkerConfig:
+    def worker(
+        self, jobs: JobsConfig, temporal: str, gateway: str, console: str | None = None, version: str | None = None
+    ) -> WorkerConfig:
         """A worker's part. `temporal` is where that is, `console` its own page, `gateway` where steps are sent to."""
         config = self.config
         return WorkerConfig(
@@ -171,6 +173,7 @@ class Setting:
             call_seconds=config.call_seconds,
             grace_seconds=config.grace_seconds,
             console=console,
+            version=version,
         )
 
     @property

@@ -100,7 +100,9 @@ async def adapter(
         await _serve(app, f"adapter {name}", at, longest, exposure, setting, say, signals)
 
 
-async def worker(setting: Setting, listen: str | None, admin_at: str | None, say: Say, signals: Signals) -> None:
+async def worker(
+    setting: Setting, listen: str | None, version: str | None, admin_at: str | None, say: Say, signals: Signals
+) -> None:
     """A worker: it keeps jobs in a Temporal that is there, and runs their steps through a gateway."""
     try:
         from thinmesh_pipelines.app import build
@@ -114,7 +116,9 @@ async def worker(setting: Setting, listen: str | None, admin_at: str | None, say
     if others:
         raise ConfigError(f"{setting.path}: listen.worker has several addresses; say with --listen which is this worker's")
     async with exposed(setting.config.tls, peers.WORKER, insecure=setting.config.insecure) as exposure:
-        app = build(setting.worker(jobs, jobs.temporal, setting.inner_address), exposure.channels(peers.GATEWAY))
+        app = build(
+            setting.worker(jobs, jobs.temporal, setting.inner_address, version=version), exposure.channels(peers.GATEWAY)
+        )
 
         async def apply(new: Setting) -> None:
             app.prepared(new.webhooks)()

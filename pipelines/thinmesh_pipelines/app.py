@@ -44,6 +44,7 @@ from thinmesh_pipelines.responses.service import ResponseService
 from thinmesh_pipelines.retention import keep_for, sweep
 from thinmesh_pipelines.service import JobService
 from thinmesh_pipelines.steps import Steps
+from thinmesh_pipelines.versions import deployment, promote
 from thinmesh_pipelines.webhooks.config import WebhookConfig
 from thinmesh_pipelines.webhooks.delivery import Delivery
 from thinmesh_pipelines.webhooks.endpoints import Endpoints
@@ -158,6 +159,7 @@ class WorkerApp(App):
                         *self._batch_steps.all(),
                     ],
                     workflow_runner=RUNNER,
+                    deployment_config=deployment(config),
                     interceptors=around(lambda: self._endpoints),
                     max_concurrent_activities=config.jobs.at_once,
                     graceful_shutdown_timeout=timedelta(seconds=config.grace_seconds),
@@ -169,6 +171,7 @@ class WorkerApp(App):
                     telling(client, config.jobs.queue, self._delivery, THROTTLE),
                     beside(sweep(client, self._objects, config.jobs)),
                 ):
+                    await promote(client, config)
                     self._trouble, self._looked = None, TRIES
                     await stop.wait()
             except (RPCError, RuntimeError) as error:

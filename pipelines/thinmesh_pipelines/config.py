@@ -59,7 +59,7 @@ class WorkerConfig(Section, frozen=True, kw_only=True):
     """A worker's part: the jobs, where Temporal is, and the gateway that steps are sent to.
 
     `weights` says how much each tenant weighs, `webhooks` where it is told of its jobs' ends; `console` is the page of a
-    Temporal that is the mesh's own.
+    Temporal that is the mesh's own. A worker with a `version` ends what began on it, and what nobody says a version of.
     """
 
     jobs: JobsConfig
@@ -71,3 +71,4 @@ class WorkerConfig(Section, frozen=True, kw_only=True):
     call_seconds: Seconds = 600.0
     grace_seconds: float = 30.0
     console: str | None = None
+    version: str | None = None

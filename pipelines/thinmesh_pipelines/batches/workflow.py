@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 from temporalio import workflow
+from temporalio.common import VersioningBehavior
 from temporalio.exceptions import ActivityError, ApplicationError
 
 with workflow.unsafe.imports_passed_through():
@@ -46,7 +47,7 @@ class Course:
         return sum(one.lines for one in self.ranges)
 
 
-@workflow.defn(name="batch")
+@workflow.defn(name="batch", versioning_behavior=VersioningBehavior.AUTO_UPGRADE)  # histories of it are replayed in CI
 class BatchJob:
     """A job of a file of requests."""
 
