@@ -132,7 +132,7 @@ def worker(
     config: Config = None,
     listen: Annotated[str | None, typer.Option("--listen", help="Where it listens. [listen.worker]")] = None,
     version: Annotated[
-        str | None, typer.Option("--version", help="What its code is called; pipelines end on the version that they began on.")
+        str | None, typer.Option("--version", help="What its code is called; jobs end on the version that they began on.")
     ] = None,
     admin: Admin = None,
     state: State = STATE,

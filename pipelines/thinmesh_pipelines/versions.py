@@ -1,4 +1,4 @@
-"""Versions of workers: a pipeline that runs stays with the code that it began on, and new runs begin on the newest."""
+"""Versions of workers: a job stays with the code that it began on, and new ones begin on the newest."""
 
 from __future__ import annotations
 

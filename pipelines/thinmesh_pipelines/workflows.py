@@ -5,7 +5,6 @@ from __future__ import annotations
 from datetime import timedelta
 
 from temporalio import workflow
-from temporalio.common import VersioningBehavior
 
 with workflow.unsafe.imports_passed_through():
     from thinmesh.job.v1 import job_service_pb2 as pb
@@ -18,7 +17,7 @@ REQUEST = "request"
 """What Temporal calls the workflow of a job of one request."""
 
 
-@workflow.defn(name=REQUEST, versioning_behavior=VersioningBehavior.AUTO_UPGRADE)  # it is one step: any code ends it
+@workflow.defn(name=REQUEST)
 class RequestJob:
     """A job of one inference request."""
 

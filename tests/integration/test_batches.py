@@ -21,6 +21,7 @@ pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 CONFIG = """
 tenants: {dev: {}, other: {}}
+roles: {reader: {actions: [jobs]}}
 backends:
   echo: {adapter: echo}
   slow: {adapter: echo, options: {model: slow, delay_ms: 100}}
@@ -46,6 +47,17 @@ async def running(tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Run
 async def sdk(running: Running) -> AsyncIterator[openai.AsyncOpenAI]:
     async with openai.AsyncOpenAI(base_url=f"{running.http}/v1", api_key=running.key, max_retries=0) as client:
         yield client
+
+
+async def known(sdk: openai.AsyncOpenAI) -> None:
+    """Waits until the gateway knows a key that was just made."""
+    while True:
+        try:
+            await sdk.batches.list()
+        except openai.AuthenticationError:
+            await asyncio.sleep(0.05)
+        else:
+            return
 
 
 def line(custom_id: str, url: str = CHAT, **body: Any) -> dict[str, Any]:
@@ -113,6 +125,78 @@ async def test_a_batch_gives_an_output_file_and_an_errors_file(sdk: openai.Async
     assert {name: one["response"]["status_code"] for name, one in bad.items()} == {"hot": 400, "none": 404, "streamed": 400}
     assert bad["hot"]["response"]["body"]["error"]["param"] == "temperature"
     assert batch.id in [one.id async for one in sdk.batches.list()]
+    usages = [one["response"]["body"]["usage"] for one in good.values()]
+    assert batch.usage is not None
+    assert (batch.usage.input_tokens, batch.usage.output_tokens) == tuple(
+        sum(one[name] for one in usages) for name in ("prompt_tokens", "completion_tokens")
+    )
+    assert (batch.model, batch.usage.total_tokens) == ("echo", batch.usage.input_tokens + batch.usage.output_tokens)
+
+
+async def test_under_one_key_there_is_one_batch(sdk: openai.AsyncOpenAI) -> None:
+    file_id = await uploaded(sdk, written([chat("a", "x")]))
+    headers = {"Idempotency-Key": "nightly-7"}
+    first, again = [
+        await sdk.batches.create(input_file_id=file_id, endpoint=CHAT, completion_window=DAY, extra_headers=headers)
+        for _ in range(2)
+    ]
+    assert first.id == again.id
+    with pytest.raises(openai.ConflictError):
+        await sdk.batches.create(
+            input_file_id=file_id, endpoint=CHAT, completion_window=DAY, metadata={"other": "work"}, extra_headers=headers
+        )
+    assert [one.id async for one in sdk.batches.list()].count(first.id) == 1
+
+
+async def test_an_upload_that_breaks_off_leaves_nothing(running: Running, sdk: openai.AsyncOpenAI) -> None:
+    host, port = running.http.removeprefix("http://").split(":")
+    before = [one.id async for one in sdk.files.list()]
+    objects = running.state / "objects"
+    kept = {path for path in objects.rglob("*") if path.is_file()}
+    head = (
+        f"POST /v1/files HTTP/1.1\r\nHost: {host}\r\nAuthorization: Bearer {running.key}\r\n"
+        f"Content-Type: multipart/form-data; boundary=b\r\nContent-Length: {64 * MIB}\r\n\r\n"
+        '--b\r\nContent-Disposition: form-data; name="purpose"\r\n\r\nbatch\r\n'
+        '--b\r\nContent-Disposition: form-data; name="file"; filename="cut.jsonl"\r\n\r\n'
+    )
+    _, writer = await asyncio.open_connection(host, int(port))
+    writer.write(head.encode())
+    for _ in range(8):
+        writer.write(written([chat("a", WORD * 1500)]) * 30)
+        await writer.drain()
+    writer.close()
+    async with asyncio.timeout(10):
+        while {path for path in objects.rglob("*") if path.is_file()} - kept:
+            await asyncio.sleep(0.05)
+    assert [one.id async for one in sdk.files.list()] == before
+
+
+async def test_who_loses_the_right_in_the_middle_gets_no_more_answers(running: Running, sdk: openai.AsyncOpenAI) -> None:
+    where = flags(running.state / "thinmesh.yaml", running.state)
+    code, key, error = await output("key", "create", "--tenant", "other", *where)
+    assert code == 0, error
+    async with openai.AsyncOpenAI(base_url=f"{running.http}/v1", api_key=key.strip(), max_retries=0) as other:
+        async with asyncio.timeout(30):
+            await known(other)
+            file_id = await uploaded(other, written([chat(f"line-{one}", SLOW, "slow") for one in range(200)]))
+            batch = await other.batches.create(input_file_id=file_id, endpoint=CHAT, completion_window=DAY)
+            while not (batch.request_counts and batch.request_counts.completed):
+                await asyncio.sleep(0.1)
+                batch = await other.batches.retrieve(batch.id)
+    code, _, error = await output("key", "revoke", key.split("_")[2], *where)
+    assert code == 0, error
+    code, anew, error = await output("key", "create", "--tenant", "other", "--role", "auditor", "--role", "reader", *where)
+    assert code == 0, error
+    async with openai.AsyncOpenAI(base_url=f"{running.http}/v1", api_key=anew.strip(), max_retries=0) as other:
+        async with asyncio.timeout(60):
+            await known(other)
+            batch = await ended(other, batch)
+        assert batch.status == "failed"
+        good, refused = await results(other, batch.output_file_id), await results(other, batch.error_file_id)
+    assert good
+    assert refused
+    assert len(good) + len(refused) == 200
+    assert {one["error"]["code"] for one in refused.values()} == {"batch_failed"}
 
 
 @pytest.mark.timeout(120)
@@ -188,12 +272,8 @@ async def test_files_and_batches_are_their_tenants_alone(running: Running, sdk: 
     assert code == 0, error
     async with openai.AsyncOpenAI(base_url=f"{running.http}/v1", api_key=key.strip(), max_retries=0) as other:
         async with asyncio.timeout(10):
-            while True:  # until the gateway knows the key
-                try:
-                    assert [one async for one in other.files.list()] == []
-                    break
-                except openai.AuthenticationError:
-                    await asyncio.sleep(0.05)
+            await known(other)
+        assert [one async for one in other.files.list()] == []
         assert [one async for one in other.batches.list()] == []
         for asked in (
             other.files.retrieve(file_id),

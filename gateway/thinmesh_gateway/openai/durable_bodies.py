@@ -84,6 +84,28 @@ class RequestCounts(Struct):
     failed: int
 
 
+class InputDetails(Struct):
+    """Of the tokens that were given, those that were cached."""
+
+    cached_tokens: int
+
+
+class OutputDetails(Struct):
+    """Of the tokens that were made, those that were reasoning."""
+
+    reasoning_tokens: int
+
+
+class BatchUsage(Struct):
+    """The tokens that a batch took."""
+
+    input_tokens: int
+    input_tokens_details: InputDetails
+    output_tokens: int
+    output_tokens_details: OutputDetails
+    total_tokens: int
+
+
 Status = Literal["validating", "failed", "in_progress", "finalizing", "completed", "expired", "cancelling", "cancelled"]
 
 
@@ -108,6 +130,8 @@ class Batch(Struct):
     cancelled_at: int | None
     request_counts: RequestCounts
     metadata: dict[str, str] | None
+    model: str | None
+    usage: BatchUsage | None
     object: Literal["batch"] = "batch"
 
 
@@ -150,6 +174,8 @@ def batch(job: pb.Job) -> Batch:
         ended if status == "cancelled" else None,
         RequestCounts(progress.total, progress.done, progress.failed),
         dict(one.work.metadata) or None,
+        one.usage.model if one.usage.HasField("model") else None,
+        _usage(one.usage) if one.HasField("usage") else None,
     )
 
 
@@ -164,6 +190,16 @@ def window(seconds: int) -> str:
         if seconds % unit == 0:
             return f"{seconds // unit}{word}"
     return f"{seconds}s"
+
+
+def _usage(used: pb.BatchUsage) -> BatchUsage:
+    return BatchUsage(
+        used.input_tokens,
+        InputDetails(used.cached_tokens),
+        used.output_tokens,
+        OutputDetails(used.reasoning_tokens),
+        used.input_tokens + used.output_tokens,
+    )
 
 
 _ENDED: dict[int, Status] = {

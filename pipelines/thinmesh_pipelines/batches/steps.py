@@ -16,6 +16,7 @@ from thinmesh_pipelines.batches.lines import Examination, Line, Range, Splitter,
 from thinmesh_pipelines.batches.parts import Keeper, Parts
 from thinmesh_pipelines.batches.results import Result, answered, missed
 from thinmesh_pipelines.batches.task import Counted, Examined, Gathered, Gathering, Task
+from thinmesh_pipelines.batches.usage import Used, used
 from thinmesh_pipelines.files.files import Files, Writing
 from thinmesh_pipelines.files.record import GIVEN, new_id
 from thinmesh_pipelines.files.vault import Vault
@@ -77,16 +78,18 @@ class BatchSteps:
         written = {
             well: self._files.writing(tenant, new_id(created, f"{tenant}/{job_id}/{well}".encode())) for well in (True, False)
         }
-        counts = {True: 0, False: 0}
+        counts, took = {True: 0, False: 0}, Used()
         async with _failing(), beating(lambda: (counts[True], counts[False])):
             for index, part in enumerate(ranges):
                 async with aclosing(self._results(task, index, part, gathering.missing)) as results:
                     async for result in results:
                         counts[result.well] += 1
+                        if result.well:
+                            took += used(result.line)
                         await written[result.well].write(result.line)
             output = await _kept(written[True], f"{job_id}_output.jsonl", gathering)
             errors = await _kept(written[False], f"{job_id}_errors.jsonl", gathering)
-        return Gathered(Counted(counts[True], counts[False]), output, errors)
+        return Gathered(Counted(counts[True], counts[False]), output, errors, took)
 
     @activity.defn(name="discard")
     async def discard(self, task: Task) -> None:

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from thinmesh_pipelines.batches.lines import Problem, Range
+from thinmesh_pipelines.batches.usage import Used
 from thinmesh_pipelines.job import Owner
 
 RANGES_AT_ONCE = 4
@@ -58,3 +59,4 @@ class Gathered:
     counted: Counted
     output_file_id: str | None
     error_file_id: str | None
+    used: Used = field(default_factory=Used)

@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 
 from temporalio import workflow
-from temporalio.common import VersioningBehavior
 from temporalio.exceptions import ActivityError, ApplicationError
 
 with workflow.unsafe.imports_passed_through():
@@ -47,7 +46,7 @@ class Course:
         return sum(one.lines for one in self.ranges)
 
 
-@workflow.defn(name="batch", versioning_behavior=VersioningBehavior.AUTO_UPGRADE)  # histories of it are replayed in CI
+@workflow.defn(name="batch")
 class BatchJob:
     """A job of a file of requests."""
 
@@ -125,6 +124,16 @@ class BatchJob:
             BatchSteps.gather, args=[task, course.ranges, gathering], **lasting(GATHER_TIME)
         )
         batch.files.CopyFrom(pb.BatchFiles(output_file_id=gathered.output_file_id, error_file_id=gathered.error_file_id))
+        took = gathered.used
+        batch.usage.CopyFrom(
+            pb.BatchUsage(
+                model=took.model,
+                input_tokens=took.input,
+                cached_tokens=took.cached,
+                output_tokens=took.output,
+                reasoning_tokens=took.reasoning,
+            )
+        )
         workflow.upsert_memo({BATCH: batch, PROGRESS: _progress(course, gathered.counted)})
         await workflow.execute_activity_method(BatchSteps.discard, task, **lasting(GATHER_TIME))
 

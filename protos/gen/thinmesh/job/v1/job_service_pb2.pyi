@@ -260,6 +260,46 @@ class BatchFiles(_message.Message):
 Global___BatchFiles: _TypeAlias = BatchFiles  # noqa: Y015
 
 @_typing.final
+class BatchUsage(_message.Message):
+    """The tokens that the answers of a batch took, as they say themselves."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    MODEL_FIELD_NUMBER: _builtins.int
+    INPUT_TOKENS_FIELD_NUMBER: _builtins.int
+    CACHED_TOKENS_FIELD_NUMBER: _builtins.int
+    OUTPUT_TOKENS_FIELD_NUMBER: _builtins.int
+    REASONING_TOKENS_FIELD_NUMBER: _builtins.int
+    model: _builtins.str
+    """The model that took them, of several the first. Unset: there are no answers."""
+    input_tokens: _builtins.int
+    """Those of prompts and inputs."""
+    cached_tokens: _builtins.int
+    """Those of them that the engine had cached."""
+    output_tokens: _builtins.int
+    """Those that were generated."""
+    reasoning_tokens: _builtins.int
+    """Those of them that were reasoning."""
+    def __init__(
+        self,
+        *,
+        model: _builtins.str | None = ...,
+        input_tokens: _builtins.int = ...,
+        cached_tokens: _builtins.int = ...,
+        output_tokens: _builtins.int = ...,
+        reasoning_tokens: _builtins.int = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_model", b"_model", "model", b"model"]  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_model", b"_model", "cached_tokens", b"cached_tokens", "input_tokens", b"input_tokens", "model", b"model", "output_tokens", b"output_tokens", "reasoning_tokens", b"reasoning_tokens"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__model: _TypeAlias = _typing.Literal["model"]  # noqa: Y015
+    _WhichOneofArgType__model: _TypeAlias = _typing.Literal["_model", b"_model"]  # noqa: Y015
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__model) -> _WhichOneofReturnType__model | None: ...
+
+Global___BatchUsage: _TypeAlias = BatchUsage  # noqa: Y015
+
+@_typing.final
 class Batch(_message.Message):
     """A batch: what was asked for, and what has become of it."""
 
@@ -272,6 +312,7 @@ class Batch(_message.Message):
     FINALIZING_UNIX_SECONDS_FIELD_NUMBER: _builtins.int
     EXPIRED_FIELD_NUMBER: _builtins.int
     CREATED_UNIX_SECONDS_FIELD_NUMBER: _builtins.int
+    USAGE_FIELD_NUMBER: _builtins.int
     begun_unix_seconds: _builtins.int
     """When its lines began. Unset: its file is looked at."""
     finalizing_unix_seconds: _builtins.int
@@ -292,6 +333,10 @@ class Batch(_message.Message):
     def files(self) -> Global___BatchFiles:
         """What it gave, also where it was cancelled or expired."""
 
+    @_builtins.property
+    def usage(self) -> Global___BatchUsage:
+        """What its answers took. Unset: its files are not written."""
+
     def __init__(
         self,
         *,
@@ -302,10 +347,11 @@ class Batch(_message.Message):
         finalizing_unix_seconds: _builtins.int | None = ...,
         expired: _builtins.bool = ...,
         created_unix_seconds: _builtins.int = ...,
+        usage: Global___BatchUsage | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_begun_unix_seconds", b"_begun_unix_seconds", "_finalizing_unix_seconds", b"_finalizing_unix_seconds", "begun_unix_seconds", b"begun_unix_seconds", "files", b"files", "finalizing_unix_seconds", b"finalizing_unix_seconds", "work", b"work"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_begun_unix_seconds", b"_begun_unix_seconds", "_finalizing_unix_seconds", b"_finalizing_unix_seconds", "begun_unix_seconds", b"begun_unix_seconds", "files", b"files", "finalizing_unix_seconds", b"finalizing_unix_seconds", "usage", b"usage", "work", b"work"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_begun_unix_seconds", b"_begun_unix_seconds", "_finalizing_unix_seconds", b"_finalizing_unix_seconds", "begun_unix_seconds", b"begun_unix_seconds", "created_unix_seconds", b"created_unix_seconds", "errors", b"errors", "expired", b"expired", "files", b"files", "finalizing_unix_seconds", b"finalizing_unix_seconds", "work", b"work"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_begun_unix_seconds", b"_begun_unix_seconds", "_finalizing_unix_seconds", b"_finalizing_unix_seconds", "begun_unix_seconds", b"begun_unix_seconds", "created_unix_seconds", b"created_unix_seconds", "errors", b"errors", "expired", b"expired", "files", b"files", "finalizing_unix_seconds", b"finalizing_unix_seconds", "usage", b"usage", "work", b"work"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     _WhichOneofReturnType__begun_unix_seconds: _TypeAlias = _typing.Literal["begun_unix_seconds"]  # noqa: Y015
     _WhichOneofArgType__begun_unix_seconds: _TypeAlias = _typing.Literal["_begun_unix_seconds", b"_begun_unix_seconds"]  # noqa: Y015
