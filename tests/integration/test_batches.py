@@ -20,7 +20,7 @@ from thinmesh_pipelines.batches.workflow import RANGES_A_RUN
 pytestmark = pytest.mark.asyncio(loop_scope="module")
 
 CONFIG = """
-tenants: {dev: {}, other: {}}
+tenants: {dev: {}, other: {}, third: {}}
 roles: {reader: {actions: [jobs]}}
 backends:
   echo: {adapter: echo}
@@ -173,7 +173,7 @@ async def test_an_upload_that_breaks_off_leaves_nothing(running: Running, sdk: o
 
 async def test_who_loses_the_right_in_the_middle_gets_no_more_answers(running: Running, sdk: openai.AsyncOpenAI) -> None:
     where = flags(running.state / "thinmesh.yaml", running.state)
-    code, key, error = await output("key", "create", "--tenant", "other", *where)
+    code, key, error = await output("key", "create", "--tenant", "third", *where)
     assert code == 0, error
     async with openai.AsyncOpenAI(base_url=f"{running.http}/v1", api_key=key.strip(), max_retries=0) as other:
         async with asyncio.timeout(30):
@@ -185,7 +185,7 @@ async def test_who_loses_the_right_in_the_middle_gets_no_more_answers(running: R
                 batch = await other.batches.retrieve(batch.id)
     code, _, error = await output("key", "revoke", key.split("_")[2], *where)
     assert code == 0, error
-    code, anew, error = await output("key", "create", "--tenant", "other", "--role", "auditor", "--role", "reader", *where)
+    code, anew, error = await output("key", "create", "--tenant", "third", "--role", "auditor", "--role", "reader", *where)
     assert code == 0, error
     async with openai.AsyncOpenAI(base_url=f"{running.http}/v1", api_key=anew.strip(), max_retries=0) as other:
         async with asyncio.timeout(60):
