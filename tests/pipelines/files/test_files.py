@@ -1,12 +1,15 @@
-"""Files in a real folder: there once they are whole, their tenant's alone, and gone with all that is theirs."""
+"""Files in a real folder and in an S3: there once they are whole, their tenant's alone, and gone with all that is theirs."""
 
 from __future__ import annotations
 
 import time
+from collections.abc import AsyncIterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
+import pytest_asyncio
+from s3_server import BUCKET, s3_server
 
 from thinmesh_core.errors import MeshError, Reason
 from thinmesh_pipelines.config import JobsConfig
@@ -22,9 +25,16 @@ from thinmesh_pipelines.payloads.objects import FOLDER, objects
 HOUR = 3600
 
 
-@pytest.fixture
-def vault(tmp_path: Path) -> Vault:
-    return Vault(KeyRing(tmp_path), objects(PayloadsConfig(), tmp_path))
+@pytest_asyncio.fixture(params=["folder", "bucket"])
+async def vault(tmp_path: Path, request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Vault]:
+    if request.param == "folder":
+        yield Vault(KeyRing(tmp_path), objects(PayloadsConfig(), tmp_path))
+        return
+    (tmp_path / FOLDER).mkdir()
+    async with s3_server(tmp_path / FOLDER) as environment:
+        for name, value in environment.items():
+            monkeypatch.setenv(name, value)
+        yield Vault(KeyRing(tmp_path), objects(PayloadsConfig(store=f"s3://{BUCKET}/prod"), tmp_path))
 
 
 @pytest.fixture
@@ -32,8 +42,8 @@ def files(vault: Vault) -> Files:
     return Files(vault, FilesConfig(max_files=3))
 
 
-def objects_of(state: Path) -> list[Path]:
-    return [path for path in (state / FOLDER).rglob("*") if path.is_file()]
+async def objects_of(vault: Vault) -> list[str]:
+    return await vault.objects.names("files")
 
 
 async def kept(files: Files, tenant: str, data: bytes, number: int = 0, created: float | None = None) -> Record:
@@ -56,13 +66,13 @@ async def test_any_part_of_a_file_is_read_as_it_was(files: Files) -> None:
 
 
 async def test_a_file_is_not_there_before_it_is_whole_and_leaves_nothing_where_it_is_dropped(
-    files: Files, tmp_path: Path
+    files: Files, vault: Vault
 ) -> None:
     writing = files.writing("t", new_id(1, b""))
     await writing.write(bytes(3 * PIECE_BYTES))
     assert await files.page("t", 10, None, None, oldest_first=True) == ([], False)
     await writing.drop()
-    assert objects_of(tmp_path) == []
+    assert await objects_of(vault) == []
 
 
 async def test_pages_follow_each_other_in_both_orders(files: Files) -> None:
@@ -95,14 +105,14 @@ async def test_files_outlive_the_key_that_sealed_them(files: Files, tmp_path: Pa
     assert await read(files, "t", await files.get("t", record.id)) == b"words"
 
 
-async def test_what_is_over_goes_and_what_is_not_stays(files: Files, vault: Vault, tmp_path: Path) -> None:
+async def test_what_is_over_goes_and_what_is_not_stays(files: Files, vault: Vault) -> None:
     over = await kept(files, "t", b"x", created=time.time() - 2 * HOUR)
     stays = await kept(files, "t", b"y", 1)
     await files.writing("t", new_id(2, b"")).write(bytes(PIECE_BYTES))
     with pytest.raises(MeshError):
         await files.get("t", over.id)
     await collect(vault.objects, JobsConfig(), datetime.now(UTC))
-    assert len(objects_of(tmp_path)) == 3  # what stays, and what may still become a file
+    assert len(await objects_of(vault)) == 3  # what stays, and what may still become a file
     assert await files.get("t", stays.id) == stays
     await collect(vault.objects, JobsConfig(), datetime.now(UTC) + timedelta(days=32))
-    assert objects_of(tmp_path) == []
+    assert await objects_of(vault) == []
