@@ -23,7 +23,7 @@ from thinmesh_core.priority import Priority
 from thinmesh_pipelines.flow.run import SAID, WAITING, Run
 from thinmesh_pipelines.job import Owner, Said, workflow_id
 from thinmesh_pipelines.payloads.converter import MeshPayloadConverter
-from thinmesh_pipelines.registry import Pipelines, workflow_type
+from thinmesh_pipelines.registry import FOLDER, Pipelines, workflow_type
 from thinmesh_pipelines.replaying import RUNNER
 
 pytestmark = pytest.mark.asyncio(loop_scope="module")
@@ -32,8 +32,13 @@ QUEUE = "runs"
 OWNER = Owner("acme", "somebody", ("user",), key=True, priority=Priority.STANDARD)
 
 
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("state")
+
+
 @pytest_asyncio.fixture(scope="module", loop_scope="module")
-async def client(temporal: TemporalServer, tmp_path_factory: pytest.TempPathFactory) -> AsyncIterator[Client]:
+async def client(temporal: TemporalServer, folder: Path) -> AsyncIterator[Client]:
     converter = DataConverter(payload_converter_class=MeshPayloadConverter)
     client = await Client.connect(temporal.address, data_converter=converter)
     found = [one for one in vars(pipelines).values() if isinstance(one, type) and issubclass(one, Run)]
@@ -42,7 +47,7 @@ async def client(temporal: TemporalServer, tmp_path_factory: pytest.TempPathFact
         client,
         task_queue=QUEUE,
         workflows=known.workflows,
-        activities=known.steps(tmp_path_factory.mktemp("state")),
+        activities=known.steps(folder),
         workflow_runner=RUNNER,
     )
     async with worker:
@@ -92,12 +97,11 @@ async def test_many_things_are_done_some_at_once_and_in_their_order(client: Clie
     assert pipelines.RUNNING == [0, 3]
 
 
-async def test_all_attempts_of_a_step_have_one_id(client: Client, tmp_path_factory: pytest.TempPathFactory) -> None:
+async def test_all_attempts_of_a_step_have_one_id(client: Client, folder: Path) -> None:
     handle = await begun(client, "persistent", "attempts")
     step = json.loads((await handle.result()).pipeline.output)
     assert step == f"{handle.id.rpartition('/')[2]}.1"
-    [seen] = tmp_path_factory.getbasetemp().glob("state0/pipelines/acme/attempts")
-    assert seen.read_text().splitlines() == [step, step]
+    assert (folder / FOLDER / "acme" / "attempts").read_text().splitlines() == [step, step]
 
 
 async def test_of_steps_that_fail_together_the_first_is_told(client: Client) -> None:
