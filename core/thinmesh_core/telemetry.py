@@ -23,6 +23,25 @@ CALL_SECONDS = Histogram(
 )
 CALLS_RUNNING = Gauge("thinmesh_calls_running", "Calls inside the gateway.")
 TOKENS = Counter("thinmesh_tokens", "Tokens of ended calls.", ["model", "type"])
+TENANT_TOKENS = Counter("thinmesh_tenant_tokens", "The same by tenant; the unnamed ones together.", ["tenant", "type"])
+TIME_TO_FIRST_TOKEN = Histogram(
+    "gen_ai_server_time_to_first_token_seconds",
+    "Time from a stream's arrival at the router to its first token.",
+    ["gen_ai_request_model"],
+    buckets=(0.001, 0.005, 0.01, 0.02, 0.04, 0.06, 0.08, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0, 30.0),
+)
+TIME_PER_OUTPUT_TOKEN = Histogram(
+    "gen_ai_server_time_per_output_token_seconds",
+    "Time of each token of a stream after its first.",
+    ["gen_ai_request_model"],
+    buckets=(0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.15, 0.2, 0.3, 0.4, 0.5, 0.75, 1.0, 2.5),
+)
+QUEUE_SECONDS = Histogram(
+    "thinmesh_queue_seconds",
+    "How long calls waited for a place on a backend, those that did not among them.",
+    ["model", "priority"],
+    buckets=(0.001, 0.01, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0),
+)
 BACKEND_RUNNING = Gauge("thinmesh_backend_running", "Calls this router has running on a backend.", ["backend"])
 SHADOW_CALLS = Counter("thinmesh_shadow_calls", "Copies of calls made on a backend.", ["model", "backend", "code"])
 SHADOW_TOKENS = Counter("thinmesh_shadow_tokens", "Tokens that such copies used.", ["model", "backend"])

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
@@ -14,6 +15,7 @@ from thinmesh_core.call import Call, Metadata
 from thinmesh_core.cost import made
 from thinmesh_core.errors import MeshError
 from thinmesh_core.rules import StreamRules
+from thinmesh_router import measures
 from thinmesh_router.attempt import Attempt
 from thinmesh_router.line import Entry
 from thinmesh_router.placement import Place, Wanted
@@ -25,6 +27,9 @@ if TYPE_CHECKING:
     from thinmesh_router.admission import Admission
 
 Context = grpc.aio.ServicerContext[Any, Any]
+
+OTHERS = "others"
+"""All tenants that the configuration does not name, in metrics: their number has no bound."""
 
 LOOK_EVERY = 32
 """Output tokens between two looks at what a stream has used: tenants are charged in such steps."""
@@ -44,8 +49,8 @@ class Ticket:
     """One call from its admission to its end, over all of its attempts. `deadline` is in the monotonic clock's seconds."""
 
     __slots__ = (
-        "_admission", "_charged", "_look_at", "_output", "_place", "_reservation", "_usage", "begun", "call", "committed",
-        "deadline", "entry", "estimate", "last", "moved", "position", "route", "waited",
+        "_admission", "_charged", "_first", "_look_at", "_output", "_place", "_reservation", "_usage", "begun", "call",
+        "committed", "deadline", "entry", "estimate", "last", "moved", "position", "route", "waited",
     )  # fmt: skip
 
     def __init__(
@@ -76,6 +81,7 @@ class Ticket:
         self._admission = admission
         self._reservation = reservation
         self._output = 0
+        self._first: float | None = None
         self._charged = 0
         self._look_at = LOOK_EVERY if reservation is UNLIMITED else min(LOOK_EVERY, reservation.covered + 1)
         self._usage: usage_pb2.Usage | None = None
@@ -97,6 +103,8 @@ class Ticket:
             self._reservation.settle(None, self._output)
         else:
             self._reservation.settle(0, 0)
+        if self.begun:
+            self._measure(usage)
 
     async def attempt(self) -> Attempt:
         """The next try, on a backend that has not had the call; waits for its place."""
@@ -141,6 +149,8 @@ class Ticket:
         self._output += made(event)
         if event.HasField("usage"):
             self._usage = event.usage
+        if self._first is None and self._output:
+            self._first = time.monotonic()
         if self._output < self._look_at:
             return True
         self._charge(self._output - self._charged)
@@ -169,6 +179,15 @@ class Ticket:
         step = self._output + LOOK_EVERY
         self._look_at = step if reservation is UNLIMITED else min(step, reservation.covered + 1)
         return covered
+
+    def _measure(self, usage: usage_pb2.Usage | None) -> None:
+        model, entry = self.route.model, self.entry
+        measures.waited(model, entry.priority, self.waited)
+        if self._first is not None:
+            measures.streamed(model, entry.arrived, self._first, time.monotonic(), self._output)
+        if usage is not None:
+            known = self.call.tenant in self._admission.config.tenants
+            measures.used(model, self.call.tenant if known else OTHERS, usage)
 
     def _charge(self, tokens: int) -> None:
         self._charged += tokens

@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 from grpc.aio import AioRpcError
+from prometheus_client import REGISTRY
 from thinmesh.inference.v1 import inference_service_pb2 as pb
 from thinmesh.inference.v1 import sampling_pb2, usage_pb2
 
@@ -137,3 +138,23 @@ async def test_pieces_of_several_tokens_are_counted_as_such(route: Route) -> Non
     got = await events(routed.stub)
     assert len(got) < 5
     assert got[-1].finishes[0].reason == pb.FINISH_REASON_LENGTH
+
+
+def sampled(name: str, **labels: str) -> float:
+    return REGISTRY.get_sample_value(name, labels) or 0.0
+
+
+async def test_the_course_of_a_stream_is_told_in_metrics_of_a_bounded_number(route: Route) -> None:
+    adapter = ScriptedAdapter()
+    adapter.events = stream_of(5)
+    stub = (await route({"a": adapter}, tenants={"t": TenantConfig()})).stub
+    streams = ("gen_ai_server_time_to_first_token_seconds_count", "gen_ai_server_time_per_output_token_seconds_count")
+    before = [sampled(name, gen_ai_request_model="m") for name in streams]
+    waited = sampled("thinmesh_queue_seconds_count", model="m", priority="standard")
+    tokens = [sampled("thinmesh_tenant_tokens_total", tenant=one, type="output") for one in ("t", "others", "stranger")]
+    await events(stub)
+    [_ async for _ in stub.StreamGenerate(REQUEST, timeout=SECONDS, metadata=(("thinmesh-tenant", "stranger"),))]
+    assert [sampled(name, gen_ai_request_model="m") for name in streams] == [one + 2 for one in before]
+    assert sampled("thinmesh_queue_seconds_count", model="m", priority="standard") == waited + 2
+    after = [sampled("thinmesh_tenant_tokens_total", tenant=one, type="output") for one in ("t", "others", "stranger")]
+    assert [new - old for new, old in zip(after, tokens, strict=True)] == [5, 5, 0]
