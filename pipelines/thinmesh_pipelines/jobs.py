@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-import base64
-import binascii
+import time
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
@@ -28,7 +27,7 @@ from temporalio.exceptions import ActivityError, ApplicationError, WorkflowAlrea
 from temporalio.service import RPCError, RPCStatusCode
 from thinmesh.job.v1 import job_service_pb2 as pb
 
-from thinmesh_core.errors import MeshError, Reason, invalid
+from thinmesh_core.errors import MeshError, Reason
 from thinmesh_core.priority import Priority
 from thinmesh_pipelines.batches.batches import Batches
 from thinmesh_pipelines.batches.workflow import BATCH, GATHER_TIME, PROGRESS, BatchJob
@@ -36,6 +35,7 @@ from thinmesh_pipelines.config import WorkerConfig
 from thinmesh_pipelines.expiry import EXPIRED, SPARE
 from thinmesh_pipelines.flow.run import SAID, WAITING
 from thinmesh_pipelines.job import Owner, Said, failed, fingerprint, job_of, new_id, workflow_id
+from thinmesh_pipelines.listing import FirstRuns, Mark, mark_of
 from thinmesh_pipelines.memo import KIND, PIPELINE, SAME, pipeline_memo
 from thinmesh_pipelines.registry import workflow_type
 from thinmesh_pipelines.steps import step_of
@@ -44,6 +44,9 @@ from thinmesh_pipelines.workflows import REQUEST, RequestJob
 
 ANSWER_SECONDS = 0.9
 """What Temporal may take to answer; whoever asks meanwhile is told within a second that it does not."""
+
+AHEAD_MICROS = 60_000_000
+"""How far the clock of Temporal may be ahead of this one for its newest jobs to be listed."""
 
 LOOK_SECONDS = 0.5
 """How often a followed job is looked at."""
@@ -63,8 +66,8 @@ _REQUESTS = f"WorkflowType = '{REQUEST}'"
 _OF_KIND = {BATCH: f"WorkflowType = '{BATCH}'", PIPELINE: f"WorkflowType STARTS_WITH '{workflow_type('')}'"}
 """What Temporal is asked for jobs of one kind."""
 
-_ITSELF = "ParentWorkflowId IS NULL AND ExecutionStatus != 'ContinuedAsNew'"
-"""Neither a part of a job nor an earlier run of one."""
+_ITSELF = "ParentWorkflowId IS NULL"
+"""No part of a job."""
 
 _ELSEWHERE = frozenset("/~")
 """In no job's id: they set tenants apart, and the parts of jobs."""
@@ -123,14 +126,14 @@ class Jobs:
             query = f"WorkflowId STARTS_WITH '{workflow_id(tenant, 'job-')}' AND {_ITSELF}"
             if kind is not None:
                 query += f" AND {_OF_KIND.get(kind, _REQUESTS)}"
-            if after is not None:
-                began = (await self._handle(tenant, after).describe()).start_time
-                query += f" AND StartTime < '{began.isoformat()}'"
-            listed = self._client.list_workflows(query, page_size=limit, next_page_token=_token(token))
-            await listed.fetch_next_page()
-            jobs = [await self._told(one) for one in listed.current_page or ()]
-        more = listed.next_page_token
-        return pb.ListJobsResponse(jobs=jobs, next_page_token=base64.urlsafe_b64encode(more).decode() if more else None)
+            mark = Mark.read(token) if token else Mark(int(time.time() * 1e6) + AHEAD_MICROS, "")
+            if after is not None and not token:
+                mark = await mark_of(self._client, self._handle(tenant, after).id)
+            runs = await FirstRuns(self._client, query, mark).page(limit + 1)
+            jobs = [await self._told(await self._last(one)) for one in runs[:limit]]
+        return pb.ListJobsResponse(
+            jobs=jobs, next_page_token=Mark.listed(runs[limit - 1]).written() if len(runs) > limit else None
+        )
 
     async def cancel(self, tenant: str, job_id: str) -> pb.Job:
         """The job, which is told to end unless it has."""
@@ -184,6 +187,12 @@ class Jobs:
         if not _ELSEWHERE.isdisjoint(job_id):
             raise _unknown()
         return self._client.get_workflow_handle(workflow_id(tenant, job_id), result_type=pb.JobResult)
+
+    async def _last(self, run: WorkflowExecution) -> WorkflowExecution:
+        """The last run of a job, of which this is the first."""
+        if run.status is not WorkflowExecutionStatus.CONTINUED_AS_NEW:
+            return run
+        return await self._client.get_workflow_handle(run.id).describe()
 
     async def _told(self, found: WorkflowExecution) -> pb.Job:
         console = self._config.console
@@ -301,10 +310,3 @@ def _unknown() -> MeshError:
 
 def _gone() -> MeshError:
     return MeshError(Reason.JOBS_UNAVAILABLE, "Jobs can't be kept or looked up now; try again shortly.", retry_after=1)
-
-
-def _token(text: str) -> bytes | None:
-    try:
-        return base64.urlsafe_b64decode(text) or None
-    except (ValueError, binascii.Error):
-        raise invalid("page_token", "page_token must be the next_page_token of the page before.") from None

@@ -8,6 +8,9 @@ KIND = "kind"
 SAME = "same"
 """What tells it from other work under the same idempotency key."""
 
+GOES_ON = "goes_on"
+"""That this run is not the job's first."""
+
 PIPELINE = "pipeline"
 """Which pipeline it runs; its kind, too."""
 

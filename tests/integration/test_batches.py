@@ -204,12 +204,16 @@ async def test_a_batch_of_many_lines_goes_on_in_another_run(sdk: openai.AsyncOpe
     lines = [chat(f"line-{number}", "x") for number in range(LINES_A_RUN + 1)]
     file_id = await uploaded(sdk, written(lines))
     made = await sdk.batches.create(input_file_id=file_id, endpoint=CHAT, completion_window=DAY, metadata={"a": "b"})
+    few = await uploaded(sdk, written(lines[:1]))
+    later = await ended(sdk, await sdk.batches.create(input_file_id=few, endpoint=CHAT, completion_window=DAY))
     batch = await ended(sdk, made)
     assert (batch.status, batch.metadata, batch.created_at) == ("completed", {"a": "b"}, made.created_at)
     assert batch.request_counts is not None
     assert batch.request_counts.completed == len(lines)
     assert len(await results(sdk, batch.output_file_id)) == len(lines)
-    assert [one.id async for one in sdk.batches.list()].count(batch.id) == 1
+    newest = [one.id async for one in sdk.batches.list(limit=1)]  # one a page: each page asks for what was made before
+    assert newest[:2] == [later.id, batch.id]
+    assert newest.count(batch.id) == 1
 
 
 async def test_a_file_that_is_no_batch_fails_with_each_lines_fault(sdk: openai.AsyncOpenAI) -> None:

@@ -19,6 +19,7 @@ with workflow.unsafe.imports_passed_through():
     from thinmesh_pipelines.batches.task import RANGES_AT_ONCE, Counted, Examined, Gathering, Task
     from thinmesh_pipelines.expiry import expire
     from thinmesh_pipelines.lasting import lasting, unless_cancelled
+    from thinmesh_pipelines.memo import GOES_ON
 
 GATHER_TIME = timedelta(hours=1)
 """What a batch may take beyond its window to write its files."""
@@ -69,7 +70,12 @@ class BatchJob:
         except ActivityError as error:
             broken, missing = error, FAILED
         if course is not None and missing is None and course.next < len(course.ranges):
-            noted = {BATCH: batch, PROGRESS: _progress(course, course.counted)}  # what it began with is carried over, not this
+            # what it began with is carried over, not this
+            noted = {
+                BATCH: batch,
+                PROGRESS: _progress(course, course.counted),
+                GOES_ON: True,
+            }
             workflow.continue_as_new(args=[task, batch, seconds, course], memo={**workflow.memo(), **noted})
         if course is not None:
             await self._gathered(task, batch, seconds, course, missing)
