@@ -29,10 +29,10 @@ class TemporalServer:
 
 
 @asynccontextmanager
-async def temporal_server(folder: Path) -> AsyncIterator[TemporalServer]:
-    """Starts one on ports of its own and a file in `folder`; kills it on the way out."""
+async def temporal_server(folder: Path, *values: str) -> AsyncIterator[TemporalServer]:
+    """Starts one on ports of its own and a file in `folder`, with `values` of its dynamic configuration; kills it on the way out."""
     port, console, log = free_port(), free_port(), folder / "temporal.log"
-    flags = start_dev(port, console, folder / FILE)
+    flags = start_dev(port, console, folder / FILE) + [word for one in values for word in ("--dynamic-config-value", one)]
     with log.open("wb") as said:
         process = await asyncio.create_subprocess_exec(str(COMMAND), *flags, stdout=said, stderr=said)
     try:

@@ -11,6 +11,7 @@ from typing import Any
 import openai
 import pytest
 import pytest_asyncio
+from aiohttp import ClientSession
 from launch import SMOLLM2, Running, flags, memory_bytes, mesh, output
 from openai.types import Batch
 
@@ -169,6 +170,40 @@ async def test_an_upload_that_breaks_off_leaves_nothing(running: Running, sdk: o
         while {path for path in objects.rglob("*") if path.is_file()} - kept:
             await asyncio.sleep(0.05)
     assert [one.id async for one in sdk.files.list()] == before
+
+
+FORM = "multipart/form-data; boundary=b"
+PURPOSE = b'--b\r\nContent-Disposition: form-data; name="purpose"\r\n\r\nbatch\r\n'
+FILE = b'--b\r\nContent-Disposition: form-data; name="file"; filename="cut.jsonl"\r\n\r\n' + WORD.encode() + b"\r\n"
+END = b"--b--\r\n"
+
+
+@pytest.mark.parametrize(
+    ("kind", "body"),
+    [
+        ("application/json", b'{"purpose": "batch"}'),
+        ("multipart/form-data", PURPOSE + FILE + END),
+        (FORM, b""),
+        (FORM, b"no form at all"),
+        (FORM, PURPOSE + END),
+        (FORM, FILE + END),
+        (FORM, PURPOSE + FILE),
+        (FORM, PURPOSE + FILE + FILE + END),
+        (FORM, PURPOSE + FILE.replace(b'name="file"', b"name=\xff\xfe") + END),
+        (FORM, PURPOSE.replace(b"batch", b"b" * 100_000) + FILE + END),
+    ],
+    ids=[
+        "JSON", "no boundary", "nothing", "no form", "no file", "no purpose", "no end", "two files", "no name",
+        "a long field",
+    ],
+)  # fmt: skip
+async def test_a_malformed_upload_is_refused_and_leaves_nothing(running: Running, kind: str, body: bytes) -> None:
+    objects = running.state / "objects"
+    kept = {path for path in objects.rglob("*") if path.is_file()}
+    headers = {"authorization": f"Bearer {running.key}", "content-type": kind}
+    async with ClientSession() as session, session.post(f"{running.http}/v1/files", data=body, headers=headers) as answer:
+        assert (answer.status, (await answer.json())["error"]["type"]) == (400, "invalid_request_error")
+    assert {path for path in objects.rglob("*") if path.is_file()} == kept
 
 
 async def test_who_loses_the_right_in_the_middle_gets_no_more_answers(running: Running, sdk: openai.AsyncOpenAI) -> None:
