@@ -17,6 +17,7 @@ from thinmesh_deploy.config import Listen, Setting
 from thinmesh_deploy.options import STATE, Config, State, console, fail, say, setting_of
 from thinmesh_deploy.payloads import payload_app
 from thinmesh_deploy.process import run
+from thinmesh_deploy.render.commands import render_app
 from thinmesh_deploy.webhooks import webhook_app
 
 app = typer.Typer(
@@ -46,6 +47,7 @@ adapter_app = typer.Typer(
 app.add_typer(adapter_app, name="adapter")
 app.add_typer(payload_app, name="payload")
 app.add_typer(webhook_app, name="webhook")
+app.add_typer(render_app, name="render")
 for command in operate.COMMANDS:
     app.command()(command)
 app.add_typer(operate.quota_app, name="quota")

@@ -17,6 +17,7 @@ from thinmesh_core.config import ConfigError, Section, load
 from thinmesh_core.exposure import TlsConfig
 from thinmesh_core.ranges import Pause, Seconds
 from thinmesh_core.tenants import QuotaConfig
+from thinmesh_deploy.edge.config import EdgeConfig
 from thinmesh_gateway.actions import DONE
 from thinmesh_gateway.config import DatabaseUrl, GatewayConfig, Tenant
 from thinmesh_gateway.idempotency.config import IdempotencyConfig
@@ -76,7 +77,7 @@ class MeshConfig(Section, frozen=True, kw_only=True):
     `call_seconds` is the longest a call may take, `grace_seconds` how long running calls may go on at a stop,
     `drain_seconds` how long load balancers have before that to see that a process is told to stop. `database` is a PostgreSQL
     for what gateways share; without one it is a file of the state folder. While it is gone, known keys stay good for
-    `keys_stale_seconds`. Without `jobs` there are none.
+    `keys_stale_seconds`. Without `jobs` there are none. `edge` is the nginx in front, where thinmesh is to say what that does.
     """
 
     tenants: dict[str, TenantEntry]
@@ -98,6 +99,7 @@ class MeshConfig(Section, frozen=True, kw_only=True):
     drain_seconds: Pause = 0.0
     tls: TlsConfig | None = None
     insecure: bool = False
+    edge: EdgeConfig | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -233,6 +235,7 @@ def _check(setting: Setting, backends: Mapping[str, BackendEntry]) -> None:
             address.target(setting.worker_addresses)
         with _at("listen.inner"):
             address.parse(setting.inner_address)
+        _check_edge(setting.config.edge)
         _check_roles(setting.config)
         _check_prices(setting.config)
         _check_overflow(setting.config)
@@ -247,6 +250,18 @@ def _at(key: str) -> Iterator[None]:
         yield
     except ConfigError as error:
         raise ConfigError(f"{key}: {error}") from error
+
+
+def _check_edge(edge: EdgeConfig | None) -> None:
+    if edge is None:
+        return
+    for key, at in (("http", edge.http), ("grpc", edge.grpc)):
+        with _at(f"edge.{key}"):
+            address.parse(at)
+    for number, one in enumerate(edge.gateways):
+        with _at(f"edge.gateways[{number}]"):
+            address.parse(one.http)
+            address.parse(one.grpc)
 
 
 def _check_roles(config: MeshConfig) -> None:

@@ -105,7 +105,7 @@ SERVED = {
     IdempotencyConfig: {"window_seconds", "max_bytes"},
     TlsConfig: {"certificate", "key"},
     MeshConfig: {
-        "backends", "models", "queue", "watchdog", "jobs", "insecure",
+        "backends", "models", "queue", "watchdog", "jobs", "insecure", "edge",
         "keys_stale_seconds", "call_seconds", "grace_seconds", "drain_seconds",
     },
 }  # fmt: skip

@@ -1,0 +1,77 @@
+"""`thinmesh render`: files for other programs, out of thinmesh.yaml."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from thinmesh_core.config import ConfigError
+from thinmesh_deploy.options import STATE, Config, State, fail, say, setting_of
+
+if TYPE_CHECKING:
+    from thinmesh_deploy.render.nginx import Version
+
+render_app = typer.Typer(help="Write files for other programs, out of thinmesh.yaml.", no_args_is_help=True)
+
+
+@render_app.callback()
+def render() -> None:
+    """Write files for other programs, out of thinmesh.yaml."""
+
+
+@render_app.command("nginx")
+def nginx(
+    config: Config = None,
+    state: State = STATE,
+    into: Annotated[Path | None, typer.Option("--into", help="The file to write. [standard output]")] = None,
+    version: Annotated[
+        str | None,
+        typer.Option("--nginx", metavar="1.22", help="The version that is to read it. [the one found here, else 1.31]"),
+    ] = None,
+    leaving: Annotated[
+        list[str] | None,
+        typer.Option("--leaving", metavar="HOST:PORT", help="A gateway's address that gets no new calls; may be repeated."),
+    ] = None,
+) -> None:
+    """Write the nginx.conf that puts nginx in front of the gateways.
+
+    [bold]Examples[/bold]
+
+    thinmesh render nginx --config thinmesh.yaml --into /etc/nginx/nginx.conf
+
+    thinmesh render nginx --nginx 1.22 --leaving 10.0.0.4:8080 --into /etc/nginx/nginx.conf
+    """
+    setting = setting_of(config, state)
+    try:
+        from thinmesh_deploy.render.nginx import folder_of, nginx_conf
+
+        folder_of(setting).mkdir(mode=0o700, parents=True, exist_ok=True)
+        text = nginx_conf(setting, _version(version), leaving=tuple(leaving or ()))
+        if into is None:
+            print(text, end="")
+            return
+        into.parent.mkdir(parents=True, exist_ok=True)
+        into.write_text(text)
+    except ConfigError as error:
+        fail(str(error))
+    except OSError as error:
+        fail(f"{into} can't be written: {error.strerror}; give another file with --into")
+    say(f"{into} is written; check it with nginx -t -c {into}")
+
+
+def _version(text: str | None) -> Version:
+    from thinmesh_deploy.edge.found import find
+    from thinmesh_deploy.render.nginx import NEWEST, OLDEST
+
+    if text is None:
+        try:
+            return find().version
+        except ConfigError:  # it is rendered for another machine
+            return NEWEST
+    found = re.fullmatch(r"(\d+)\.(\d+)(\.\d+)?", text)
+    if found is None or (int(found[1]), int(found[2])) < OLDEST:
+        raise ConfigError(f"--nginx: {text!r} is no version from {OLDEST[0]}.{OLDEST[1]} on")
+    return int(found[1]), int(found[2])

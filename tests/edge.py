@@ -1,0 +1,174 @@
+"""A real nginx in front of two meshes that are whole in one process each, over one state folder."""
+
+from __future__ import annotations
+
+import asyncio
+import getpass
+import ssl
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import aiohttp
+import grpc.aio
+import openai
+from certificates import Authority
+from emitted import EMITTED
+from launch import command, flags, free_port, output, said
+
+from thinmesh_deploy.edge.found import Nginx, find
+
+HOST = "localhost"
+
+MEMBER = """
+listen:
+  http: "unix:STATE/run/NAME-http.sock"
+  grpc: "unix:STATE/run/NAME-grpc.sock"
+  router: "unix:STATE/run/NAME-router.sock"
+"""
+EDGE = """
+edge:
+  http: "127.0.0.1:HTTP"
+  grpc: "127.0.0.1:GRPC"
+  certificate: STATE/tls/edge.pem
+  key: STATE/tls/edge.key
+  user: USER
+  gateways:
+    - {http: "unix:STATE/run/one-http.sock", grpc: "unix:STATE/run/one-grpc.sock"}
+    - {http: "unix:STATE/run/two-http.sock", grpc: "unix:STATE/run/two-grpc.sock"}
+"""
+NAMES = ("one", "two")
+
+
+@dataclass(slots=True)
+class Fronted:
+    """An nginx that serves, and what is behind it."""
+
+    state: Path
+    http_port: int
+    grpc_port: int
+    nginx: Nginx
+    authority: Path
+    key: str = ""
+    process: asyncio.subprocess.Process | None = None
+    members: dict[str, asyncio.subprocess.Process] = field(default_factory=dict)
+
+    @property
+    def conf(self) -> Path:
+        """The file that nginx reads."""
+        return self.state / "nginx.conf"
+
+    @property
+    def http(self) -> str:
+        """Where REST is."""
+        return f"https://{HOST}:{self.http_port}"
+
+    @property
+    def rpc(self) -> str:
+        """Where gRPC is."""
+        return f"{HOST}:{self.grpc_port}"
+
+    @property
+    def headers(self) -> dict[str, str]:
+        """What authenticates a REST call."""
+        return {"authorization": f"Bearer {self.key}"}
+
+    @property
+    def metadata(self) -> tuple[tuple[str, str], ...]:
+        """What authenticates a gRPC call."""
+        return (("authorization", f"Bearer {self.key}"),)
+
+    @property
+    def trusting(self) -> ssl.SSLContext:
+        """TLS that believes the edge's certificate."""
+        return ssl.create_default_context(cafile=self.authority)
+
+    def session(self) -> aiohttp.ClientSession:
+        """A REST client with as many connections as it needs."""
+        return aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0, ssl=self.trusting), headers=self.headers)
+
+    def openai(self) -> openai.AsyncOpenAI:
+        """OpenAI's client."""
+        transport = openai.DefaultAsyncHttpxClient(verify=self.trusting)
+        return openai.AsyncOpenAI(base_url=f"{self.http}/v1", api_key=self.key, http_client=transport)
+
+    def channel(self) -> grpc.aio.Channel:
+        """A gRPC channel, with a connection of its own."""
+        credentials = grpc.ssl_channel_credentials(self.authority.read_bytes())
+        return grpc.aio.secure_channel(self.rpc, credentials, options=(("grpc.use_local_subchannel_pool", 1),))
+
+    async def reload(self) -> None:
+        """Has nginx read its file again, and waits until new workers have begun."""
+        assert self.process is not None
+        before = _children(self.process.pid)
+        code = await (await asyncio.create_subprocess_exec(self.nginx.program, "-c", self.conf, "-s", "reload")).wait()
+        assert code == 0
+        async with asyncio.timeout(10):
+            while not _children(self.process.pid) - before:
+                await asyncio.sleep(0.02)
+
+
+@asynccontextmanager
+async def fronted(
+    config: str, state: Path, *, edge: str = "", nginx: Nginx | None = None, member: str = MEMBER
+) -> AsyncIterator[Fronted]:
+    """Two meshes of this configuration and an nginx in front of them; `edge` is added to its section."""
+    authority = Authority(state / "tls")
+    authority.issue(named="edge", host=HOST)
+    front = Fronted(state, free_port(), free_port(), nginx or find(), authority.file)
+    section = (
+        EDGE.replace("HTTP", str(front.http_port)).replace("GRPC", str(front.grpc_port)).replace("USER", getpass.getuser())
+        + edge
+    )
+    async with AsyncExitStack() as stack:
+        for name in NAMES:
+            file = state / f"{name}.yaml"
+            file.write_text((config + member.replace("NAME", name) + section).replace("STATE", str(state)))
+            ports = ("--admin", "127.0.0.1:0", "--log-level", "info")
+            process = await stack.enter_async_context(command("up", *flags(file, state), *ports))
+            await said(process, "thinmesh is up")
+            front.members[name] = process
+        front.key = (state / "dev-key").read_text().strip()
+        await render(front)
+        front.process = await stack.enter_async_context(_serving(front))
+        yield front
+
+
+async def render(front: Fronted, *more: str) -> None:
+    """Writes nginx.conf anew."""
+    version = ".".join(map(str, front.nginx.version))
+    run = flags(front.state / "one.yaml", front.state)
+    code, _, error = await output("render", "nginx", *run, "--into", str(front.conf), "--nginx", version, *more)
+    assert code == 0, error
+
+
+@asynccontextmanager
+async def _serving(front: Fronted) -> AsyncIterator[asyncio.subprocess.Process]:
+    with EMITTED.output("what nginx said").open("wb") as log:
+        process = await asyncio.create_subprocess_exec(
+            front.nginx.program, "-c", front.conf, "-g", "daemon off;", stdout=log, stderr=log, stdin=asyncio.subprocess.DEVNULL
+        )
+    try:
+        async with asyncio.timeout(10):
+            while not await _listens(front.http_port):
+                assert process.returncode is None, "nginx ended at once"
+                await asyncio.sleep(0.02)
+        yield process
+    finally:
+        if process.returncode is None:
+            process.terminate()
+        await process.wait()
+
+
+async def _listens(port: int) -> bool:
+    try:
+        _, writer = await asyncio.open_connection("127.0.0.1", port)
+    except ConnectionRefusedError:
+        return False
+    writer.close()
+    return True
+
+
+def _children(parent: int) -> set[int]:
+    return {int(one) for one in Path(f"/proc/{parent}/task/{parent}/children").read_text().split()}
