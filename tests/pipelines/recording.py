@@ -100,7 +100,9 @@ async def examine(task: Task) -> Examined:
 @activity.defn(name="lines")
 async def lines(task: Task, index: int, part: Range) -> Counted:
     """All are done."""
-    while task.file_id == "endless":
+    if index and task.file_id == "denied":
+        raise ApplicationError("no", type="PERMISSION_DENIED", non_retryable=True)
+    while task.file_id in {"endless", "late"}:
         activity.heartbeat()
         await asyncio.sleep(0.1)
     return Counted(done=1)
@@ -158,9 +160,9 @@ async def request(client: Client, text: str, **others: Any) -> Handle:
     return await begun(client, REQUEST, [work, SECONDS], name=f"job-{text}", **others)
 
 
-async def batch(client: Client, file_id: str) -> Handle:
+async def batch(client: Client, file_id: str, window: int = 3600) -> Handle:
     """A batch."""
-    work = pb.BatchWork(input_file_id=file_id, endpoint="/v1/chat/completions", window_seconds=3600)
+    work = pb.BatchWork(input_file_id=file_id, endpoint="/v1/chat/completions", window_seconds=window)
     arguments = [Task(f"job-{file_id}", OWNER, file_id, work.endpoint, 4), pb.Batch(work=work, created_unix_seconds=1), 3600]
     return await begun(client, BATCH, arguments, name=f"job-{file_id}", memo={BATCH: arguments[1]})
 
@@ -200,6 +202,8 @@ async def record(client: Client) -> dict[str, Handle]:
         "request-told": await request(client, "go", owner=TOLD),
         "batch-succeeded": await batch(client, "many"),
         "batch-refused": await batch(client, "broken"),
+        "batch-failed": await batch(client, "denied"),
+        "batch-expired": await batch(client, "late", window=2),
         "batch-cancelled": await cancelled(await batch(client, "endless")),
         "example-index": await run(client, "example-index", {"passages": json.loads(PASSAGES)}),
         "example-rag": await run(client, "example-rag", {"question": "When?", "api": "https://api.example.com"}),
@@ -209,11 +213,22 @@ async def record(client: Client) -> dict[str, Handle]:
     }
 
 
+def without_paths(told: Any) -> Any:
+    """What was recorded without where code lies on this machine."""
+    match told:
+        case dict():
+            return {name: without_paths(value) for name, value in told.items() if name != "stackTrace"}
+        case list():
+            return [without_paths(value) for value in told]
+        case _:
+            return told
+
+
 async def main(folder: Path) -> None:
     """Writes a history of each, and of each run of those that went on as another one."""
     with tempfile.TemporaryDirectory() as state:
         async with temporal_server(Path(state)) as server:
-            client = await Client.connect(server.address, data_converter=PLAIN)
+            client = await Client.connect(server.address, data_converter=PLAIN, identity="recording")
             worker = Worker(
                 client,
                 task_queue=QUEUE,
@@ -229,7 +244,8 @@ async def main(folder: Path) -> None:
                     last = (await client.get_workflow_handle(handle.id).describe()).run_id
                     for number, run_id in enumerate(sorted({handle.first_execution_run_id or last, last}), 1):
                         found = await client.get_workflow_handle(handle.id, run_id=run_id).fetch_history()
-                        (folder / f"{name}-{number}.json").write_text(found.to_json() + "\n")
+                        told = json.dumps(without_paths(found.to_json_dict()), indent=2)
+                        (folder / f"{name}-{number}.json").write_text(told + "\n")
 
 
 if __name__ == "__main__":

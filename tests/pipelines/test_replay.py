@@ -10,7 +10,7 @@ from temporalio import workflow
 from temporalio.client import WorkflowHistory
 from temporalio.converter import DataConverter
 
-from fakes.changed_pipelines import index
+from fakes import changed_pipelines, guarded_pipelines
 from thinmesh_pipelines.payloads.converter import MeshPayloadConverter
 from thinmesh_pipelines.registry import Pipelines, installed
 from thinmesh_pipelines.replaying import replay
@@ -35,12 +35,13 @@ def test_every_kind_of_job_was_recorded() -> None:
     assert {one.about.name for one in installed().workflows} <= kinds
     assert {kind for kind in kinds if kind.startswith((REQUEST, "batch"))} >= {
         *(f"request-{end}" for end in ("succeeded", "failed", "retried", "cancelled", "told")),
-        *(f"batch-{end}" for end in ("succeeded", "refused", "cancelled")),
+        *(f"batch-{end}" for end in ("succeeded", "refused", "failed", "expired", "cancelled")),
     }
     assert sum(file.stem.startswith("batch-succeeded") for file in HISTORIES) == 2  # it went on as another run
 
 
-async def test_a_change_that_would_stop_jobs_under_way_is_found() -> None:
+async def test_a_change_that_would_stop_jobs_under_way_is_found_and_one_that_is_guarded_passes() -> None:
     [file] = [one for one in HISTORIES if one.stem == "example-index-1"]
-    with pytest.raises(workflow.NondeterminismError):
-        await replay(recorded(file), Pipelines([index]), PLAIN)
+    with pytest.raises(workflow.NondeterminismError, match=r"workflow\.patched"):
+        await replay(recorded(file), Pipelines([changed_pipelines.index]), PLAIN)
+    await replay(recorded(file), Pipelines([guarded_pipelines.index]), PLAIN)
