@@ -42,6 +42,15 @@ QUEUE_SECONDS = Histogram(
     ["model", "priority"],
     buckets=(0.001, 0.01, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0),
 )
+JOBS_CREATED = Counter("thinmesh_jobs_created", "Jobs made at this worker.", ["kind"])
+JOBS_ENDED = Counter("thinmesh_jobs_ended", "Jobs whose end this worker brought about.", ["kind", "state"])
+JOB_STEPS_RUNNING = Gauge("thinmesh_job_steps_running", "Steps of jobs that this worker runs.")
+JOB_STEP_WAIT_SECONDS = Histogram(
+    "thinmesh_job_step_wait_seconds",
+    "How long attempts of jobs' steps waited for a worker.",
+    ["priority"],
+    buckets=(0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 15.0, 60.0, 300.0, 900.0, 3600.0, 14400.0, 43200.0, 86400.0),
+)
 BACKEND_RUNNING = Gauge("thinmesh_backend_running", "Calls this router has running on a backend.", ["backend"])
 SHADOW_CALLS = Counter("thinmesh_shadow_calls", "Copies of calls made on a backend.", ["model", "backend", "code"])
 SHADOW_TOKENS = Counter("thinmesh_shadow_tokens", "Tokens that such copies used.", ["model", "backend"])
@@ -87,6 +96,11 @@ def configure_logging(level: str) -> None:
     logging.basicConfig(level=level.upper(), handlers=[handler], force=True)
     logging.getLogger("grpc._cython.cygrpc").addFilter(quotes_nobody)
     logging.getLogger("uvicorn").setLevel(logging.WARNING)  # its starts and stops are ours to tell
+
+
+def job_ended(kind: str, state: str) -> None:
+    """Counts a job's end; workflows, whose code is imported anew for each, call it from outside of their sandbox."""
+    JOBS_ENDED.labels(kind, state).inc()
 
 
 def exposition() -> bytes:

@@ -32,6 +32,7 @@ from thinmesh_pipelines.files.files import Files
 from thinmesh_pipelines.files.service import FileService
 from thinmesh_pipelines.files.vault import Vault
 from thinmesh_pipelines.jobs import Jobs
+from thinmesh_pipelines.metering import StepMeter
 from thinmesh_pipelines.outgoing.client import Outgoing
 from thinmesh_pipelines.outside import Outside
 from thinmesh_pipelines.payloads.converter import converter
@@ -160,7 +161,7 @@ class WorkerApp(App):
                     ],
                     workflow_runner=RUNNER,
                     deployment_config=deployment(config),
-                    interceptors=around(lambda: self._endpoints),
+                    interceptors=[*around(lambda: self._endpoints), StepMeter()],
                     max_concurrent_activities=config.jobs.at_once,
                     graceful_shutdown_timeout=timedelta(seconds=config.grace_seconds),
                     default_heartbeat_throttle_interval=THROTTLE,

@@ -29,6 +29,7 @@ from thinmesh.job.v1 import job_service_pb2 as pb
 
 from thinmesh_core.errors import MeshError, Reason
 from thinmesh_core.priority import Priority
+from thinmesh_core.telemetry import JOBS_CREATED
 from thinmesh_pipelines.batches.batches import Batches
 from thinmesh_pipelines.batches.workflow import BATCH, GATHER_TIME, PROGRESS, BatchJob
 from thinmesh_pipelines.config import WorkerConfig
@@ -102,6 +103,7 @@ class Jobs:
                     memo=memo,
                     priority=turn(config, owner.tenant, course.priority),
                 )
+                JOBS_CREATED.labels(memo[KIND]).inc()
             except WorkflowAlreadyStartedError:
                 handle = self._handle(owner.tenant, job_id)
             found = await handle.describe()

@@ -12,6 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
+import aiohttp
 import grpc
 import pytest
 from launch import Running, flags, mesh, output
@@ -154,6 +155,40 @@ async def test_a_job_that_is_cancelled_before_anybody_began_it_is_cancelled(stat
             await stub.CancelJob(pb.CancelJobRequest(id=job.id), metadata=running.metadata, timeout=5)
             assert (await ended(stub, job.id, running.metadata)).state == pb.JOB_STATE_CANCELLED
         assert len(engine.requests) == 1
+
+
+async def metrics(running: Running) -> dict[str, float]:
+    """What the mesh says of jobs."""
+    async with aiohttp.ClientSession() as session, session.get(f"{running.admin}/metrics") as response:
+        lines = [line.rpartition(" ") for line in (await response.text()).splitlines() if line.startswith("thinmesh_job")]
+    return {name: float(value) for name, _, value in lines}
+
+
+async def test_jobs_are_counted_where_they_are_made_and_end_and_steps_where_they_wait(state: Path, engine: FakeEngine) -> None:
+    async with jobs(state, engine) as (running, stub):
+        mine = running.metadata
+        good = await created(stub, mine, "k")
+        await ended(stub, good.id, mine)
+        await created(stub, mine, "k")  # the same, once more
+        engine.endless, engine.delay = True, 0.05
+        engine.began.clear()
+        slow = await created(stub, (*mine, ("thinmesh-priority", "batch")))
+        bad = pb.CreateJobRequest(batch=pb.BatchWork(input_file_id="file-none", endpoint="/v1/chat/completions"))
+        with pytest.raises(grpc.aio.AioRpcError):
+            await stub.CreateJob(bad, metadata=mine, timeout=5)
+        async with asyncio.timeout(10):
+            await engine.began.wait()
+        told = await metrics(running)
+        await stub.CancelJob(pb.CancelJobRequest(id=slow.id), metadata=mine, timeout=5)
+        await ended(stub, slow.id, mine)
+        later = await metrics(running)
+    assert later['thinmesh_jobs_ended_total{kind="generate",state="cancelled"}'] == 1
+    assert told['thinmesh_jobs_created_total{kind="generate"}'] == 2
+    assert told['thinmesh_jobs_ended_total{kind="generate",state="succeeded"}'] == 1
+    assert told["thinmesh_job_steps_running"] == 1
+    for word in ("standard", "batch"):
+        assert told[f'thinmesh_job_step_wait_seconds_count{{priority="{word}"}}'] == 1
+    assert not [name for name in told if "dev" in name or good.id in name]
 
 
 async def test_rights_are_looked_at_when_the_step_runs(state: Path, engine: FakeEngine) -> None:

@@ -1,4 +1,4 @@
-"""Hears of the end of every job, however it ends, and has it told where anybody wants to know."""
+"""Hears of the end of every job, however it ends: it is counted, and told where anybody wants to know."""
 
 from __future__ import annotations
 
@@ -10,8 +10,10 @@ from temporalio import workflow
 from temporalio.exceptions import FailureError, is_cancelled_exception
 from temporalio.worker import ExecuteWorkflowInput, Interceptor, WorkflowInboundInterceptor, WorkflowInterceptorClassInput
 
+from thinmesh_core.telemetry import job_ended
 from thinmesh_pipelines.batches.workflow import BATCH
 from thinmesh_pipelines.expiry import expired, is_job
+from thinmesh_pipelines.memo import KIND
 from thinmesh_pipelines.payloads.place import place
 from thinmesh_pipelines.webhooks.endpoints import Endpoints
 from thinmesh_pipelines.webhooks.event import Event, State, type_of
@@ -20,8 +22,8 @@ from thinmesh_pipelines.webhooks.workflow import WEBHOOK, Telling
 QUEUE = "{}-webhooks"
 """Telling has a queue of its own: receivers that are slow take no job's turn."""
 
-_WANTED = "thinmesh_webhook_wanted"
-"""The function outside of the workflow's sandbox that knows the configuration."""
+_WANTED, _ENDED = "thinmesh_webhook_wanted", "thinmesh_job_ended"
+"""The functions outside of the workflow's sandbox: one knows the configuration, one counts."""
 
 
 class EndInterceptor(Interceptor):
@@ -33,6 +35,7 @@ class EndInterceptor(Interceptor):
     def workflow_interceptor_class(self, input: WorkflowInterceptorClassInput) -> type[WorkflowInboundInterceptor]:  # noqa: A002 - its name
         """The class that does, and what it may ask outside of the sandbox."""
         input.unsafe_extern_functions[_WANTED] = self._wanted
+        input.unsafe_extern_functions[_ENDED] = job_ended
         return _Ending
 
     def _wanted(self, tenant: str, event_type: str) -> bool:
@@ -47,9 +50,9 @@ class _Ending(WorkflowInboundInterceptor):
         except BaseException as error:
             state = _state(error)
             if state is not None:
-                await _tell(state)
+                await _ended(state)
             raise
-        await _tell("expired" if expired() else "succeeded")
+        await _ended("expired" if expired() else "succeeded")
         return result
 
 
@@ -62,11 +65,13 @@ def _state(error: BaseException) -> State | None:
     return "failed" if isinstance(error, FailureError | TimeoutError) else None
 
 
-async def _tell(state: State) -> None:
+async def _ended(state: State) -> None:
     info = workflow.info()
     at = place(info.workflow_id)
     if at is None or not is_job():
         return
+    if not workflow.unsafe.is_replaying():
+        workflow.extern_functions()[_ENDED](workflow.memo_value(KIND, ""), state)
     event_type = type_of(state, batch=info.workflow_type == BATCH)
     if not _decided(at.tenant, event_type):
         return
