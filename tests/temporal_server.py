@@ -7,9 +7,13 @@ import sys
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 
 from engines.serving import free_port, until_serving
+from google.protobuf.duration_pb2 import Duration
+from temporalio.api.workflowservice.v1 import RegisterNamespaceRequest
+from temporalio.client import Client
 
 from thinmesh_deploy.temporal import FILE, start_dev
 
@@ -17,6 +21,13 @@ COMMAND = Path(sys.executable).with_name("temporal")  # where the wheel has it
 SERVICE = "temporal.api.workflowservice.v1.WorkflowService"
 
 START_SECONDS = 30.0
+
+FORGETFUL = (
+    'history.retentionTimerJitterDuration="0s"',
+    'system.namespaceMinRetentionLocal="1s"',
+    'system.namespaceMinRetentionGlobal="1s"',
+)
+"""With these what has ended may be kept for seconds, and is kept no longer."""
 
 
 @dataclass(frozen=True)
@@ -42,3 +53,12 @@ async def temporal_server(folder: Path, *values: str) -> AsyncIterator[TemporalS
         if process.returncode is None:
             process.kill()
         await process.wait()
+
+
+async def keep_shortly(address: str, namespace: str, kept: timedelta) -> None:
+    """Makes a namespace that keeps what has ended for so long, from its first workflow on: a change would be heard of later."""
+    period = Duration()
+    period.FromTimedelta(kept)
+    client = await Client.connect(address)
+    request = RegisterNamespaceRequest(namespace=namespace, workflow_execution_retention_period=period)
+    await client.workflow_service.register_namespace(request)

@@ -13,6 +13,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Generic, Protocol, TypeVar
 
 from temporalio.client import Client, WorkflowExecution
+from temporalio.service import RPCError, RPCStatusCode
 
 from thinmesh_core.errors import invalid
 from thinmesh_pipelines.memo import GOES_ON
@@ -88,10 +89,14 @@ async def newest(found: Found[T], until: int, limit: int) -> list[T]:
 
 
 async def mark_of(client: Client, workflow_id: str) -> Mark:
-    """That of a job."""
+    """That of a job; its last run's where Temporal has forgotten the first, which ended that long before."""
     last = await client.get_workflow_handle(workflow_id).describe()
-    first = client.get_workflow_handle(workflow_id, run_id=last.raw_info.first_run_id)
-    return Mark.listed(await first.describe())
+    try:
+        return Mark.listed(await client.get_workflow_handle(workflow_id, run_id=last.raw_info.first_run_id).describe())
+    except RPCError as error:
+        if error.status is RPCStatusCode.NOT_FOUND:
+            return Mark.listed(last)
+        raise
 
 
 class FirstRuns:

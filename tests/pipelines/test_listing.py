@@ -6,11 +6,13 @@ import asyncio
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from temporal_server import TemporalServer
+from temporal_server import FORGETFUL, TemporalServer, keep_shortly, temporal_server
 from temporalio import workflow
 from temporalio.client import Client, WorkflowHandle
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
@@ -68,13 +70,13 @@ def test_a_mark_is_read_as_it_was_written() -> None:
 
 @workflow.defn
 class Ends:
-    """Ends after a time, in as many runs as it is told."""
+    """Takes so long, run after run."""
 
     @workflow.run
-    async def run(self, seconds: float, runs: int) -> None:
-        await asyncio.sleep(seconds)
-        if runs > 1:
-            workflow.continue_as_new(args=[seconds, runs - 1], memo={GOES_ON: True})
+    async def run(self, seconds: list[float]) -> None:
+        await asyncio.sleep(seconds[0])
+        if seconds[1:]:
+            workflow.continue_as_new(args=[seconds[1:]], memo={GOES_ON: True})
 
 
 @pytest.mark.asyncio(loop_scope="module")
@@ -84,8 +86,8 @@ async def test_pages_follow_each_other_through_jobs_that_end_in_another_order(te
     worker = Worker(client, task_queue="q", workflows=[Ends], workflow_runner=UnsandboxedWorkflowRunner())
     async with worker, asyncio.timeout(30):
         made: list[WorkflowHandle[Ends, None]] = [
-            await client.start_workflow(Ends.run, args=[seconds, runs], id=f"acme/job-{number}", task_queue="q")
-            for number, (seconds, runs) in enumerate([(2, 1), (0.5, 3), (0, 1), (600, 1)])
+            await client.start_workflow(Ends.run, args=[seconds], id=f"acme/job-{number}", task_queue="q")
+            for number, seconds in enumerate([[2], [0.5, 0.5, 0.5], [0], [600]])
         ]
         for handle in made[:3]:
             await handle.result()
@@ -100,3 +102,16 @@ async def test_pages_follow_each_other_through_jobs_that_end_in_another_order(te
             at = await mark_of(client, page[0].id)
             assert at == Mark.listed(page[0])
         assert seen == newest_first
+
+
+async def test_a_job_whose_first_run_is_forgotten_stands_where_its_last_one_began(tmp_path: Path) -> None:
+    async with temporal_server(tmp_path, *FORGETFUL) as server, asyncio.timeout(30):
+        await keep_shortly(server.address, "short", timedelta(seconds=1))
+        client = await Client.connect(server.address, namespace="short")
+        async with Worker(client, task_queue="q", workflows=[Ends], workflow_runner=UnsandboxedWorkflowRunner()):
+            made = await client.start_workflow(Ends.run, args=[[0, 600]], id="acme/job-1", task_queue="q")
+            last = client.get_workflow_handle(made.id)
+            first = await mark_of(client, made.id)
+            while await mark_of(client, made.id) == first:
+                await asyncio.sleep(0.1)
+            assert await mark_of(client, made.id) == Mark.listed(await last.describe()) > first

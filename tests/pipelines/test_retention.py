@@ -7,10 +7,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 from canaries import PROMPT
-from google.protobuf.duration_pb2 import Duration
-from temporal_server import temporal_server
+from temporal_server import FORGETFUL, keep_shortly, temporal_server
 from temporalio import activity
-from temporalio.api.workflowservice.v1 import RegisterNamespaceRequest
 from temporalio.client import Client
 from temporalio.worker import Worker
 from thinmesh.inference.v1 import inference_service_pb2 as inference_pb
@@ -33,13 +31,6 @@ from thinmesh_pipelines.retention import collect
 from thinmesh_pipelines.steps import Step
 from thinmesh_pipelines.workflows import RequestJob
 
-SOON = (
-    'history.retentionTimerJitterDuration="0s"',
-    'system.namespaceMinRetentionLocal="1s"',
-    'system.namespaceMinRetentionGlobal="1s"',
-)
-"""Temporal lets a namespace be kept for seconds, and keeps it no longer."""
-
 KEPT = timedelta(seconds=2)
 JOBS = JobsConfig(namespace="short", expire_seconds=60)
 OWNER = Owner("acme", "somebody", (), key=True, priority=Priority.STANDARD)
@@ -52,15 +43,6 @@ async def infer(step: Step, work: pb.CreateJobRequest) -> pb.JobResult:
     """Says the text once more, and something new."""
     choice = inference_pb.Choice(text=f"{work.generate.text}!")
     return pb.JobResult(generate=inference_pb.GenerateResponse(choices=[choice]))
-
-
-async def namespace(address: str) -> None:
-    """One that keeps what has ended for a short time, from its first job on."""
-    kept = Duration()
-    kept.FromTimedelta(KEPT)
-    client = await Client.connect(address)
-    request = RegisterNamespaceRequest(namespace=JOBS.namespace, workflow_execution_retention_period=kept)
-    await client.workflow_service.register_namespace(request)
 
 
 async def until_gone(jobs: Jobs, job_id: str) -> MeshError:
@@ -76,8 +58,8 @@ async def until_gone(jobs: Jobs, job_id: str) -> MeshError:
 async def test_a_jobs_result_is_there_for_its_time_and_nowhere_after_it(tmp_path: Path) -> None:
     store, ring = objects(JOBS.payloads, tmp_path), KeyRing(tmp_path)
     config = WorkerConfig(jobs=JOBS, temporal="", gateway="", state=tmp_path, weights={})
-    async with temporal_server(tmp_path, *SOON) as server, asyncio.timeout(60):
-        await namespace(server.address)
+    async with temporal_server(tmp_path, *FORGETFUL) as server, asyncio.timeout(60):
+        await keep_shortly(server.address, JOBS.namespace, KEPT)
         made = converter(JOBS.payloads, ring, store)
         client = await Client.connect(server.address, namespace=JOBS.namespace, data_converter=made)
         jobs = Jobs(client, config, Batches(Files(Vault(ring, store), JOBS.files), JOBS))
