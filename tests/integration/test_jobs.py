@@ -148,9 +148,10 @@ async def test_a_cancelled_job_frees_its_engine(state: Path, engine: FakeEngine)
 async def test_a_job_that_is_cancelled_before_anybody_began_it_is_cancelled(state: Path, engine: FakeEngine) -> None:
     engine.endless, engine.delay = True, 0.05
     async with jobs(state, engine) as (running, stub):
-        blocking, waiting = await created(stub, running.metadata), await created(stub, running.metadata)
+        blocking = await created(stub, running.metadata)
         async with asyncio.timeout(10):
             await engine.began.wait()
+        waiting = await created(stub, running.metadata)
         for job in (waiting, blocking):
             await stub.CancelJob(pb.CancelJobRequest(id=job.id), metadata=running.metadata, timeout=5)
             assert (await ended(stub, job.id, running.metadata)).state == pb.JOB_STATE_CANCELLED
