@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from pathlib import Path
 
 from launch import command, said
@@ -46,7 +46,8 @@ def temporal_process(server: Temporal) -> int:
     """Its process, by the port that it was told."""
     port = server.address.rpartition(":")[2].encode()
     for folder in Path("/proc").glob("[0-9]*"):
-        words = (folder / "cmdline").read_bytes().split(b"\0") if (folder / "cmdline").exists() else []
-        if b"start-dev" in words and port in words and not words[0].endswith(b"sh"):
-            return int(folder.name)
+        with suppress(OSError):  # a process that ended in between
+            words = (folder / "cmdline").read_bytes().split(b"\0")
+            if b"start-dev" in words and port in words and not words[0].endswith(b"sh"):
+                return int(folder.name)
     raise AssertionError("there is no Temporal")

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import openai
 import pytest
+from folders import files
 from launch import Running, memory_bytes, mesh
 from load import Record
 
@@ -97,6 +98,6 @@ async def test_the_largest_file_passes_and_a_larger_one_leaves_nothing(
         grown = await watching - before
         record_property("held beyond before", f"{grown / MIB:.0f} MiB")
         async with asyncio.timeout(20):
-            while [one for one in (state / "objects" / "files").rglob("*") if one.is_file()]:
+            while files(state / "objects" / "files"):
                 await asyncio.sleep(0.05)
     assert grown < GROWTH, f"{grown / MIB} MiB"

@@ -12,6 +12,7 @@ import openai
 import pytest
 import pytest_asyncio
 from aiohttp import ClientSession
+from folders import files
 from launch import SMOLLM2, Running, flags, memory_bytes, mesh, output
 from openai.types import Batch
 
@@ -153,7 +154,7 @@ async def test_an_upload_that_breaks_off_leaves_nothing(running: Running, sdk: o
     host, port = running.http.removeprefix("http://").split(":")
     before = [one.id async for one in sdk.files.list()]
     objects = running.state / "objects"
-    kept = {path for path in objects.rglob("*") if path.is_file()}
+    kept = files(objects)
     head = (
         f"POST /v1/files HTTP/1.1\r\nHost: {host}\r\nAuthorization: Bearer {running.key}\r\n"
         f"Content-Type: multipart/form-data; boundary=b\r\nContent-Length: {64 * MIB}\r\n\r\n"
@@ -167,7 +168,7 @@ async def test_an_upload_that_breaks_off_leaves_nothing(running: Running, sdk: o
         await writer.drain()
     writer.close()
     async with asyncio.timeout(10):
-        while {path for path in objects.rglob("*") if path.is_file()} - kept:
+        while files(objects) - kept:
             await asyncio.sleep(0.05)
     assert [one.id async for one in sdk.files.list()] == before
 
@@ -199,11 +200,11 @@ END = b"--b--\r\n"
 )  # fmt: skip
 async def test_a_malformed_upload_is_refused_and_leaves_nothing(running: Running, kind: str, body: bytes) -> None:
     objects = running.state / "objects"
-    kept = {path for path in objects.rglob("*") if path.is_file()}
+    kept = files(objects)
     headers = {"authorization": f"Bearer {running.key}", "content-type": kind}
     async with ClientSession() as session, session.post(f"{running.http}/v1/files", data=body, headers=headers) as answer:
         assert (answer.status, (await answer.json())["error"]["type"]) == (400, "invalid_request_error")
-    assert {path for path in objects.rglob("*") if path.is_file()} == kept
+    assert files(objects) == kept
 
 
 async def test_who_loses_the_right_in_the_middle_gets_no_more_answers(running: Running, sdk: openai.AsyncOpenAI) -> None:
@@ -335,7 +336,7 @@ async def test_a_large_file_is_held_by_nobody_and_read_by_nobody(running: Runnin
     assert memory_bytes(pid) - before < 25 * MIB
     assert (await sdk.files.content(file_id)).read() == data
     assert memory_bytes(pid) - before < 25 * MIB
-    objects = [path for path in (running.state / "objects").rglob("*") if path.is_file()]
+    objects = files(running.state / "objects")
     assert len(objects) > 40
     assert not any(WORD.encode() in path.read_bytes() for path in objects)
     await sdk.files.delete(file_id)

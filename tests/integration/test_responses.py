@@ -13,6 +13,7 @@ import openai
 import pytest
 import pytest_asyncio
 from canaries import PERSONAL, PHRASE, PROMPT
+from folders import files
 from launch import ECHO, SMOLLM2, Running, flags, mesh, output
 from openai.types.responses import Response
 
@@ -76,7 +77,7 @@ async def test_a_response_is_made_kept_read_and_removed(running: Running, sdk: o
     (item,) = items.data
     assert item.type == "message"
     assert item.to_dict()["content"] == [{"type": "input_text", "text": PROMPT}]
-    kept = [path for path in (running.state / "objects" / "responses").rglob("*") if path.is_file()]
+    kept = files(running.state / "objects" / "responses")
     assert kept
     assert not any(PHRASE.encode() in path.read_bytes() for path in kept)
     await sdk.responses.delete(made.id)

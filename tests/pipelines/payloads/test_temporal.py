@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import pytest_asyncio
+from folders import files
 from temporal_server import TemporalServer
 from temporalio import activity, workflow
 from temporalio.client import (
@@ -154,7 +155,7 @@ async def client(temporal: TemporalServer, state: Path) -> AsyncIterator[Client]
 
 def assert_sealed(temporal: TemporalServer, state: Path) -> None:
     """No file of Temporal's or of the store has the canary, though ids of jobs are found there."""
-    contents = [path.read_bytes() for folder in (temporal.folder, state) for path in folder.rglob("*") if path.is_file()]
+    contents = [path.read_bytes() for path in files(temporal.folder) | files(state)]
     assert any(b"acme/job-" in content for content in contents)
     assert not any(CANARY.encode() in content for content in contents)
 
