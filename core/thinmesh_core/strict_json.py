@@ -44,12 +44,12 @@ def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     return found
 
 
-def shallow(text: str) -> bool:
-    """Whether no bracket is deeper than MAX_DEPTH; the text need be no JSON."""
-    if text.count("[") + text.count("{") <= MAX_DEPTH:
+def shallow(text: str, most: int = MAX_DEPTH) -> bool:
+    """Whether no bracket is deeper than that; the text need be no JSON."""
+    if text.count("[") + text.count("{") <= most:
         return True
     brackets = array("b", _STRING.sub("", text).encode(errors="replace").translate(_STEPS, _OTHERS))
-    return max(accumulate(brackets), default=0) <= MAX_DEPTH
+    return max(accumulate(brackets), default=0) <= most
 
 
 class DuplicateKeyError(ValueError):

@@ -9,6 +9,7 @@ from typing import Literal
 
 import msgspec
 
+from thinmesh_core.strict_json import shallow
 from thinmesh_core.wire import MAX_REQUEST_BYTES
 
 ENDPOINTS = ("/v1/chat/completions", "/v1/completions", "/v1/embeddings")
@@ -16,6 +17,9 @@ ENDPOINTS = ("/v1/chat/completions", "/v1/completions", "/v1/embeddings")
 MAX_LINES = 50_000
 MAX_LINE_BYTES = MAX_REQUEST_BYTES - 4096
 """A line's body is one message to the gateway."""
+
+MAX_DEPTH = 200
+"""Of objects and arrays within each other: below it a line is read wherever it is read, above that depends on the stack."""
 
 MAX_ERRORS = 100
 """Errors of one file that are told."""
@@ -126,6 +130,9 @@ class Examination:
     def _check(self, text: bytes) -> None:
         if len(text) > MAX_LINE_BYTES:
             self._wrong("line_too_large", f"A line has at most {MAX_LINE_BYTES} bytes.")
+            return
+        if not shallow(text.decode(errors="replace"), MAX_DEPTH):
+            self._wrong("line_too_deep", f"A line has at most {MAX_DEPTH} objects and arrays within each other.")
             return
         try:
             line = decoded(text)

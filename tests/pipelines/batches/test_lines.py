@@ -9,6 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from thinmesh_pipelines.batches.lines import (
+    MAX_DEPTH,
     MAX_ERRORS,
     MAX_LINE_BYTES,
     MAX_LINES,
@@ -55,11 +56,17 @@ def test_however_bytes_come_their_lines_are_the_same(pieces: list[bytes]) -> Non
         (line("x" * 513), "invalid_custom_id"),
         (line(url="/v1/rerank"), "mismatched_url"),
         (line(body={"input": "x" * MAX_LINE_BYTES}), "line_too_large"),
+        (line()[:-3] + b'"x": ' + b"[" * MAX_DEPTH + b"]" * MAX_DEPTH + b"}}\n", "line_too_deep"),
+        (b"[" * 100_000 + b"\n", "line_too_deep"),
     ],
 )
 def test_a_line_that_is_none_is_told_with_its_number(text: bytes, code: str) -> None:
     found = examined(line("first"), b"\n", text)
     assert [(one.code, one.line) for one in found.errors] == [(code, 2)]
+
+
+def test_brackets_in_strings_and_beside_each_other_are_no_depth() -> None:
+    assert not examined(line(body={"input": '["' * MAX_LINES}), line("b", body={"input": [[[]]] * MAX_DEPTH})).errors
 
 
 def test_a_file_is_refused_where_it_is_empty_or_too_long() -> None:
