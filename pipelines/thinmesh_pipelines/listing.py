@@ -50,9 +50,11 @@ class Mark:
         """The mark that was written; INVALID_REQUEST for anything else."""
         try:
             micros, _, workflow_id = base64.urlsafe_b64decode(token).decode().partition(" ")
-            return cls(int(micros), workflow_id)
-        except (ValueError, binascii.Error):
+            mark = cls(int(micros), workflow_id)
+            _time(mark.micros + 1)
+        except (ValueError, OverflowError, binascii.Error):
             raise invalid("page_token", "page_token must be the next_page_token of the page before.") from None
+        return mark
 
     def written(self) -> str:
         """As a page's token."""

@@ -63,7 +63,8 @@ def test_the_newest_are_found_however_densely_they_were_made(crowds: list[tuple[
 def test_a_mark_is_read_as_it_was_written() -> None:
     mark = Mark(1_795_000_000_000_001, "acme/job-1")
     assert Mark.read(mark.written()) == mark
-    for token in ("", "x", "AAAA", Mark(1, "").written()[:-1]):
+    beyond = [Mark(micros, "").written() for micros in (10**30, 10**18, -(10**18))]
+    for token in ("", "x", "AAAA", Mark(1, "").written()[:-1], *beyond):
         with pytest.raises(MeshError, match="page_token"):
             Mark.read(token)
 

@@ -108,7 +108,7 @@ def whole(name: str, text: str | None) -> int | None:
     """A number of the query."""
     if text is None:
         return None
-    if not text.isdecimal() or not 0 < int(text[:9]) <= 10_000:
+    if not text.isdecimal() or len(text) > 5 or not 0 < int(text) <= 10_000:
         raise invalid(name, f"{name} must be a number from 1 to 10000.")
     return int(text)
 
