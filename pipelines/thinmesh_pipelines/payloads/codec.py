@@ -77,15 +77,9 @@ class Codec(PayloadCodec, WithSerializationContext):
         return [payload if payload == NOT_STARTED else await self._decoded(payload) for payload in payloads]
 
     async def _encoded(self, payload: Payload) -> Payload:
-        at, size = self._at(), payload.ByteSize()
-        if size > self.config.max_bytes:
-            raise ApplicationError(
-                f"A payload of {size} bytes is above the {self.config.max_bytes} of payloads.max_bytes; cut it or raise that.",
-                type=Reason.REQUEST_TOO_LARGE.name,
-                non_retryable=True,
-            )
+        at = self._at()
         ours = seal(self.ring.newest, at.tenant)
-        if size <= self.config.large_bytes:
+        if payload.ByteSize() <= self.config.large_bytes:
             return _told(ours, payload.SerializeToString(), INLINE)
         async with self.turns:
             name, data = await asyncio.to_thread(_object, ours, payload, at)

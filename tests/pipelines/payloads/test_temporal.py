@@ -116,6 +116,20 @@ class TooMuch:
         await workflow.execute_activity(too_much, size, start_to_close_timeout=SHORT)
 
 
+@workflow.defn
+class GivesTooMuch:
+    @workflow.run
+    async def run(self, size: int) -> bytes:
+        return b"x" * size
+
+
+@workflow.defn
+class AsksTooMuch:
+    @workflow.run
+    async def run(self, size: int) -> None:
+        await workflow.execute_activity(repeat, pb.GenerateRequest(text="x" * size), start_to_close_timeout=SHORT)
+
+
 @pytest.fixture(scope="module")
 def state(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return tmp_path_factory.mktemp("state")
@@ -129,7 +143,7 @@ def worker(client: Client, queue: str) -> Worker:
     return Worker(
         client,
         task_queue=queue,
-        workflows=[Everything, Failing, Part, TooMuch],
+        workflows=[Everything, Failing, Part, TooMuch, GivesTooMuch, AsksTooMuch],
         activities=[repeat, fail, too_much],
         workflow_runner=UnsandboxedWorkflowRunner(),  # these are no modules that a sandbox could import
     )
@@ -145,7 +159,7 @@ async def client(temporal: TemporalServer, state: Path) -> AsyncIterator[Client]
     worker = Worker(
         clients[1],
         task_queue=QUEUE,
-        workflows=[Everything, Failing, Part, TooMuch],
+        workflows=[Everything, Failing, Part, TooMuch, GivesTooMuch, AsksTooMuch],
         activities=[repeat, fail, too_much],
         workflow_runner=UnsandboxedWorkflowRunner(),  # these are no modules that a sandbox could import
     )
@@ -193,6 +207,15 @@ async def test_a_step_whose_answer_is_too_large_ends_its_job(client: Client) -> 
     assert isinstance(caught.value.cause, ActivityError)
     assert isinstance(caught.value.cause.cause, ApplicationError)
     assert caught.value.cause.cause.type == "REQUEST_TOO_LARGE"
+
+
+@pytest.mark.parametrize("name", ["GivesTooMuch", "AsksTooMuch"])
+async def test_a_job_ends_whose_own_code_gives_or_asks_too_much(client: Client, name: str) -> None:
+    with pytest.raises(WorkflowFailureError) as caught:
+        async with asyncio.timeout(20):
+            await client.execute_workflow(name, CONFIG.max_bytes, id=f"acme/job-{name}", task_queue=QUEUE)
+    assert isinstance(caught.value.cause, ApplicationError)
+    assert caught.value.cause.type == "REQUEST_TOO_LARGE"
 
 
 async def test_an_activity_that_stands_alone(client: Client, temporal: TemporalServer, state: Path) -> None:
