@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 
-import msgspec
 from thinmesh.job.v1 import job_service_pb2 as pb
 from thinmesh.job.v1 import job_service_pb2_grpc as job_grpc
 
+from thinmesh_core import strict_json
 from thinmesh_core.errors import invalid
 from thinmesh_core.peers import Context
 from thinmesh_pipelines import caller
@@ -69,9 +69,9 @@ class JobService(job_grpc.JobServiceServicer):
         if len(request.value.encode()) > LONGEST_VALUE:
             raise invalid("value", f"value must be at most {LONGEST_VALUE} bytes.")
         try:
-            msgspec.json.decode(request.value)
-        except msgspec.DecodeError:
-            raise invalid("value", 'value must be JSON, such as {"approved": true}.') from None
+            strict_json.parse(request.value)
+        except ValueError as error:
+            raise invalid("value", f'value {error}; send JSON such as {{"approved": true}}.') from None
         owner = caller.owner(context)
         said = Said(request.signal, request.value, owner.principal)
         return pb.SignalJobResponse(job=await self._jobs.signal(owner.tenant, request.id, said))
