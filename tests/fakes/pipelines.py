@@ -37,6 +37,31 @@ async def broken(given: str) -> str:
     return {"a": given}["b"]
 
 
+@flow.pipeline("unwritable")
+async def unwritable(given: str) -> object:
+    """Gives what is no JSON."""
+    return {"object": object(), "surrogate": "\ud800"}[given]
+
+
+@flow.pipeline("exiting")
+async def exiting(given: str) -> str:
+    """Exits."""
+    raise SystemExit(given)
+
+
+@flow.step()
+def exits(given: str) -> str:
+    """Exits."""
+    raise SystemExit(given)
+
+
+@flow.pipeline("stopping")
+async def stopping(given: str) -> str:
+    """Has a step that exits."""
+    async with asyncio.timeout(2):
+        return await exits(given)
+
+
 @flow.step()
 async def together(number: int) -> int:
     """Counts how many of it there are."""

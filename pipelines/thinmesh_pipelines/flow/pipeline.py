@@ -10,6 +10,7 @@ import msgspec
 from temporalio import workflow
 from thinmesh.job.v1 import job_service_pb2 as pb
 
+from thinmesh_core.strict_json import MAX_DEPTH, shallow
 from thinmesh_pipelines.flow.run import About, Refused, Run, ended
 from thinmesh_pipelines.flow.scheduling import Schedule
 from thinmesh_pipelines.job import Owner
@@ -38,10 +39,10 @@ def pipeline(name: str, *, schedule: Schedule | None = None) -> Callable[[Callab
         async def run(self: Run, owner: Owner, work: pb.PipelineWork, seconds: float) -> pb.JobResult:
             self.begin(owner, seconds)
             try:
-                answer = await function(read(work, takes))
-            except Exception as error:  # noqa: BLE001 - it is told, as the run's end
+                answer = msgspec.json.encode(await function(read(work, takes))).decode()
+            except (Exception, SystemExit) as error:  # noqa: BLE001 - it is told, as the run's end
                 raise ended(error) from error.__cause__
-            return pb.JobResult(pipeline=pb.PipelineAnswer(output=msgspec.json.encode(answer).decode()))
+            return pb.JobResult(pipeline=pb.PipelineAnswer(output=answer))
 
         run.__qualname__, run.__module__ = f"{function.__name__}.run", function.__module__
         body = {
@@ -57,6 +58,8 @@ def pipeline(name: str, *, schedule: Schedule | None = None) -> Callable[[Callab
 
 def read(work: pb.PipelineWork, takes: Any) -> Any:
     """What a run is given, as a value of the pipeline's type. Ends it where it is none."""
+    if not shallow(work.input):
+        raise Refused(f"The input is nested deeper than {MAX_DEPTH} levels.")
     try:
         return msgspec.json.decode(work.input, type=takes)
     except msgspec.DecodeError as error:

@@ -116,7 +116,7 @@ def current() -> Run:
     return run
 
 
-def ended(error: Exception) -> Exception:
+def ended(error: BaseException) -> Exception:
     """Why a run ends, as Temporal keeps it: of several errors at once the first.
 
     A fault of the code ends it too, where Temporal's own way is to try again until the code is mended.

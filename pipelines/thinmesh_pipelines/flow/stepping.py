@@ -79,7 +79,10 @@ class AuthorStep(Generic[P, R]):
         values = msgspec.json.decode(given, type=dict[str, msgspec.Raw])
         arguments = {name: msgspec.json.decode(value, type=self._takes[name]) for name, value in values.items()}
         call: Any = self._called
-        return msgspec.json.encode(await call(**arguments)).decode()
+        try:
+            return msgspec.json.encode(await call(**arguments)).decode()
+        except SystemExit as error:  # it would end the worker, and whatever else is in its process
+            raise RuntimeError(f"{self.name} exits: {error}") from error
 
     async def _called(self, *args: P.args, **kwargs: P.kwargs) -> R:
         function: Any = self._function

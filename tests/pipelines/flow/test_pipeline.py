@@ -50,7 +50,7 @@ def test_a_function_without_types_is_refused() -> None:
 
 def test_what_it_is_given_must_be_of_its_type() -> None:
     assert read(pb.PipelineWork(input='{"text": "a"}'), Given) == Given("a")
-    for wrong in ("", "{", "{}", '{"text": 7}', "[]"):
+    for wrong in ("", "{", "{}", '{"text": 7}', "[]", '{"text": "a", "more": ' + "[" * 100_000):
         with pytest.raises(flow.Refused) as refused:
             read(pb.PipelineWork(input=wrong), Given)
         assert refused.value.type == Reason.INVALID_REQUEST.name

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -71,7 +72,8 @@ async def answer(client: Client, name: str, given: Any) -> Any:
 
 async def failure(handle: WorkflowHandle[Any, pb.JobResult]) -> BaseException:
     with pytest.raises(WorkflowFailureError) as failed:
-        await handle.result()
+        async with asyncio.timeout(30):
+            await handle.result()
     return failed.value.cause
 
 
@@ -89,6 +91,23 @@ async def test_a_fault_of_the_code_ends_the_run(client: Client) -> None:
     error = await failure(await begun(client, "broken", "x"))
     assert isinstance(error, ApplicationError)
     assert (error.type, error.message) == (Reason.INTERNAL.name, "The pipeline's code failed with KeyError: 'b'")
+
+
+@pytest.mark.parametrize("given", ["object", "surrogate"])
+async def test_an_answer_that_is_no_json_ends_the_run(client: Client, given: str) -> None:
+    error = await failure(await begun(client, "unwritable", given))
+    assert isinstance(error, ApplicationError)
+    assert error.type == Reason.INTERNAL.name
+
+
+async def test_code_that_exits_ends_the_run_and_nothing_else(client: Client) -> None:
+    exited = await failure(await begun(client, "exiting", "so"))
+    assert isinstance(exited, ApplicationError)
+    assert exited.message == "The pipeline's code failed with SystemExit: so"
+    timed_out = await failure(await begun(client, "stopping", "so"))
+    assert isinstance(timed_out, ApplicationError)
+    assert timed_out.type == Reason.DEADLINE_EXCEEDED.name
+    assert await answer(client, "squares", [3]) == [9]
 
 
 async def test_many_things_are_done_some_at_once_and_in_their_order(client: Client) -> None:
