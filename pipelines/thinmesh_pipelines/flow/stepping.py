@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import asyncio
 import inspect
 from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, Generic, ParamSpec, TypeVar, get_type_hints, overload
 
@@ -15,6 +15,7 @@ import msgspec
 from temporalio import workflow
 
 from thinmesh_pipelines.flow.run import current
+from thinmesh_pipelines.flow.threads import in_thread
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -89,7 +90,7 @@ class AuthorStep(Generic[P, R]):
         if inspect.iscoroutinefunction(function):
             answer: R = await function(*args, **kwargs)
         else:
-            answer = await asyncio.to_thread(function, *args, **kwargs)
+            answer = await in_thread(partial(function, *args, **kwargs))
         return answer
 
 
