@@ -4,7 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import socket
+from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from ipaddress import IPv6Address, IPv6Network, ip_address
+
+AT_ONCE = 8
+"""Names that are looked up together."""
+
+_LOOKING_UP = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="lookup")
+"""Whose name a stranger gives may let us wait for it as long as the resolver does: that takes no thread of anything else."""
 
 _NAT64 = IPv6Network("64:ff9b::/96")
 
@@ -19,5 +27,6 @@ def public(address: str) -> bool:
 
 async def resolve(host: str, port: int) -> list[str]:
     """The addresses of a name, by the machine's own resolver."""
-    found = await asyncio.get_running_loop().getaddrinfo(host, port, type=socket.SOCK_STREAM)
+    looking_up = partial(socket.getaddrinfo, host, port, type=socket.SOCK_STREAM)
+    found = await asyncio.get_running_loop().run_in_executor(_LOOKING_UP, looking_up)
     return [str(address[0]) for *_, address in found]
