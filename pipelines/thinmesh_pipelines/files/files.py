@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import AsyncGenerator
-from contextlib import suppress
 
 import msgspec
 
@@ -14,6 +14,8 @@ from thinmesh_pipelines.files.config import FilesConfig
 from thinmesh_pipelines.files.record import PIECE_BYTES, Record, Recorded, Shelf, known_id, recorded
 from thinmesh_pipelines.files.vault import Vault
 from thinmesh_pipelines.payloads.objects import MissingError
+
+log = logging.getLogger(__name__)
 
 READ_AT_ONCE = 16
 """Records of a list that are read together."""
@@ -76,13 +78,10 @@ class Files:
 
     async def get(self, tenant: str, file_id: str) -> Record:
         """What is known of a file."""
-        if known_id(file_id):
-            objects = self._vault.objects
-            for one in map(recorded, await objects.names(f"{Shelf(tenant).records}/{file_id}")):
-                if one is not None and one.expires > time.time():
-                    with suppress(MissingError):
-                        return await self._read(tenant, one)
-        raise missing(file_id)
+        try:
+            return await self._read(tenant, await self._found(tenant, file_id))
+        except MissingError:
+            raise missing(file_id) from None
 
     async def page(
         self, tenant: str, limit: int, after: str | None, purpose: str | None, *, oldest_first: bool
@@ -93,18 +92,17 @@ class Files:
             known = [one for one in known if (one.file_id > after) == oldest_first and one.file_id != after]
         found: list[Record] = []
         for start in range(0, len(known), READ_AT_ONCE):
-            read = [self._unless_gone(tenant, one) for one in known[start : start + READ_AT_ONCE]]
+            read = [self._unless_lost(tenant, one) for one in known[start : start + READ_AT_ONCE]]
             found += [one for one in await asyncio.gather(*read) if one is not None and purpose in {None, one.purpose}]
             if len(found) > limit:
                 break
         return found[:limit], len(found) > limit
 
     async def remove(self, tenant: str, file_id: str) -> None:
-        """Removes a file: first what is known of it, then what is in it."""
-        record = await self.get(tenant, file_id)
-        shelf, objects = Shelf(tenant), self._vault.objects
-        await objects.drop([shelf.record(file_id, record.expires)])
-        await objects.drop(await objects.names(shelf.content(file_id)))
+        """Removes a file, also one that can't be opened: first what is known of it, then what is in it."""
+        one, objects = await self._found(tenant, file_id), self._vault.objects
+        await objects.drop([one.name])
+        await objects.drop(await objects.names(one.content))
 
     async def content(
         self, tenant: str, record: Record, start: int = 0, length: int | None = None
@@ -120,15 +118,28 @@ class Files:
                 raise missing(record.id) from None
             yield piece[max(0, start - begin) : end - begin]
 
+    async def _found(self, tenant: str, file_id: str) -> Recorded:
+        if known_id(file_id):
+            for one in map(recorded, await self._vault.objects.names(f"{Shelf(tenant).records}/{file_id}")):
+                if one is not None and one.expires > time.time():
+                    return one
+        raise missing(file_id)
+
     async def _recorded(self, tenant: str) -> list[Recorded]:
         now = time.time()
         names = map(recorded, await self._vault.objects.names(Shelf(tenant).records))
         return [one for one in names if one is not None and one.expires > now]
 
-    async def _unless_gone(self, tenant: str, one: Recorded) -> Record | None:
+    async def _unless_lost(self, tenant: str, one: Recorded) -> Record | None:
+        """What is known of a file; none of one that is gone, or that nobody can open any more."""
         try:
             return await self._read(tenant, one)
         except MissingError:
+            return None
+        except MeshError as error:
+            if error.reason is not Reason.INTERNAL:
+                raise
+            log.warning("the file %s is left out of a list: %s", one.file_id, error.message)
             return None
 
     async def _read(self, tenant: str, one: Recorded) -> Record:

@@ -15,7 +15,7 @@ from thinmesh_core.errors import MeshError, Reason
 from thinmesh_pipelines.config import JobsConfig
 from thinmesh_pipelines.files.config import FilesConfig
 from thinmesh_pipelines.files.files import Files
-from thinmesh_pipelines.files.record import MINE, PIECE_BYTES, Record, new_id
+from thinmesh_pipelines.files.record import MINE, PIECE_BYTES, Record, Shelf, new_id
 from thinmesh_pipelines.files.retention import collect
 from thinmesh_pipelines.files.vault import Vault
 from thinmesh_pipelines.payloads.config import PayloadsConfig
@@ -96,6 +96,18 @@ async def test_another_tenant_has_no_such_file_and_cannot_open_its_pieces(files:
     with pytest.raises(MeshError) as forged:
         await vault.get("other", name)
     assert forged.value.reason is Reason.INTERNAL
+
+
+@pytest.mark.parametrize("rest", [b"", b"what a power cut left"])
+async def test_a_file_that_nobody_can_open_is_in_no_others_way(files: Files, vault: Vault, rest: bytes) -> None:
+    whole, broken = [await kept(files, "t", b"x", number) for number in range(2)]
+    (name,) = await vault.objects.names(f"{Shelf('t').records}/{broken.id}")
+    await vault.objects.put(name, rest)
+    assert await files.page("t", 10, None, None, oldest_first=True) == ([whole], False)
+    with pytest.raises(MeshError, match="can't be opened"):
+        await files.get("t", broken.id)
+    await files.remove("t", broken.id)
+    assert len(await objects_of(vault)) == 2
 
 
 async def test_files_outlive_the_key_that_sealed_them(files: Files, tmp_path: Path) -> None:
