@@ -72,7 +72,7 @@ class Outside:
             except MeshError as error:
                 raise told(error) from None
         if answer.status in _AGAIN:
-            raise _again(answer.status, answer.headers.get("retry-after", ""))
+            raise _again(answer.status, answer.pause)
         return msgspec.json.encode(HttpAnswer(answer.status, dict(answer.headers), answer.body)).decode()
 
 
@@ -86,10 +86,10 @@ def _value(header: Header) -> str:
     return header.form.format(value)
 
 
-def _again(status: int, pause: str) -> ApplicationError:
+def _again(status: int, pause: float | None) -> ApplicationError:
     return ApplicationError(
         f"The service that the pipeline calls answers {status}.",
         type=Reason.INTERNAL.name,
-        next_retry_delay=timedelta(seconds=min(float(pause), LONGEST_PAUSE)) if pause.isdecimal() else None,
+        next_retry_delay=None if pause is None else timedelta(seconds=min(pause, LONGEST_PAUSE)),
         category=ApplicationErrorCategory.BENIGN,
     )

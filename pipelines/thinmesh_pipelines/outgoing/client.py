@@ -39,6 +39,12 @@ class Answered:
     headers: dict[str, str]
     body: bytes
 
+    @property
+    def pause(self) -> float | None:
+        """The seconds of `retry-after`; none where it says none, or a date."""
+        text = self.headers.get("retry-after", "")
+        return float(text) if text.isdecimal() else None
+
 
 class Outgoing:
     """INVALID_REQUEST for what may not be called, and what another attempt may mend where it can't be reached.

@@ -62,10 +62,10 @@ class Delivery:
         if endpoint is None:
             return
         async with beating():
-            trouble, hopeless = await self._attempt(endpoint, event)
+            trouble, hopeless, asked = await self._attempt(endpoint, event)
         if trouble is None:
             return
-        pause = _pause(activity.info().attempt)
+        pause = _pause(activity.info().attempt, asked)
         over = hopeless or pause is None or time.time() + pause > event.at + self._keep_seconds
         if over:
             log.warning("%s of %s is given up: %s", event.type, endpoint.setting, trouble)
@@ -77,17 +77,17 @@ class Delivery:
             category=ApplicationErrorCategory.BENIGN,
         )
 
-    async def _attempt(self, endpoint: Endpoint, event: Event) -> tuple[str | None, bool]:
-        """What is wrong, and whether no other attempt can mend it."""
+    async def _attempt(self, endpoint: Endpoint, event: Event) -> tuple[str | None, bool, float]:
+        """What is wrong, whether no other attempt can mend it, and how long the receiver wants to be left alone."""
         try:
             answer = await tell(self._outgoing, endpoint, event, time.time())
         except MeshError as error:
-            return error.message, error.reason is Reason.INVALID_REQUEST
+            return error.message, error.reason is Reason.INVALID_REQUEST, 0.0
         if taken(answer):
-            return None, False
-        return f"The receiver answered {answer.status}.", answer.status == GONE
+            return None, False, 0.0
+        return f"The receiver answered {answer.status}.", answer.status == GONE, answer.pause or 0.0
 
 
-def _pause(attempt: int) -> int | None:
-    """What to wait after an attempt, counted from 1; None after the last one."""
-    return PAUSES[attempt - 1] if attempt <= len(PAUSES) else None
+def _pause(attempt: int, asked: float) -> float | None:
+    """What to wait after an attempt, counted from 1, longer where the receiver asks for it; None after the last one."""
+    return max(PAUSES[attempt - 1], min(asked, PAUSES[-1])) if attempt <= len(PAUSES) else None

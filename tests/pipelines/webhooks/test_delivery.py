@@ -33,9 +33,15 @@ def event(at: float | None = None) -> Event:
 
 
 async def failed(
-    there: Receiver, status: int, *, attempt: int = 1, outgoing: OutgoingConfig = TRUSTED, at: float | None = None
+    there: Receiver,
+    status: int,
+    *,
+    attempt: int = 1,
+    outgoing: OutgoingConfig = TRUSTED,
+    at: float | None = None,
+    retry_after: str = "",
 ) -> ApplicationError:
-    there.answer = lambda: web.Response(status=status)
+    there.answer = lambda: web.Response(status=status, headers={"retry-after": retry_after})
     environment = ActivityEnvironment()
     environment.info = replace(environment.info, attempt=attempt)
     delivery = Delivery(lambda: to(there), Outgoing(outgoing), 7)
@@ -57,6 +63,22 @@ async def test_who_does_not_take_it_is_asked_again_after_the_next_pause(attempt:
         for status in (500, 429, 404, 302):
             error = await failed(there, status, attempt=attempt)
             assert (error.non_retryable, error.next_retry_delay) == (False, timedelta(seconds=PAUSES[attempt - 1]))
+
+
+@pytest.mark.parametrize(
+    ("said", "pause"),
+    [
+        ("3600", 3600),
+        ("1", PAUSES[0]),
+        ("9" * 400, PAUSES[-1]),
+        ("-1", PAUSES[0]),
+        ("Wed, 25 Nov 2026 20:40:51 GMT", PAUSES[0]),
+    ],
+)
+async def test_who_wants_to_be_left_alone_for_longer_is(said: str, pause: int) -> None:
+    async with receiver() as there:
+        error = await failed(there, 503, retry_after=said)
+        assert (error.non_retryable, error.next_retry_delay) == (False, timedelta(seconds=pause))
 
 
 async def test_it_is_given_up_after_the_last_pause_when_jobs_are_forgotten_and_when_the_receiver_is_gone(
