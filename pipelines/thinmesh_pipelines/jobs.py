@@ -52,6 +52,9 @@ AHEAD_MICROS = 60_000_000
 LOOK_SECONDS = 0.5
 """How often a followed job is looked at."""
 
+MOST_MISSED = 20
+"""After so many looks without an answer, ten seconds at least, who follows a job is told that there is none."""
+
 _STATES = {
     WorkflowExecutionStatus.COMPLETED: pb.JOB_STATE_SUCCEEDED,
     WorkflowExecutionStatus.FAILED: pb.JOB_STATE_FAILED,
@@ -164,8 +167,17 @@ class Jobs:
     async def watch(self, tenant: str, job_id: str) -> AsyncGenerator[pb.Job, None]:
         """The job now, whenever its state or what it waits for changes, and when it has ended."""
         told: tuple[int, list[pb.Waiting]] | None = None
+        missed = 0
         while True:
-            job = await self.get(tenant, job_id)
+            try:
+                job = await self.get(tenant, job_id)
+            except MeshError as error:
+                missed += 1
+                if error.reason is not Reason.JOBS_UNAVAILABLE or told is None or missed > MOST_MISSED:
+                    raise
+                await asyncio.sleep(LOOK_SECONDS)
+                continue
+            missed = 0
             now = job.state, list(job.waiting)
             if now != told:
                 told = now
