@@ -8,10 +8,12 @@ from collections.abc import Callable
 from datetime import timedelta
 
 from temporalio import activity
+from temporalio.client import WorkflowExecutionStatus
 from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 
 from thinmesh_core.errors import MeshError, Reason
 from thinmesh_pipelines.heartbeat import beating
+from thinmesh_pipelines.job import workflow_id
 from thinmesh_pipelines.outgoing.client import Answered, Outgoing
 from thinmesh_pipelines.webhooks.endpoints import Endpoint, Endpoints
 from thinmesh_pipelines.webhooks.event import Event
@@ -25,6 +27,9 @@ SECONDS = 15.0
 _MINUTE, _HOUR = 60, 3600
 PAUSES = (5, 5 * _MINUTE, 30 * _MINUTE, 2 * _HOUR, 5 * _HOUR, 10 * _HOUR, 14 * _HOUR, 20 * _HOUR, 24 * _HOUR)
 """Standard Webhooks' pauses between attempts, in seconds: three days in all."""
+
+SHORTLY = timedelta(seconds=0.1)
+"""When it is looked again at a job whose own code says that it ends."""
 
 GONE = 410
 """A receiver's word that it wants to hear nothing any more."""
@@ -52,7 +57,12 @@ class Delivery:
 
     @activity.defn(name="receivers")
     async def receivers(self, event: Event) -> list[str]:
-        """The names of who wants to know."""
+        """The names of who wants to know, once whoever is told and asks for the job finds that it has ended."""
+        job = activity.client().get_workflow_handle(workflow_id(event.tenant, event.job))
+        if (await job.describe()).status is WorkflowExecutionStatus.RUNNING:
+            raise ApplicationError(
+                "The job is about to end.", next_retry_delay=SHORTLY, category=ApplicationErrorCategory.BENIGN
+            )
         return [one.name for one in self._endpoints().wanting(event.tenant, event.type)]
 
     @activity.defn(name="tell")

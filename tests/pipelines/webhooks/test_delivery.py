@@ -44,10 +44,11 @@ async def failed(
     there.answer = lambda: web.Response(status=status, headers={"retry-after": retry_after})
     environment = ActivityEnvironment()
     environment.info = replace(environment.info, attempt=attempt)
-    delivery = Delivery(lambda: to(there), Outgoing(outgoing), 7)
-    [name] = await environment.run(delivery.receivers, event())
+    endpoints = to(there)
+    delivery = Delivery(lambda: endpoints, Outgoing(outgoing), 7)
+    [endpoint] = endpoints.wanting("dev", "job.succeeded")
     with pytest.raises(ApplicationError) as error:
-        await environment.run(delivery.tell, event(at), name)
+        await environment.run(delivery.tell, event(at), endpoint.name)
     assert "token" not in str(error.value)
     return error.value
 

@@ -8,12 +8,18 @@ import pytest
 from temporal_server import TemporalServer
 from temporalio import workflow
 from temporalio.client import Client, WorkflowHistory
+from temporalio.exceptions import ApplicationError
+from temporalio.testing import ActivityEnvironment
 from temporalio.worker import Replayer, UnsandboxedWorkflowRunner, Worker
 
 from thinmesh_pipelines.expiry import ExpiryInterceptor
+from thinmesh_pipelines.outgoing.client import Outgoing
+from thinmesh_pipelines.outgoing.config import OutgoingConfig
 from thinmesh_pipelines.webhooks.config import WebhookConfig
+from thinmesh_pipelines.webhooks.delivery import Delivery
 from thinmesh_pipelines.webhooks.ending import EndInterceptor
 from thinmesh_pipelines.webhooks.endpoints import Endpoints
+from thinmesh_pipelines.webhooks.event import Event
 from thinmesh_pipelines.webhooks.signature import new_secret
 from thinmesh_pipelines.webhooks.workflow import WEBHOOK
 
@@ -80,3 +86,17 @@ async def test_without_a_webhook_a_job_has_no_event_more(temporal: TemporalServe
 
 async def test_a_part_of_a_job_is_told_to_nobody(temporal: TemporalServer) -> None:
     assert begun(await history(temporal, SOMEBODY, parts=1)) == ["Greeting", WEBHOOK]
+
+
+async def test_nobody_is_told_before_the_job_has_ended_for_whoever_asks(temporal: TemporalServer) -> None:
+    client = await Client.connect(temporal.address)
+    job = f"job-{uuid.uuid4().hex}"
+    handle = await client.start_workflow(Greeting.run, 0, id=f"dev/{job}", task_queue="nobody-works")
+    event = Event("evt_1", "dev", "job.succeeded", job, 0.0)
+    delivery = Delivery(lambda: SOMEBODY, Outgoing(OutgoingConfig()), 7)
+    environment = ActivityEnvironment(client)
+    with pytest.raises(ApplicationError) as early:
+        await environment.run(delivery.receivers, event)
+    assert not early.value.non_retryable
+    await handle.terminate()
+    assert await environment.run(delivery.receivers, event) == [one.name for one in SOMEBODY.wanting("dev", event.type)]
