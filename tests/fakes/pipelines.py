@@ -12,6 +12,9 @@ from thinmesh_pipelines import flow
 RUNNING: list[int] = [0, 0]
 """How many steps run now, and how many ran together at most."""
 
+THREE = asyncio.Event()
+"""That three ran together: until then those that run wait for each other."""
+
 
 @flow.pipeline("clock")
 async def clock(given: str) -> str:
@@ -67,7 +70,9 @@ async def together(number: int) -> int:
     """Counts how many of it there are."""
     RUNNING[0] += 1
     RUNNING[1] = max(RUNNING)
-    await asyncio.sleep(0.05)
+    if RUNNING[0] == 3:
+        THREE.set()
+    await THREE.wait()
     RUNNING[0] -= 1
     return number * number
 

@@ -140,7 +140,7 @@ async def test_a_cancelled_job_frees_its_engine(state: Path, engine: FakeEngine)
         async with asyncio.timeout(10):
             await engine.began.wait()
         await stub.CancelJob(pb.CancelJobRequest(id=job.id), metadata=running.metadata, timeout=5)
-        async with asyncio.timeout(2):
+        async with asyncio.timeout(10):
             await engine.left.wait()
         assert (await ended(stub, job.id, running.metadata)).state == pb.JOB_STATE_CANCELLED
 
@@ -202,7 +202,7 @@ async def test_rights_are_looked_at_when_the_step_runs(state: Path, engine: Fake
         strange = (("authorization", f"Bearer {key}"),)
         waiting = await once_past(Reason.INVALID_KEY, lambda: created(stub, strange))
         await output("key", "revoke", key.split("_")[2], *flags(state / "thinmesh.yaml", state))
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             with pytest.raises(grpc.aio.AioRpcError):  # noqa: PT012
                 while True:  # until the gateway knows that it is revoked
                     await stub.ListJobs(pb.ListJobsRequest(), metadata=strange, timeout=5)
@@ -224,7 +224,7 @@ async def test_calls_do_not_notice_a_dead_temporal_and_jobs_outlive_it(state: Pa
         with pytest.raises(grpc.aio.AioRpcError) as gone:
             await created(stub, running.metadata)
         assert refused(gone.value).reason is Reason.JOBS_UNAVAILABLE
-        assert time.monotonic() - began < 1.5
+        assert time.monotonic() - began < 3
         await inference_grpc.InferenceServiceStub(channel).Generate(WORK, metadata=running.metadata, timeout=10)
         os.kill(temporal, signal.SIGKILL)
         states = [

