@@ -54,6 +54,7 @@ PURE = [
     *("router/thinmesh_router/affinity.py", "router/thinmesh_router/breaker.py", "router/thinmesh_router/latency.py"),
     *("router/thinmesh_router/fair_queue.py", "router/thinmesh_router/line.py", "router/thinmesh_router/service_rate.py"),
     *("router/thinmesh_router/virtual_counters.py", "router/thinmesh_router/retry_budget.py"),
+    "router/thinmesh_router/autoscaling/policy.py",
     *("router/thinmesh_router/quota/plan.py", "router/thinmesh_router/quota/leases.py"),
     *("adapters/thinmesh_adapters/openai/translate.py", "adapters/thinmesh_adapters/openai/answer.py"),
     *("adapters/thinmesh_adapters/llamacpp/translate.py", "adapters/thinmesh_adapters/triton/translate.py"),

@@ -1,0 +1,1 @@
+"""How many replicas a model should have, and how whoever starts and stops them is told."""
