@@ -75,12 +75,15 @@ class RouterApp(App):
     def problems(self) -> list[str]:
         """That it drains, or a line a backend while some are starting or none takes calls.
 
-        One that fails later is its models' trouble.
+        One that fails later is its models' trouble, and one that may be there or not is not waited for.
         """
         if self.draining:
             return ["draining"]
+        scaled = [route for route in self._placement.table.routes.values() if route.autoscale is not None]
+        may_miss = {target.backend for route in scaled for target in route.targets}
         backends = self._backends.values()
-        if all(not one.starting for one in backends) and any(one.ready for one in backends):
+        starting = any(one.starting for one in backends if one.name not in may_miss)
+        if not starting and (any(one.ready for one in backends) or any(route.rests for route in scaled)):
             return []
         return [f"backend {one.name}: {one.state}, {one.status.message}" for one in backends if not one.ready]
 

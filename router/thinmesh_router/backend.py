@@ -42,7 +42,8 @@ FULL_SECONDS = 0.05
 class Backend:
     """The router's view of one adapter.
 
-    `ready` while it takes calls, `expected` while it does not but is worth waiting for: it starts, drains or is drained.
+    `ready` while it takes calls, `expected` while it does not but is worth waiting for: it starts, drains or is drained;
+    `absent` while its adapter can't be reached and has said nothing of coming back.
     """
 
     ready: bool
@@ -57,6 +58,7 @@ class Backend:
         self.breaker = breaker
         self.latency = Latency()
         self.limit = Limit()
+        self.absent = False
         self._full_until = 0.0
         self._drained = False
         self.status = pb.Status(state=pb.STATE_STARTING, message="not reached yet")
@@ -160,6 +162,7 @@ class Backend:
             changed()
 
     def _take(self, status: pb.Status) -> None:
+        self.absent = False
         changed = status.state != self.status.state
         self.status = status
         if changed:
@@ -181,3 +184,4 @@ class Backend:
         if isinstance(error, grpc.aio.AioRpcError) and error.code() is grpc.StatusCode.DEADLINE_EXCEEDED:
             return  # the watch itself was over
         self._take(pb.Status(state=pb.STATE_FAILED, message="the adapter can't be reached"))
+        self.absent = True

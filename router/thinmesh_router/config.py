@@ -10,6 +10,7 @@ from msgspec import Meta, field
 from thinmesh_core.config import Section
 from thinmesh_core.ranges import MOST, Count, Money, Seconds, Share, Store, Weight
 from thinmesh_core.tenants import TenantConfig
+from thinmesh_router.autoscaling.config import AutoscaleConfig
 
 
 class Target(Section, frozen=True, kw_only=True):
@@ -40,7 +41,8 @@ class ModelConfig(Section, frozen=True, kw_only=True):
 
     `engine_options` are the keys that callers may hand to the engine uninterpreted. `affinity`: calls of one session, or calls
     that begin alike, go to one backend while that is not too busy. `hedge_seconds`: a vector, an order or a count that takes so
-    long is asked of a second backend too, and the first answer wins. `call_tokens` is what a tensor call counts as.
+    long is asked of a second backend too, and the first answer wins. `call_tokens` is what a tensor call counts as. With
+    `autoscale` each backend is a replica that may be there or not.
     """
 
     backends: tuple[str | Target, ...]
@@ -53,6 +55,7 @@ class ModelConfig(Section, frozen=True, kw_only=True):
     shadow: ShadowConfig | None = None
     price: Price | None = None
     call_tokens: Annotated[int, Meta(ge=1, le=MOST)] = 1
+    autoscale: AutoscaleConfig | None = None
 
 
 class QueueConfig(Section, frozen=True, kw_only=True):

@@ -108,11 +108,15 @@ class Placement:
         ]
 
     def _expected(self, stage: Route, wanted: Wanted) -> list[bool]:
-        """Of each backend that is worth waiting for, whether it is known to be able; of one that starts nothing is known."""
+        """Of each backend that is worth waiting for, whether it is known to be able; of one that starts nothing is known.
+
+        An absent one is a replica that will be started for the call, where the model may have none.
+        """
         return [
             backend.can(target.model or stage.model, wanted.needs)
             for target in stage.targets
-            if target.backend not in wanted.tried and (backend := self._backends[target.backend]).expected
+            if target.backend not in wanted.tried
+            and ((backend := self._backends[target.backend]).expected or (stage.rests and backend.absent))
         ]
 
     def _choose(self, able: list[tuple[Target, Backend]], stage: Route, key: bytes | None, now: float) -> Place | None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Collection, Hashable, Iterator
+from collections.abc import Callable, Collection, Hashable, Iterator
 from functools import partial
 from math import ceil
 
@@ -27,6 +27,8 @@ class Queues:
     """Gives every place that falls free to whoever is next for it."""
 
     def __init__(self, placement: Placement, config: QueueConfig) -> None:
+        self.on_wait: Callable[[str], None] = lambda _: None
+        """Told the model when a call has to wait for it and none did."""
         self._placement = placement
         self._queues: dict[str, FairQueue[Waiting]] = {}
         self._budgets: dict[str, RetryBudget] = {}
@@ -48,6 +50,10 @@ class Queues:
         budget = self._budgets.get(model)  # none where the model has gone while its quota was asked for
         if budget is not None:
             budget.call(now)
+
+    def last_call(self, model: str) -> float:
+        """When the model was last called, 0 where it never was."""
+        return self._budgets[model].at
 
     def retry(self, model: str, now: float) -> bool:
         """Whether a call to the model may be tried once more."""
@@ -162,7 +168,7 @@ class Queues:
         wanted = entry.item.wanted
         entry.kind = (wanted.needs, frozenset(wanted.tried))
         room = self._placement.takes_calls(wanted.model)
-        patience = config.wait_seconds if room else config.waiting_room_seconds
+        patience = config.wait_seconds if room else self._room_seconds(ticket)
         leaves = ticket.deadline - self._placement.usual(wanted, now)  # a later place would be in vain
         entry.deadline = min(now + patience - ticket.waited, leaves)
         if ticket.begun:
@@ -172,6 +178,8 @@ class Queues:
             if ticket.call.explain:
                 ticket.position = queue.position(entry)
         self._busy.setdefault(queue, wanted.model)
+        if queue.calls == 1:
+            self.on_wait(ticket.route.model)
         self.dispatch()
         try:
             async with asyncio.timeout(entry.deadline - now):
@@ -186,6 +194,12 @@ class Queues:
             raise
         finally:
             ticket.waited += time.monotonic() - now
+
+    def _room_seconds(self, ticket: Ticket) -> float:
+        """How long it may wait while no backend takes calls."""
+        scaled = ticket.route.autoscale
+        own = None if scaled is None else scaled.waiting_room_seconds
+        return self._config.waiting_room_seconds if own is None else own
 
     def _join(self, queue: FairQueue[Waiting], entry: Entry[Waiting], now: float, *, estimated: bool) -> float:
         """The end of the call's line, and how long the call will wait there, 0 where nobody can tell.

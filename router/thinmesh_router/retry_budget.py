@@ -18,12 +18,13 @@ SECONDS = 10.0
 class RetryBudget:
     """A bucket that every call fills a little and every retry takes from."""
 
-    __slots__ = ("_at", "_floor", "_tokens")
+    __slots__ = ("_floor", "_tokens", "at")
 
     def __init__(self) -> None:
         self._tokens = 0.0
         self._floor = FLOOR
-        self._at = 0.0
+        self.at = 0.0
+        """When it last heard of a call."""
 
     def call(self, now: float) -> None:
         """A caller's call."""
@@ -42,7 +43,7 @@ class RetryBudget:
         return False
 
     def _pass(self, now: float) -> None:
-        passed = max(now - self._at, 0.0)
-        self._at = now
+        passed = max(now - self.at, 0.0)
+        self.at = now
         self._tokens *= max(1 - passed / SECONDS, 0.0)
         self._floor = min(self._floor + passed, FLOOR)

@@ -12,6 +12,7 @@ from thinmesh.inference.v1 import inference_service_pb2 as pb
 from thinmesh_core.capabilities import Request
 from thinmesh_core.config import ConfigError
 from thinmesh_core.errors import MeshError, Reason, invalid
+from thinmesh_router.autoscaling.config import AutoscaleConfig
 from thinmesh_router.config import ModelConfig, ShadowConfig, Target
 
 
@@ -29,6 +30,12 @@ class Route:
     hedge_seconds: float | None
     shadow: ShadowConfig | None
     call_tokens: int
+    autoscale: AutoscaleConfig | None
+
+    @property
+    def rests(self) -> bool:
+        """Whether it may have no replica at all, and starts one for a call."""
+        return self.autoscale is not None and self.autoscale.minimum == 0
 
     def check_options(self, request: Request) -> None:
         """INVALID_REQUEST unless the model's entry lets every engine option of the request through."""
@@ -92,6 +99,7 @@ def _route(name: str, config: ModelConfig) -> Route:
         config.hedge_seconds,
         config.shadow,
         config.call_tokens,
+        config.autoscale,
     )
 
 
@@ -103,6 +111,12 @@ def _check(route: Route, backends: frozenset[str]) -> None:
         _known(target.backend, backends, f"{where}.backends")
     if route.shadow is not None:
         _known(route.shadow.backend, backends, f"{where}.shadow")
+    if route.autoscale is not None:
+        most, there = max(route.autoscale.minimum, route.autoscale.maximum or 0), len(route.targets)
+        if most > there:
+            raise ConfigError(
+                f"{where}.autoscale: {most} replicas need as many backends, and it has {there}: list one for each"
+            )
     if route.model in route.fallback:
         raise ConfigError(f"{where}.fallback: a model can't stand in for itself")
 

@@ -38,6 +38,13 @@ NUMBER_KEYS = [
     "models.echo.price.input_per_million",
     "models.echo.price.output_per_million",
     "models.echo.shadow.share",
+    "models.echo.autoscale.minimum",
+    "models.echo.autoscale.maximum",
+    "models.echo.autoscale.cool_down_seconds",
+    "models.echo.autoscale.idle_seconds",
+    "models.echo.autoscale.waiting_room_seconds",
+    "models.echo.autoscale.target.utilisation",
+    "models.echo.autoscale.target.queue_wait_seconds",
 ]
 
 
@@ -88,6 +95,8 @@ def test_an_address_that_makes_no_sense_is_told_by_its_key(tmp_path: Path, key: 
         ("tenants.dev.models", {"nope": {}}, "tenants.dev.models: there is no model 'nope'; there are: also, echo"),
         ("tenants.dev.models", {"parrot": {}}, "tenants.dev.models: 'parrot' is an alias; write 'echo'"),
         ("models.echo.shadow", {"backend": "three", "share": 0.1}, "models.echo.shadow: there is no backend 'three'"),
+        ("models.echo.autoscale", {"maximum": 2}, "models.echo.autoscale: 2 replicas need as many backends, and it has 1"),
+        ("models.echo.autoscale.target", {}, "give `utilisation`, `queue_wait_seconds` or both - at `$.models.echo.autoscale"),
         ("models.echo.overflow", "later", "at `$.models.echo.overflow`"),
         ("models.echo.overflow", "job", "models.echo.overflow: there are no jobs; put `jobs: {}` into the file"),
         ("quotas.store", "redi://x", "at `$.quotas.store`"),

@@ -17,6 +17,7 @@ from thinmesh.model.v1 import model_service_pb2 as model_pb
 
 from fakes.adapter import CAN, EVENTS, ScriptedAdapter, reason
 from thinmesh_core.errors import MeshError, Reason
+from thinmesh_router.autoscaling.config import AutoscaleConfig
 from thinmesh_router.config import ModelConfig, QueueConfig, Target, WatchdogConfig
 
 Route = Callable[..., Awaitable[Any]]
@@ -156,6 +157,19 @@ async def test_a_deadline_while_waiting_never_reaches_the_adapter(route: Route) 
     adapter.hold.set()
     assert await running == EVENTS
     assert len(adapter.requests) == 1
+
+
+async def test_a_router_takes_calls_while_replicas_that_need_not_be_there_are_not(route: Route) -> None:
+    one, two = ScriptedAdapter(), ScriptedAdapter()
+    one.status.state = two.status.state = adapter_pb.STATE_STARTING
+    scaled = ModelConfig(backends=("b",), autoscale=AutoscaleConfig(minimum=0))
+    routed = await route({"a": one, "b": two}, {"m": ModelConfig(backends=("a",)), "n": scaled})
+    assert len(routed.app.problems()) == 2
+    one.become(adapter_pb.STATE_READY)
+    async with asyncio.timeout(SECONDS):
+        while routed.app.problems():
+            await asyncio.sleep(0)
+    assert two.status.state == adapter_pb.STATE_STARTING
 
 
 async def test_routers_that_point_at_each_other_are_found_out(route: Route) -> None:

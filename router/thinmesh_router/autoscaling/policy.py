@@ -18,7 +18,7 @@ EXACT = 1e-9
 class Figures(NamedTuple):
     """A model's load. `slots` is how many calls a replica takes at once (None: none has said), `wait` how long calls wait.
 
-    `partial` where other routers' figures are missing.
+    `idle` is how long ago the last call came, whoever answered it; `partial` where other routers' figures are missing.
     """
 
     replicas: int
@@ -26,6 +26,7 @@ class Figures(NamedTuple):
     waiting: int
     slots: float | None
     wait: float
+    idle: float = inf
     partial: bool = False
 
 
@@ -55,8 +56,8 @@ class Policy:
             self._began = now
         young = now - self._began < config.cool_down_seconds
         found = figures.replicas if young and figures.replicas > self._wanted else 0
-        if figures.running or figures.waiting or found:
-            self._busy = now
+        used = figures.running or figures.waiting or found
+        self._busy = now if used else max(self._busy, now - figures.idle)
         asked, why = self._ask(figures)
         if found > asked:
             asked = found
