@@ -1,6 +1,6 @@
 """Writes the typed stubs of every proto below protos/thinmesh into protos/gen, or into the folder given.
 
-Protocols of engines that come without a Python package, below protos/third_party, become thinmesh.third_party.
+Protocols of others that come without a Python package, below protos/third_party, become thinmesh.third_party.
 """
 
 from __future__ import annotations

@@ -20,6 +20,7 @@ ADAPTER = "adapter"
 WORKER = "worker"
 EDGE = "edge"
 OPERATOR = "operator"
+AUTOSCALER = "autoscaler"
 
 Services = Mapping[str, frozenset[str]]
 """Services by their full names, and the roles that may call each."""

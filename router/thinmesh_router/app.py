@@ -11,14 +11,19 @@ from typing import Self
 import grpc
 from thinmesh.inference.v1 import inference_service_pb2_grpc as inference_grpc
 from thinmesh.model.v1 import model_service_pb2_grpc as model_grpc
+from thinmesh.router.v1 import autoscale_service_pb2_grpc as autoscale_grpc
 from thinmesh.router.v1 import backend_service_pb2_grpc as backend_grpc
 from thinmesh.router.v1 import quota_service_pb2_grpc as quota_grpc
+from thinmesh.third_party.keda import externalscaler_pb2_grpc as keda_grpc
 from tritonclient.grpc import service_pb2_grpc as tensor_grpc
 
 from thinmesh_core.app import App
 from thinmesh_core.channel import Channels
-from thinmesh_core.peers import GATEWAY, OPERATOR, ROUTER
+from thinmesh_core.peers import AUTOSCALER, GATEWAY, OPERATOR, ROUTER
 from thinmesh_router.admission import Admission
+from thinmesh_router.autoscaling.autoscaler import Autoscaler
+from thinmesh_router.autoscaling.scaler import ExternalScaler
+from thinmesh_router.autoscaling.service import AutoscaleService
 from thinmesh_router.backends import Backends
 from thinmesh_router.config import RouterConfig
 from thinmesh_router.models import ModelService
@@ -42,9 +47,11 @@ class RouterApp(App):
         {
             "thinmesh.inference.v1.InferenceService": CALLERS,
             "thinmesh.model.v1.ModelService": CALLERS,
+            "thinmesh.router.v1.AutoscaleService": OPERATORS,
             "thinmesh.router.v1.BackendService": OPERATORS,
             "thinmesh.router.v1.QuotaService": OPERATORS,
             "inference.GRPCInferenceService": CALLERS,
+            "externalscaler.ExternalScaler": frozenset({AUTOSCALER}),
         }
     )
 
@@ -61,6 +68,8 @@ class RouterApp(App):
         self._inference = InferenceService(self._admission)
         self._tensors = TensorService(self._admission)
         self._models = ModelService(self._placement, self._backends, created=int(time.time()))
+        self._autoscaler = Autoscaler(self._placement, self._backends, self._admission.queues)
+        self._admission.queues.on_wait = self._autoscaler.waits
         self._stack = AsyncExitStack()
         self._operations = BackendService(self._backends, self._admission.queues)
 
@@ -71,6 +80,8 @@ class RouterApp(App):
         backend_grpc.add_BackendServiceServicer_to_server(self._operations, server)
         quota_grpc.add_QuotaServiceServicer_to_server(self._quotas, server)
         tensor_grpc.add_GRPCInferenceServiceServicer_to_server(self._tensors, server)
+        autoscale_grpc.add_AutoscaleServiceServicer_to_server(AutoscaleService(self._autoscaler), server)
+        keda_grpc.add_ExternalScalerServicer_to_server(ExternalScaler(self._autoscaler), server)
 
     def problems(self) -> list[str]:
         """That it drains, or a line a backend while some are starting or none takes calls.
@@ -92,12 +103,19 @@ class RouterApp(App):
         table = RouteTable(config.models, config.backends)
         self._backends.update(config.backends)
         self._admission.update(table, config)
+        self._autoscaler.update()
+
+    async def drain(self) -> None:
+        """Says that it is about to stop, to those too who watch for as long as it runs."""
+        await super().drain()
+        self._autoscaler.close()
 
     async def __aenter__(self) -> Self:
         """Starts to watch the backends."""
         await self._stack.enter_async_context(self._counts)
         await self._stack.enter_async_context(self._admission.shadows)
         await self._stack.enter_async_context(self._backends)
+        await self._stack.enter_async_context(self._autoscaler)
         return self
 
     async def __aexit__(self, *exc_info: object) -> None:

@@ -59,6 +59,8 @@ class Backend:
         self.latency = Latency()
         self.limit = Limit()
         self.absent = False
+        self.looked = False
+        """Whether it was looked for, and found or not."""
         self._full_until = 0.0
         self._drained = False
         self.status = pb.Status(state=pb.STATE_STARTING, message="not reached yet")
@@ -162,7 +164,7 @@ class Backend:
             changed()
 
     def _take(self, status: pb.Status) -> None:
-        self.absent = False
+        self.absent, self.looked = False, True
         changed = status.state != self.status.state
         self.status = status
         if changed:
@@ -175,6 +177,7 @@ class Backend:
         self.expected = state in {pb.STATE_STARTING, pb.STATE_DRAINING} or (state == pb.STATE_READY and self._drained)
 
     def _lost(self, error: grpc.aio.AioRpcError | TimeoutError) -> None:
+        self.looked = True
         now = asyncio.get_running_loop().time()
         if self.status.state == pb.STATE_DRAINING:  # it went as it said it would
             self._awaited = now + STARTING_SECONDS

@@ -162,6 +162,14 @@ class FairQueue(Generic[T]):
         own_rate = None if own is None else own.rate.tokens_per_second
         return ahead / rate if own_rate is None else max(ahead / rate, mine / own_rate)
 
+    def longest(self, now: float) -> float:
+        """How long calls wait, in seconds: the one that has waited the longest, or one that comes now, if that is longer."""
+        if not self.calls:
+            return 0.0
+        first = min(next(iter(line.entries)).arrived for of in self._classes.values() for line in of.lines.values())
+        rate = self.rate.tokens_per_second
+        return max(now - first, 0.0 if rate is None else self.tokens / rate)
+
     def position(self, entry: Entry[T]) -> int:
         """How many are served before a waiting call, if nobody else comes; 0 is next."""
         own = self._classes[entry.priority].lines[entry.tenant]

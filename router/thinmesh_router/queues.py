@@ -114,6 +114,10 @@ class Queues:
         if queue is not None:
             queue.charge(entry, tokens)
 
+    def __getitem__(self, model: str) -> FairQueue[Waiting]:
+        """A model's queue."""
+        return self._queues[model]
+
     def items(self) -> Iterator[tuple[str, FairQueue[Waiting]]]:
         """Every model's queue, by model."""
         yield from sorted(self._queues.items())

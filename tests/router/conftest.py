@@ -11,7 +11,9 @@ from typing import Any
 import pytest
 from thinmesh.inference.v1 import inference_service_pb2_grpc as inference_grpc
 from thinmesh.model.v1 import model_service_pb2_grpc as model_grpc
+from thinmesh.router.v1 import autoscale_service_pb2_grpc as autoscale_grpc
 from thinmesh.router.v1 import backend_service_pb2_grpc as backend_grpc
+from thinmesh.third_party.keda import externalscaler_pb2_grpc as keda_grpc
 from tritonclient.grpc import service_pb2_grpc as tensor_grpc
 
 from fakes.adapter import ScriptedAdapter
@@ -30,6 +32,8 @@ class Routed:
     models: Any
     backends: Any
     tensors: Any
+    autoscale: Any
+    scaler: Any
 
 
 Route = Callable[..., Awaitable[Routed]]
@@ -60,6 +64,8 @@ async def route() -> AsyncIterator[Route]:
                 model_grpc.ModelServiceStub(channel),
                 backend_grpc.BackendServiceStub(channel),
                 tensor_grpc.GRPCInferenceServiceStub(channel),
+                autoscale_grpc.AutoscaleServiceStub(channel),
+                keda_grpc.ExternalScalerStub(channel),
             )
 
         yield serve

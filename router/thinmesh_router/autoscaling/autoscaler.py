@@ -1,0 +1,118 @@
+"""Decides again and again how many replicas each model should have, and tells whoever watches."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncGenerator
+from contextlib import AsyncExitStack, suppress
+from typing import Self
+
+from thinmesh_core.errors import MeshError, Reason
+from thinmesh_router.autoscaling.figures import looked, own
+from thinmesh_router.autoscaling.scaled import Scaled
+from thinmesh_router.backends import Backends
+from thinmesh_router.placement import Placement
+from thinmesh_router.queues import Queues
+
+LOOK_SECONDS = 0.5
+"""Pause between two decisions that nobody asks for."""
+
+BEGIN_SECONDS = 10.0
+"""By then every backend was looked for."""
+
+WATCH_SECONDS = 3600.0
+"""So long a model is watched at once; who wants to goes on watching."""
+
+
+class Autoscaler:
+    """All models that have `autoscale`; enter it to decide for them."""
+
+    def __init__(self, placement: Placement, backends: Backends, queues: Queues) -> None:
+        self._placement = placement
+        self._backends = backends
+        self._queues = queues
+        self._scaled: dict[str, Scaled] = {}
+        self._closing = False
+        self._stack = AsyncExitStack()
+        self.update()
+
+    async def __aenter__(self) -> Self:
+        """Begins to decide."""
+        tasks = await self._stack.enter_async_context(asyncio.TaskGroup())
+        self._stack.callback(tasks.create_task(self._follow()).cancel)
+        return self
+
+    async def __aexit__(self, *exc_info: object) -> None:
+        """Ends that, and all watching."""
+        self.close()
+        await self._stack.aclose()
+
+    def update(self) -> None:
+        """Follows the routes in force; a model whose settings are as they were keeps its past."""
+        routes = {route.model: route for route in self._placement.table.routes.values() if route.autoscale is not None}
+        for model, scaled in tuple(self._scaled.items()):
+            if routes.get(model) != scaled.route:
+                self._scaled.pop(model).forget()
+        for model, route in routes.items():
+            if model not in self._scaled and route.autoscale is not None:
+                self._scaled[model] = Scaled(route, route.autoscale)
+
+    def close(self) -> None:
+        """Ends all watching: the process is about to stop."""
+        self._closing = True
+        for scaled in self._scaled.values():
+            scaled.tell()
+
+    def waits(self, model: str) -> None:
+        """A call has to wait for the model, the first that does."""
+        scaled = self._scaled.get(model)
+        if scaled is not None:
+            self._decide(scaled)
+
+    async def decided(self, name: str) -> Scaled:
+        """A model with what is wanted of it now, once its backends were looked for.
+
+        MODEL_NOT_FOUND, or NOT_FOUND where it has a fixed number of backends.
+        """
+        scaled = self.scaled(name)
+        self._decide(scaled)
+        async with asyncio.timeout(BEGIN_SECONDS):
+            await scaled.begun.wait()
+        return scaled
+
+    async def watch(self, name: str) -> AsyncGenerator[bool, None]:
+        """Whether the model is to have any replica: now, and whenever that changes, until it is gone or for an hour."""
+        scaled, told = await self.decided(name), None
+        until = time.monotonic() + WATCH_SECONDS
+        while not self._closing and self._scaled.get(scaled.route.model) is scaled and time.monotonic() < until:
+            changed = scaled.changed
+            if scaled.active is not told:
+                told = scaled.active
+                yield told
+                continue  # it may have changed meanwhile
+            with suppress(TimeoutError):
+                await asyncio.wait_for(changed.wait(), until - time.monotonic())
+
+    def scaled(self, name: str) -> Scaled:
+        """A model by name or alias."""
+        route = self._placement.table.resolve(name)
+        scaled = self._scaled.get(route.model)
+        if scaled is None:
+            raise MeshError(
+                Reason.NOT_FOUND,
+                f"The model {route.model!r} has a fixed number of backends; `autoscale` in its entry changes that.",
+                param="model",
+            )
+        return scaled
+
+    async def _follow(self) -> None:
+        while True:
+            for scaled in tuple(self._scaled.values()):
+                self._decide(scaled)
+            await asyncio.sleep(LOOK_SECONDS)
+
+    def _decide(self, scaled: Scaled) -> None:
+        if scaled.begun.is_set() or looked(scaled.route, self._backends):
+            now = time.monotonic()
+            scaled.decide(own(scaled.route, self._backends, self._queues, now), now)
