@@ -104,7 +104,7 @@ class Mesh:
 
     def notes(self) -> list[str]:
         """What operators should know while it takes calls all the same."""
-        parts = [part for part in (self._gateway, self._worker) if part is not None]
+        parts = [part for part in (self._router, self._gateway, self._worker) if part is not None]
         return [*(note for part in parts for note in part.notes()), *self._reloader.notes()]
 
     async def drain(self) -> None:

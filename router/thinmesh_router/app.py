@@ -6,7 +6,7 @@ import time
 from contextlib import AsyncExitStack
 from random import Random
 from types import MappingProxyType
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 import grpc
 from thinmesh.inference.v1 import inference_service_pb2_grpc as inference_grpc
@@ -35,6 +35,9 @@ from thinmesh_router.quota.service import QuotaService
 from thinmesh_router.routes import RouteTable
 from thinmesh_router.service import InferenceService
 from thinmesh_router.tensors import TensorService
+
+if TYPE_CHECKING:
+    from thinmesh_router.autoscaling.shared import SharedFigures
 
 CALLERS = frozenset({GATEWAY, ROUTER})
 OPERATORS = frozenset({OPERATOR})
@@ -68,7 +71,7 @@ class RouterApp(App):
         self._inference = InferenceService(self._admission)
         self._tensors = TensorService(self._admission)
         self._models = ModelService(self._placement, self._backends, created=int(time.time()))
-        self._autoscaler = Autoscaler(self._placement, self._backends, self._admission.queues)
+        self._autoscaler = Autoscaler(self._placement, self._backends, self._admission.queues, _shared(config.quotas.store))
         self._admission.queues.on_wait = self._autoscaler.waits
         self._stack = AsyncExitStack()
         self._operations = BackendService(self._backends, self._admission.queues)
@@ -98,6 +101,10 @@ class RouterApp(App):
             return []
         return [f"backend {one.name}: {one.state}, {one.status.message}" for one in backends if not one.ready]
 
+    def notes(self) -> list[str]:
+        """That replicas follow this router's calls alone, where others are not heard."""
+        return self._autoscaler.notes()
+
     def apply(self, config: RouterConfig) -> None:
         """Puts another configuration in force; running calls go on. ConfigError where its routes make no sense."""
         table = RouteTable(config.models, config.backends)
@@ -121,6 +128,15 @@ class RouterApp(App):
     async def __aexit__(self, *exc_info: object) -> None:
         """Stops watching."""
         await self._stack.aclose()
+
+
+def _shared(store: str) -> SharedFigures | None:
+    """Where routers tell each other of their calls: beside the quotas, whose counts have shown that the store can be had."""
+    if store == "memory":
+        return None
+    from thinmesh_router.autoscaling.shared import SharedFigures  # noqa: PLC0415  # it needs the extra `redis`
+
+    return SharedFigures(store)
 
 
 def build(config: RouterConfig, channels: Channels) -> RouterApp:

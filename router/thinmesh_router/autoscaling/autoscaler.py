@@ -6,17 +6,21 @@ import asyncio
 import time
 from collections.abc import AsyncGenerator
 from contextlib import AsyncExitStack, suppress
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from thinmesh_core.errors import MeshError, Reason
-from thinmesh_router.autoscaling.figures import looked, own
+from thinmesh_router.autoscaling.figures import joined, looked, own
+from thinmesh_router.autoscaling.policy import Figures
 from thinmesh_router.autoscaling.scaled import Scaled
 from thinmesh_router.backends import Backends
 from thinmesh_router.placement import Placement
 from thinmesh_router.queues import Queues
 
+if TYPE_CHECKING:
+    from thinmesh_router.autoscaling.shared import SharedFigures
+
 LOOK_SECONDS = 0.5
-"""Pause between two decisions that nobody asks for."""
+"""Pause between two decisions that nobody asks for, and between two exchanges with other routers."""
 
 BEGIN_SECONDS = 10.0
 """By then every backend was looked for."""
@@ -26,12 +30,14 @@ WATCH_SECONDS = 3600.0
 
 
 class Autoscaler:
-    """All models that have `autoscale`; enter it to decide for them."""
+    """All models that have `autoscale`; enter it to decide for them. `shared` is what other routers say, if there are any."""
 
-    def __init__(self, placement: Placement, backends: Backends, queues: Queues) -> None:
+    def __init__(self, placement: Placement, backends: Backends, queues: Queues, shared: SharedFigures | None) -> None:
         self._placement = placement
         self._backends = backends
         self._queues = queues
+        self._shared = shared
+        self._woken = asyncio.Event()
         self._scaled: dict[str, Scaled] = {}
         self._closing = False
         self._stack = AsyncExitStack()
@@ -39,6 +45,8 @@ class Autoscaler:
 
     async def __aenter__(self) -> Self:
         """Begins to decide."""
+        if self._shared is not None:
+            self._stack.push_async_callback(self._shared.leave)
         tasks = await self._stack.enter_async_context(asyncio.TaskGroup())
         self._stack.callback(tasks.create_task(self._follow()).cancel)
         return self
@@ -68,7 +76,16 @@ class Autoscaler:
         """A call has to wait for the model, the first that does."""
         scaled = self._scaled.get(model)
         if scaled is not None:
+            rested = not scaled.active
             self._decide(scaled)
+            if rested:
+                self._woken.set()  # KEDA may watch another router
+
+    def notes(self) -> list[str]:
+        """That decisions are made from this router's figures alone."""
+        if self._shared is None or not self._shared.partial:
+            return []
+        return ["autoscale: the shared store does not answer; replicas follow this router's calls alone, and are not lowered"]
 
     async def decided(self, name: str) -> Scaled:
         """A model with what is wanted of it now, once its backends were looked for.
@@ -108,11 +125,27 @@ class Autoscaler:
 
     async def _follow(self) -> None:
         while True:
+            if self._shared is not None and self._scaled:
+                now = time.monotonic()
+                await self._shared.exchange({model: self._own(scaled, now) for model, scaled in self._scaled.items()})
             for scaled in tuple(self._scaled.values()):
                 self._decide(scaled)
-            await asyncio.sleep(LOOK_SECONDS)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._woken.wait(), LOOK_SECONDS)
+            self._woken.clear()
 
     def _decide(self, scaled: Scaled) -> None:
-        if scaled.begun.is_set() or looked(scaled.route, self._backends):
-            now = time.monotonic()
-            scaled.decide(own(scaled.route, self._backends, self._queues, now), now)
+        if not scaled.begun.is_set() and not self._known(scaled):
+            return
+        now = time.monotonic()
+        figures = self._own(scaled, now)
+        if self._shared is not None:
+            figures = joined(figures, self._shared.of(scaled.route.model), partial=self._shared.partial)
+        scaled.decide(figures, now)
+
+    def _own(self, scaled: Scaled, now: float) -> Figures:
+        return own(scaled.route, self._backends, self._queues, now)
+
+    def _known(self, scaled: Scaled) -> bool:
+        """Whether there is something to decide from: each backend was looked for, and other routers were heard."""
+        return looked(scaled.route, self._backends) and (self._shared is None or self._shared.heard)

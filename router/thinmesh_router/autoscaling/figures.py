@@ -1,7 +1,8 @@
-"""What a router knows of a model's load."""
+"""What a router knows of a model's load, and what several know together."""
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from math import inf
 
 from thinmesh_router.autoscaling.policy import Figures
@@ -23,6 +24,21 @@ def own(route: Route, backends: Backends, queues: Queues, now: float) -> Figures
         slots=sum(ready) / len(ready) if ready else None,
         wait=queue.longest(now),
         idle=now - called if called else inf,
+    )
+
+
+def joined(own: Figures, others: Sequence[Figures], *, partial: bool) -> Figures:
+    """Those of several routers as one: calls add up, replicas are the same for all."""
+    every = (own, *others)
+    return Figures(
+        replicas=max(one.replicas for one in every),
+        running=sum(one.running for one in every),
+        waiting=sum(one.waiting for one in every),
+        slots=max((one.slots for one in every if one.slots is not None), default=None),
+        wait=max(one.wait for one in every),
+        idle=min(one.idle for one in every),
+        others=len(others),
+        partial=partial,
     )
 
 

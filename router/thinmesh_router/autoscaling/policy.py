@@ -18,7 +18,8 @@ EXACT = 1e-9
 class Figures(NamedTuple):
     """A model's load. `slots` is how many calls a replica takes at once (None: none has said), `wait` how long calls wait.
 
-    `idle` is how long ago the last call came, whoever answered it; `partial` where other routers' figures are missing.
+    `idle` is how long ago the last call came, whoever answered it; `others` is how many other routers' figures are in these,
+    `partial` whether some are missing.
     """
 
     replicas: int
@@ -27,6 +28,7 @@ class Figures(NamedTuple):
     slots: float | None
     wait: float
     idle: float = inf
+    others: int = 0
     partial: bool = False
 
 
@@ -63,14 +65,15 @@ class Policy:
             asked = found
             why.append(f"{found} run since before this router began: kept for a cool-down")
         idle = now - self._busy
-        if config.minimum == 0 and idle >= config.idle_seconds:
+        held = self._wanted if figures.partial else 0
+        if config.minimum == 0 and idle >= config.idle_seconds and not held:
             self._asked.clear()
             self._wanted = 0
             return Decision(0, (*why, f"no call for {config.idle_seconds:g} s, and `minimum` is 0"))
         least = max(config.minimum, 1)
         bounded = min(max(asked, least), self._maximum)
         if bounded > asked:
-            kept = f"{config.idle_seconds - idle:.0f} s without a call before it is 0"
+            kept = f"{max(config.idle_seconds - idle, 0):.0f} s without a call before it is 0"
             why.append(f"at least {least}: " + ("`minimum`" if config.minimum else kept))
         elif bounded < asked:
             why.append(f"at most {bounded}: `maximum`, or the number of backends")
@@ -78,8 +81,8 @@ class Policy:
         if wanted > bounded:
             left = self._asked[0][0] + config.cool_down_seconds - now
             why.append(f"{wanted} for {left:.0f} s yet: `cool_down_seconds` after {wanted} were asked for")
-        if figures.partial and self._wanted > wanted:
-            wanted = self._wanted
+        if held > wanted:
+            wanted = held
             why.append(f"no fewer than {wanted} while other routers' figures are missing")
         self._wanted = wanted
         return Decision(wanted, tuple(why))

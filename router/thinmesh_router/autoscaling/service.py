@@ -37,6 +37,7 @@ class AutoscaleService(autoscale_grpc.AutoscaleServiceServicer):
             wait_seconds=figures.wait,
             idle_seconds=None if figures.idle == inf else figures.idle,
             partial=figures.partial,
+            other_routers=figures.others,
             why=scaled.decision.why,
         )
         return pb.GetDecisionResponse(decision=decision)

@@ -9,14 +9,11 @@ import asyncio
 import logging
 import secrets
 import time
-from collections.abc import Coroutine, Sequence
+from collections.abc import Sequence
 from importlib.resources import files
-from typing import Self, TypeVar
+from typing import Self
 
 import msgspec
-from redis.asyncio import Redis
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
 from redis.exceptions import RedisError
 
 from thinmesh_core.errors import MeshError, Reason
@@ -25,10 +22,9 @@ from thinmesh_router.config import QuotaStoreConfig
 from thinmesh_router.quota.leases import Ask, Kind, Leased, LeasedMinute, LeasedTotal, Said
 from thinmesh_router.quota.meters import Meter, Moment
 from thinmesh_router.quota.plan import Measure, Plan, Subject, made
+from thinmesh_router.store import connected, within
 
 log = logging.getLogger(__name__)
-
-T = TypeVar("T")
 
 DECIDE_SECONDS = 0.04
 """What the store may take to answer; then calls are decided without it."""
@@ -38,10 +34,6 @@ START_SECONDS = 1.0
 
 QUOTAS_PER_QUESTION = 100
 """The store takes about 4 ms for so many, and does nothing else meanwhile."""
-
-PUNCTUAL_SECONDS = 0.005
-MOST_LOOKS = 5
-"""An event loop that is later than that is busy itself, and looks for an answer again, so often at most."""
 
 LOOK_SECONDS = 0.5
 """Pause between two rounds that no call waits for."""
@@ -67,9 +59,7 @@ class SharedCounts:
 
     def __init__(self, config: QuotaStoreConfig) -> None:
         self._config = config
-        self._redis = Redis.from_url(config.store, retry=Retry(NoBackoff(), 0), single_connection_client=True)
-        pool = self._redis.connection_pool
-        pool.connection_class(**pool.connection_kwargs)  # an option that it does not know is told now
+        self._redis = connected(config.store)
         self._lease = self._redis.register_script(_LUA)
         self._process = secrets.token_hex(8)
         self._all: list[Leased] = []
@@ -185,7 +175,7 @@ class SharedCounts:
         at = Moment(time.monotonic(), time.time())
         asks = [one.ask(at) for one in leases]
         try:
-            said = await _within(seconds or DECIDE_SECONDS, self._said([self._keys[one] for one in leases], asks))
+            said = await within(seconds or DECIDE_SECONDS, self._said([self._keys[one] for one in leases], asks))
         except (RedisError, OSError, TimeoutError) as error:
             self._became(reachable=False, why=type(error).__name__)
             for one in leases:
@@ -222,22 +212,3 @@ class SharedCounts:
             log.warning("the quota store answers again")
         else:
             log.warning("the quota store does not answer (%s): quotas do what quotas.when_unreachable says", why)
-
-
-async def _within(seconds: float, awaited: Coroutine[object, object, T]) -> T:
-    """TimeoutError where it takes longer. Time for which this process was too busy to look is not counted."""
-    task = asyncio.create_task(awaited)
-    try:
-        for _ in range(MOST_LOOKS):
-            due = time.monotonic() + seconds
-            await asyncio.wait({task}, timeout=seconds)
-            if task.done():
-                return task.result()
-            late = time.monotonic() - due
-            if late < PUNCTUAL_SECONDS:
-                break
-            seconds = min(late, seconds)
-        raise TimeoutError
-    finally:
-        task.cancel()
-        await asyncio.wait({task})

@@ -176,6 +176,14 @@ def test_no_fewer_are_wanted_while_other_routers_figures_are_missing() -> None:
     assert policy.decide(load(4), 600.0).wanted == 1
 
 
+def test_a_fleet_is_not_stopped_while_other_routers_figures_are_missing() -> None:
+    policy = Policy(config(minimum=0), BACKENDS)
+    assert policy.decide(load(1), 0.0).wanted == 1
+    assert policy.decide(load(0)._replace(partial=True), 500.0).wanted == 1
+    assert policy.decide(load(0), 501.0).wanted == 0
+    assert policy.decide(load(0)._replace(partial=True), 502.0).wanted == 0
+
+
 def test_a_decision_says_what_it_is_made_of() -> None:
     policy = Policy(config(target=BUSY, maximum=4), BACKENDS)
     assert policy.decide(load(30, 10, replicas=2), 0.0).why == (
