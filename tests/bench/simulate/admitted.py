@@ -63,7 +63,8 @@ class Admitted:
         if call.tries:
             router.queue.put_back(entry, now)
         else:
-            wait = call.expected = router.queue.wait(entry.priority, entry.tenant, entry.weight)
+            served = router.queue.wait(entry.priority, entry.tenant, entry.weight)
+            wait = call.expected = served if router.backends else None
             if wait is not None and wait > entry.deadline - now:
                 call.end(Outcome.REFUSED, now)
                 return

@@ -98,6 +98,8 @@ class Router:
                 Admitted(self, entry).go(backend)
                 return True
             denied.add(tried)
+        if not self.backends:
+            self.queue.stalls()
         return False
 
     def able(self, call: Call) -> list[Backend]:
