@@ -12,7 +12,7 @@ import typer
 from typer.core import TyperGroup
 
 from thinmesh_core.config import ConfigError
-from thinmesh_deploy import audit, batches, jobs, keys, operate, pipelines, split
+from thinmesh_deploy import audit, autoscale, batches, jobs, keys, operate, pipelines, split
 from thinmesh_deploy.config import Listen, Setting
 from thinmesh_deploy.options import STATE, Config, State, console, fail, say, setting_of
 from thinmesh_deploy.payloads import payload_app
@@ -51,6 +51,7 @@ app.add_typer(render_app, name="render")
 for command in operate.COMMANDS:
     app.command()(command)
 app.add_typer(operate.quota_app, name="quota")
+app.add_typer(autoscale.autoscale_app, name="autoscale")
 app.add_typer(keys.key_app, name="key")
 app.add_typer(jobs.job_app, name="job")
 app.add_typer(pipelines.pipeline_app, name="pipeline")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import time
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
@@ -13,12 +14,12 @@ import aiohttp
 import grpc
 import pytest
 from canaries import PROMPT
-from certificates import Authority, Files
+from certificates import Authority
 from launch import command, flags, free_port, output, said
 from thinmesh.third_party.keda import externalscaler_pb2 as pb
 from thinmesh.third_party.keda import externalscaler_pb2_grpc as keda_grpc
 
-from fakes.openai_engine import fake_engine
+from fakes.openai_engine import FakeEngine, fake_engine
 
 REPLICA = '  {name}: {{adapter: openai, options: {{base_url: "{url}", max_concurrency: 2}}}}\n'
 CONFIG = """
@@ -59,14 +60,6 @@ class Keda:
         return bool((await self._stub.IsActive(REF, timeout=SECONDS)).result)
 
 
-@asynccontextmanager
-async def dialled(port: int, files: Files) -> AsyncIterator[grpc.aio.Channel]:
-    parts = (files.authority.read_bytes(), files.key.read_bytes(), files.certificate.read_bytes())
-    named = (("grpc.ssl_target_name_override", "router.thinmesh"),)
-    async with grpc.aio.secure_channel(f"LOCALHOST:{port}", grpc.ssl_channel_credentials(*parts), options=named) as channel:
-        yield channel
-
-
 async def until(reached: Any, seconds: float) -> float:
     """Asks again and again; gives after how long it was so."""
     began = time.monotonic()
@@ -76,67 +69,114 @@ async def until(reached: Any, seconds: float) -> float:
     return time.monotonic() - began
 
 
-async def test_replicas_follow_a_burst_rest_when_idle_and_a_call_wakes_them(state: Path) -> None:
-    authority, port = Authority(state / "tls"), free_port()
-    for role in ("gateway", "router", "adapter", "operator"):
-        authority.issue(role)
-    file = state / "thinmesh.yaml"
-    run = flags(file, state)
-    async with fake_engine() as engine, AsyncExitStack() as stack:
-        listed = "".join(REPLICA.format(name=f"r{one}", url=engine.base_url) for one in range(4))
-        file.write_text(CONFIG.replace("PORT", str(port)).replace("TLS", str(state / "tls")) + listed)
-        code, key, error = await output("key", "create", "--tenant", "dev", *run)
-        assert code == 0, error
-        await said(await stack.enter_async_context(command("router", *run)), "router: gRPC")
+class World:
+    """A router and a gateway without any replica, whoever calls them, and whoever starts replicas."""
+
+    def __init__(self, stack: AsyncExitStack, engine: FakeEngine, state: Path) -> None:
+        self.engine = engine
+        self.authority = Authority(state / "tls")
+        self.port = free_port()
+        self._stack = stack
+        self._state = state
+        self._run = flags(state / "thinmesh.yaml", state)
+
+    async def start(self) -> None:
+        """The processes that are always there."""
+        for role in ("gateway", "router", "adapter", "operator"):
+            self.authority.issue(role)
+        listed = "".join(REPLICA.format(name=f"r{one}", url=self.engine.base_url) for one in range(4))
+        config = CONFIG.replace("PORT", str(self.port)).replace("TLS", str(self._state / "tls"))
+        (self._state / "thinmesh.yaml").write_text(config + listed)
+        key = await self.told("key", "create", "--tenant", "dev")
+        await said(await self._stack.enter_async_context(command("router", *self._run)), "router: gRPC")
         ports = ("--http", "127.0.0.1:0", "--grpc", "127.0.0.1:0", "--admin", "127.0.0.1:0")
-        gateway = await stack.enter_async_context(command("gateway", *run, *ports))
-        url = (await said(gateway, r"REST (http://\S+)/v1"))[1]
-        session = await stack.enter_async_context(
-            aiohttp.ClientSession(headers={"authorization": f"Bearer {key.strip()}"}, timeout=aiohttp.ClientTimeout(60))
-        )
-        keda = Keda(await stack.enter_async_context(dialled(port, authority.issue("autoscaler"))))
+        gateway = await self._stack.enter_async_context(command("gateway", *self._run, *ports))
+        self._url = (await said(gateway, r"REST (http://\S+)/v1"))[1]
+        headers = {"authorization": f"Bearer {key.strip()}"}
+        session = aiohttp.ClientSession(headers=headers, timeout=aiohttp.ClientTimeout(60))
+        self._session = await self._stack.enter_async_context(session)
 
-        async def ask() -> int:
-            body = {"model": "fake", "prompt": PROMPT, "max_tokens": 5}
-            async with session.post(f"{url}/v1/completions", json=body) as response:
-                await response.read()
-                return response.status
+    async def told(self, *words: str) -> str:
+        """What a command prints."""
+        code, printed, error = await output(*words, *self._run)
+        assert code == 0, error
+        return printed
 
+    async def ask(self) -> int:
+        """One caller's call; its status."""
+        body = {"model": "fake", "prompt": PROMPT, "max_tokens": 5}
+        async with self._session.post(f"{self._url}/v1/completions", json=body) as response:
+            await response.read()
+            return response.status
+
+    async def replica(self, name: str) -> asyncio.subprocess.Process:
+        """Starts one."""
+        return await self._stack.enter_async_context(command("adapter", name, *self._run))
+
+    @asynccontextmanager
+    async def scaler(self, role: str) -> AsyncIterator[grpc.aio.Channel]:
+        """The router, as one with a certificate of that role reaches it."""
+        files = self.authority.issue(role, named=f"client-{role}")
+        parts = (files.authority.read_bytes(), files.key.read_bytes(), files.certificate.read_bytes())
+        named = (("grpc.ssl_target_name_override", "router.thinmesh"),)
+        address, credentials = f"LOCALHOST:{self.port}", grpc.ssl_channel_credentials(*parts)
+        async with grpc.aio.secure_channel(address, credentials, options=named) as channel:
+            yield channel
+
+
+@pytest.fixture
+async def world(state: Path) -> AsyncIterator[World]:
+    async with fake_engine() as engine, AsyncExitStack() as stack:
+        made = World(stack, engine, state)
+        await made.start()
+        yield made
+
+
+async def test_replicas_follow_a_burst_rest_when_idle_and_a_call_wakes_them(world: World) -> None:
+    async with world.scaler("autoscaler") as channel:
+        keda = Keda(channel)
         assert not await keda.pushed()
         assert (await keda.wanted(), await keda.active()) == (0, False)
 
         began = time.monotonic()
-        first = asyncio.create_task(ask())
+        first = asyncio.create_task(world.ask())
         assert await keda.pushed()
         print(f"a call for a model without a replica was pushed {(time.monotonic() - began) * 1000:.0f} ms after it was made")
         assert (await keda.wanted(), first.done()) == (1, False)
-        replicas = [await stack.enter_async_context(command("adapter", "r0", *run))]
+        replicas = [await world.replica("r0")]
         assert await first == 200
 
-        engine.delay = 0.3
-        burst = [asyncio.create_task(ask()) for _ in range(BURST)]
+        world.engine.delay = 0.3
+        burst = [asyncio.create_task(world.ask()) for _ in range(BURST)]
         raised = await until(lambda: _is(keda.wanted, 4), RAISED_SECONDS)
         print(f"{BURST} calls at once raised what is wanted from 1 to 4 within {raised * 1000:.0f} ms")
-        replicas.append(await stack.enter_async_context(command("adapter", "r1", *run)))
+        decision = json.loads(await world.told("autoscale", "explain", "fake", "--json"))["decision"]
+        assert (decision["model"], decision["wanted"], decision["maximum"]) == ("fake", 4, 4)
+        replicas.append(await world.replica("r1"))
         assert set(await asyncio.gather(*burst)) == {200}
 
         assert not await keda.pushed()  # idle: whoever scales stops the replicas
         assert (await keda.wanted(), await keda.active()) == (0, False)
+        explained = await world.told("autoscale", "explain", "fake")
+        assert "fake: 0 wanted, 2 there; from 0 to 4 there may be" in explained
+        assert "no call for 1 s" in explained
         for one in replicas:
             one.terminate()
             await one.wait()
 
-        again = asyncio.create_task(ask())
+        again = asyncio.create_task(world.ask())
         assert await keda.pushed()
         assert not again.done()
-        await stack.enter_async_context(command("adapter", "r0", *run))
+        await world.replica("r0")
         assert await again == 200
-
-        async with dialled(port, authority.issue("gateway", named="other")) as channel:
-            with pytest.raises(grpc.aio.AioRpcError) as refused:
-                await keda_grpc.ExternalScalerStub(channel).IsActive(REF, timeout=SECONDS)
-        assert refused.value.code() is grpc.StatusCode.PERMISSION_DENIED
         keda.pushes.cancel()
+
+
+async def test_no_other_part_of_the_mesh_may_ask_for_keda(world: World) -> None:
+    async with world.scaler("gateway") as channel:
+        with pytest.raises(grpc.aio.AioRpcError) as refused:
+            await keda_grpc.ExternalScalerStub(channel).IsActive(REF, timeout=SECONDS)
+    assert refused.value.code() is grpc.StatusCode.PERMISSION_DENIED
 
 
 async def _is(ask: Any, wanted: int) -> bool:

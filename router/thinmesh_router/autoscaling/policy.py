@@ -90,10 +90,10 @@ class Policy:
     def _ask(self, figures: Figures) -> tuple[int, list[str]]:
         """What the targets ask for, whatever the bounds."""
         calls = figures.running + figures.waiting
-        load = f"{figures.running} calls run, {figures.waiting} wait, {figures.replicas} replicas take calls"
+        load = f"calls: {figures.running} run, {figures.waiting} wait; replicas that take calls: {figures.replicas}"
         if figures.slots is None or figures.slots <= 0:
             return min(calls, 1), [load, "how many calls a replica takes is not known before the first is up"]
-        asked, why = 0, [f"{load}, {figures.slots:g} calls each"]
+        asked, why = 0, [f"{load}, {figures.slots:g} at once each"]
         target = self._config.target
         if target.utilisation is not None:
             asked = _whole(calls / (figures.slots * target.utilisation))

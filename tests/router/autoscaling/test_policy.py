@@ -187,7 +187,7 @@ def test_a_fleet_is_not_stopped_while_other_routers_figures_are_missing() -> Non
 def test_a_decision_says_what_it_is_made_of() -> None:
     policy = Policy(config(target=BUSY, maximum=4), BACKENDS)
     assert policy.decide(load(30, 10, replicas=2), 0.0).why == (
-        "30 calls run, 10 wait, 2 replicas take calls, 8 calls each",
+        "calls: 30 run, 10 wait; replicas that take calls: 2, 8 at once each",
         "10 keep utilisation at 50%",
         "at most 4: `maximum`, or the number of backends",
     )

@@ -17,6 +17,8 @@ from thinmesh.router.v1 import autoscale_service_pb2 as router_pb
 from thinmesh.third_party.keda import externalscaler_pb2 as keda
 
 from fakes.adapter import ScriptedAdapter
+from thinmesh_core.errors import MeshError, Reason
+from thinmesh_router import backend
 from thinmesh_router.autoscaling import autoscaler
 from thinmesh_router.autoscaling.config import AutoscaleConfig, AutoscaleTarget
 from thinmesh_router.config import ModelConfig, RouterConfig
@@ -115,6 +117,35 @@ async def test_nothing_is_said_before_backends_were_looked_for(route: Route, mon
     assert not asked.done()
     heard.set()
     assert await asked  # one is there, and kept
+
+
+async def test_a_call_waits_for_a_replica_in_place_of_one_that_died_without_a_word(
+    route: Route, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(backend, "RETRY_SECONDS", 0)
+    adapter, died, there = ScriptedAdapter(), asyncio.Event(), asyncio.Event()
+    watch = adapter.WatchStatus
+
+    async def mortal(request: Any, context: Any) -> Any:
+        if there.is_set():
+            async for status in watch(request, context):
+                yield status
+        if not died.is_set():
+            died.set()
+            yield adapter_pb.WatchStatusResponse(status=adapter.status)
+        raise MeshError(Reason.ENGINE_UNAVAILABLE, "gone")
+
+    monkeypatch.setattr(adapter, "WatchStatus", mortal)
+    routed = await route({"a": adapter}, {"m": scaled("a", minimum=0)})
+    (replica,) = routed.app._backends.values()
+    await until(lambda: replica.absent)
+    told = asyncio.Event()
+    monkeypatch.setattr(routed.app._admission.queues, "on_wait", lambda _: told.set())
+    call = asyncio.ensure_future(routed.stub.Generate(REQUEST, timeout=SECONDS))
+    await told.wait()
+    there.set()
+    await call
+    assert not replica.absent
 
 
 @pytest.mark.parametrize(
