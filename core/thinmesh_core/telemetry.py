@@ -8,7 +8,7 @@ from functools import cache
 from types import TracebackType
 from typing import ClassVar, TextIO
 
-from prometheus_client import REGISTRY, Counter, Gauge, Histogram, generate_latest
+from prometheus_client import REGISTRY, Counter, Gauge, Histogram, Summary, generate_latest
 
 from thinmesh_core.call import Call
 from thinmesh_core.errors import MeshError
@@ -24,6 +24,12 @@ CALL_SECONDS = Histogram(
 CALLS_RUNNING = Gauge("thinmesh_calls_running", "Calls inside the gateway.")
 TOKENS = Counter("thinmesh_tokens", "Tokens of ended calls.", ["model", "type"])
 TENANT_TOKENS = Counter("thinmesh_tenant_tokens", "The same by tenant; the unnamed ones together.", ["tenant", "type"])
+REQUEST_SECONDS = Histogram(
+    "gen_ai_server_request_duration_seconds",
+    "Time from a call's admission at the router to its end; error_type where it failed.",
+    ["gen_ai_request_model", "error_type"],
+    buckets=(0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92),
+)
 TIME_TO_FIRST_TOKEN = Histogram(
     "gen_ai_server_time_to_first_token_seconds",
     "Time from a stream's arrival at the router to its first token.",
@@ -42,6 +48,7 @@ QUEUE_SECONDS = Histogram(
     ["model", "priority"],
     buckets=(0.001, 0.01, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0, 30.0, 60.0),
 )
+TENANT_QUEUE_SECONDS = Summary("thinmesh_tenant_queue_seconds", "The same by tenant; the unnamed ones together.", ["tenant"])
 JOBS_CREATED = Counter("thinmesh_jobs_created", "Jobs made at this worker.", ["kind"])
 JOBS_ENDED = Counter("thinmesh_jobs_ended", "Jobs whose end this worker brought about.", ["kind", "state"])
 JOB_STEPS_RUNNING = Gauge("thinmesh_job_steps_running", "Steps of jobs that this worker runs.")
@@ -52,9 +59,23 @@ JOB_STEP_WAIT_SECONDS = Histogram(
     buckets=(0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 15.0, 60.0, 300.0, 900.0, 3600.0, 14400.0, 43200.0, 86400.0),
 )
 BACKEND_RUNNING = Gauge("thinmesh_backend_running", "Calls this router has running on a backend.", ["backend"])
+BACKEND_LIMIT = Gauge("thinmesh_backend_limit", "Calls that this router lets run on a backend at once.", ["backend"])
+BACKEND_CALLS = Counter("thinmesh_backend_calls", "Attempts of calls that ended on a backend.", ["backend", "outcome"])
+BACKEND_EJECTED = Gauge("thinmesh_backend_ejected", "Whether the breaker leaves a backend alone.", ["backend"])
+BACKEND_EJECTIONS = Counter("thinmesh_backend_ejections", "How often the breaker shut for a backend.", ["backend"])
+ENGINE_QUEUED = Gauge("thinmesh_engine_queued", "Calls that wait inside a backend's engine, by its own word.", ["backend"])
+ENGINE_KV_CACHE = Gauge(
+    "thinmesh_engine_kv_cache_ratio", "Share of an engine's KV cache in use; 0 if it is untold.", ["backend"]
+)
 SHADOW_CALLS = Counter("thinmesh_shadow_calls", "Copies of calls made on a backend.", ["model", "backend", "code"])
 SHADOW_TOKENS = Counter("thinmesh_shadow_tokens", "Tokens that such copies used.", ["model", "backend"])
 BACKEND_READY = Gauge("thinmesh_backend_ready", "Whether a backend takes calls, as this router sees it.", ["backend"])
+QUOTA_REFUSALS = Counter("thinmesh_quota_refusals", "Calls refused for a quota that is used up.", ["tenant", "quota"])
+QUOTA_USED = Gauge(
+    "thinmesh_quota_used_ratio",
+    "Share of a quota that is granted, as this router knows; not of keys.",
+    ["tenant", "model", "quota"],
+)
 QUOTA_STORE_REACHABLE = Gauge("thinmesh_quota_store_reachable", "Whether the store that routers share for quotas answers.")
 QUOTA_STORE_ROUNDS = Counter("thinmesh_quota_store_rounds", "Answers of that store.")
 CERTIFICATE_EXPIRES = Gauge("thinmesh_certificate_expires_unix_seconds", "When this process's own certificate ends.")
@@ -64,8 +85,9 @@ GUARDRAIL_THREADS_LEFT = Gauge("thinmesh_guardrail_threads_left", "Guardrails th
 PROMPTS_DROPPED = Counter("thinmesh_prompts_dropped", "Calls that are not in the log of prompts: too many waited, or no disk.")
 AUDIT_LOST = Counter("thinmesh_audit_entries_lost", "Audit entries that are not in a place: memory, file, database.", ["place"])
 LOOP_LAG = Gauge("thinmesh_event_loop_lag_seconds", "How late the event loop is; one that was blocked, for a while.")
-QUEUE_CALLS = Gauge("thinmesh_queue_calls", "Calls that wait at this router.", ["model"])
+QUEUE_CALLS = Gauge("thinmesh_queue_calls", "Calls that wait at this router.", ["model", "priority"])
 QUEUE_TOKENS = Gauge("thinmesh_queue_tokens", "Their estimated tokens.", ["model"])
+TENANT_QUEUE_CALLS = Gauge("thinmesh_tenant_queue_calls", "The same calls by tenant; the unnamed ones together.", ["tenant"])
 AUTOSCALE_WANTED = Gauge("thinmesh_autoscale_wanted_replicas", "Replicas that a model should have.", ["model"])
 AUTOSCALE_READY = Gauge("thinmesh_autoscale_ready_replicas", "Replicas of it that take calls.", ["model"])
 AUTOSCALE_CALLS = Gauge("thinmesh_autoscale_calls", "Its calls, at all routers that share a store.", ["model", "state"])
@@ -132,20 +154,23 @@ class Observed:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         """The call ended."""
         seconds = time.perf_counter() - self._began
-        outcome = "ok" if error is None else _outcome(error)
+        ended = outcome(error)
         Observed.running -= 1
-        _calls(self._operation, outcome).inc()
+        _calls(self._operation, ended).inc()
         _call_seconds(self._operation).observe(seconds)
         if access.isEnabledFor(logging.INFO):
-            model = "-" if outcome in _UNKNOWN else self._model
+            model = "-" if ended in _UNKNOWN else self._model
             who = (self._call.request_id, self._operation, model, self._call.tenant)
-            access.info("%s %s model=%s tenant=%s %s %.1fms", *who, outcome, seconds * 1e3)
+            access.info("%s %s model=%s tenant=%s %s %.1fms", *who, ended, seconds * 1e3)
 
 
 CALLS_RUNNING.set_function(lambda: Observed.running)  # asked when scraped, not told with every call
 
 
-def _outcome(error: BaseException) -> str:
+def outcome(error: BaseException | None) -> str:
+    """How a call ended, in a word: ok, or why not."""
+    if error is None:
+        return "ok"
     if isinstance(error, MeshError):
         return error.reason.name.lower()
     return "internal" if isinstance(error, Exception) else "cancelled"

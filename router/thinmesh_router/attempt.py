@@ -11,7 +11,8 @@ from grpc.aio import AioRpcError
 from thinmesh_core.call import Metadata
 from thinmesh_core.errors import MeshError, Reason
 from thinmesh_core.status import from_rpc_error, lost
-from thinmesh_core.telemetry import RETRIES
+from thinmesh_core.telemetry import RETRIES, outcome
+from thinmesh_router import measures
 from thinmesh_router.backend import Backend
 from thinmesh_router.placement import Place
 from thinmesh_router.watchdog import SilentError
@@ -89,12 +90,16 @@ class Attempt:
     def _tell(self, error: BaseException | None, now: float) -> None:
         """What the end says of the backend."""
         backend = self._place.backend
+        measures.attempted(backend.name, outcome(error))
         reason = error.reason if isinstance(error, MeshError) else None
         if error is None:
             backend.breaker.succeeded(now, self._began)
             backend.limit.succeeded()
         elif reason in FAULTS:
+            until = backend.breaker.until
             backend.breaker.failed(now, self._place.probe)
+            if backend.breaker.until != until:
+                measures.ejected(backend.name)
         elif reason is None or reason in SILENT:  # cancelled, late, not begun, or a fault of this router's own
             backend.breaker.abandoned(self._place.probe)
             if not self._heard and reason not in NOT_BEGUN:

@@ -15,7 +15,14 @@ from tritonclient.grpc import service_pb2_grpc as tensor_grpc
 
 from thinmesh_core.capabilities import Capability
 from thinmesh_core.channel import cancelling
-from thinmesh_core.telemetry import BACKEND_READY, BACKEND_RUNNING
+from thinmesh_core.telemetry import (
+    BACKEND_EJECTED,
+    BACKEND_LIMIT,
+    BACKEND_READY,
+    BACKEND_RUNNING,
+    ENGINE_KV_CACHE,
+    ENGINE_QUEUED,
+)
 from thinmesh_router.balancer import Candidate
 from thinmesh_router.breaker import Breaker
 from thinmesh_router.latency import Latency
@@ -66,8 +73,16 @@ class Backend:
         self.status = pb.Status(state=pb.STATE_STARTING, message="not reached yet")
         self._awaited = asyncio.get_running_loop().time() + STARTING_SECONDS
         self._adapter = adapter_grpc.AdapterServiceStub(channel)
-        BACKEND_READY.labels(name).set_function(lambda: self.ready)  # asked when scraped, not told with every call
-        BACKEND_RUNNING.labels(name).set_function(lambda: self.limit.running)
+        self._asked = {  # when scraped, not told with every call
+            BACKEND_READY: lambda: self.ready,
+            BACKEND_RUNNING: lambda: self.limit.running,
+            BACKEND_LIMIT: lambda: self.limit.allowed,
+            BACKEND_EJECTED: lambda: not self.breaker.closed,
+            ENGINE_QUEUED: lambda: self._queued,
+            ENGINE_KV_CACHE: lambda: self._cache or 0.0,
+        }
+        for gauge, ask in self._asked.items():
+            gauge.labels(name).set_function(ask)
 
     @property
     def status(self) -> pb.Status:
@@ -140,8 +155,8 @@ class Backend:
 
     def forget(self) -> None:
         """The configuration names it no more: nothing is told of it."""
-        BACKEND_READY.remove(self.name)
-        BACKEND_RUNNING.remove(self.name)
+        for gauge in self._asked:
+            gauge.remove(self.name)
 
     async def watch(self, changed: Callable[[], None]) -> None:
         """Follows the status for ever, calling back after each; a lost adapter is not ready until it speaks again."""

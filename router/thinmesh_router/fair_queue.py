@@ -196,6 +196,10 @@ class FairQueue(Generic[T]):
             for tenant, line in sorted(of.lines.items())
         ]
 
+    def waiting(self, priority: Priority) -> int:
+        """How many of a class wait."""
+        return self._classes[priority].calls
+
     def __len__(self) -> int:
         return self.calls
 

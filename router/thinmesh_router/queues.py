@@ -9,7 +9,9 @@ from functools import partial
 from math import ceil
 
 from thinmesh_core.errors import MeshError, Reason
+from thinmesh_core.priority import Priority
 from thinmesh_core.telemetry import QUEUE_CALLS, QUEUE_TOKENS
+from thinmesh_router import measures
 from thinmesh_router.backend import FULL_SECONDS
 from thinmesh_router.config import QueueConfig
 from thinmesh_router.fair_queue import FairQueue, Full
@@ -42,7 +44,8 @@ class Queues:
         self.dispatch()
         for model in self._queues.keys() - table.routes.keys():
             del self._queues[model], self._budgets[model]
-            QUEUE_CALLS.remove(model)
+            for priority in Priority:
+                QUEUE_CALLS.remove(model, priority.word)
             QUEUE_TOKENS.remove(model)
 
     def begin(self, model: str, now: float) -> None:
@@ -186,8 +189,9 @@ class Queues:
             self.on_wait(ticket.route.model)
         self.dispatch()
         try:
-            async with asyncio.timeout(entry.deadline - now):
-                return await granted
+            with measures.waiting(ticket.told_tenant):
+                async with asyncio.timeout(entry.deadline - now):
+                    return await granted
         except BaseException as error:
             if queue.remove(entry):
                 self.dispatch()  # whoever stood behind may need less
@@ -239,7 +243,8 @@ class Queues:
             queue = self._queues.get(model)
             if queue is None:
                 queue = self._queues[model] = FairQueue(max_calls=0, max_tokens=0)
-                QUEUE_CALLS.labels(model).set_function(partial(getattr, queue, "calls"))  # asked when scraped
+                for priority in Priority:
+                    QUEUE_CALLS.labels(model, priority.word).set_function(partial(queue.waiting, priority))  # when scraped
                 QUEUE_TOKENS.labels(model).set_function(partial(getattr, queue, "tokens"))
             queue.max_calls, queue.max_tokens = config.max_waiting, config.max_waiting_tokens
             queue.minimum_share = config.minimum_share

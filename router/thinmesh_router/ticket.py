@@ -103,8 +103,12 @@ class Ticket:
             self._reservation.settle(None, self._output)
         else:
             self._reservation.settle(0, 0)
-        if self.begun:
-            self._measure(usage)
+        self._measure(usage, error)
+
+    @property
+    def told_tenant(self) -> str:
+        """The tenant as metrics name it: one of the configuration's, or the word for all others."""
+        return self.call.tenant if self.call.tenant in self._admission.config.tenants else OTHERS
 
     async def attempt(self) -> Attempt:
         """The next try, on a backend that has not had the call; waits for its place."""
@@ -180,14 +184,16 @@ class Ticket:
         self._look_at = step if reservation is UNLIMITED else min(step, reservation.covered + 1)
         return covered
 
-    def _measure(self, usage: usage_pb2.Usage | None) -> None:
+    def _measure(self, usage: usage_pb2.Usage | None, error: BaseException | None) -> None:
         model, entry = self.route.model, self.entry
-        measures.waited(model, entry.priority, self.waited)
+        measures.ended(model, time.monotonic() - entry.arrived, error)
+        if not self.begun:
+            return
+        measures.waited(model, entry.priority, self.told_tenant, self.waited)
         if self._first is not None:
             measures.streamed(model, entry.arrived, self._first, time.monotonic(), self._output)
         if usage is not None:
-            known = self.call.tenant in self._admission.config.tenants
-            measures.used(model, self.call.tenant if known else OTHERS, usage)
+            measures.used(model, self.told_tenant, usage)
 
     def _charge(self, tokens: int) -> None:
         self._charged += tokens

@@ -158,3 +158,50 @@ async def test_the_course_of_a_stream_is_told_in_metrics_of_a_bounded_number(rou
     assert sampled("thinmesh_queue_seconds_count", model="m", priority="standard") == waited + 2
     after = [sampled("thinmesh_tenant_tokens_total", tenant=one, type="output") for one in ("t", "others", "stranger")]
     assert [new - old for new, old in zip(after, tokens, strict=True)] == [5, 5, 0]
+
+
+async def test_how_calls_end_is_told_by_model_and_by_backend(route: Route) -> None:
+    adapter = ScriptedAdapter()
+    stub = (await route({"a": adapter})).stub
+    await events(stub)
+    calls = sampled("gen_ai_server_request_duration_seconds_count", gen_ai_request_model="m", error_type="engine_error")
+    attempts = sampled("thinmesh_backend_calls_total", backend="a", outcome="engine_error")
+    ejections = sampled("thinmesh_backend_ejections_total", backend="a")
+    assert sampled("thinmesh_backend_ejected", backend="a") == 0
+    adapter.error = MeshError(Reason.ENGINE_ERROR, "broken")
+    for _ in range(5):
+        with pytest.raises(AioRpcError):
+            await events(stub)
+    told = sampled("gen_ai_server_request_duration_seconds_count", gen_ai_request_model="m", error_type="engine_error")
+    assert told == calls + 5
+    assert sampled("thinmesh_backend_calls_total", backend="a", outcome="engine_error") == attempts + 5
+    assert sampled("thinmesh_backend_ejections_total", backend="a") == ejections + 1
+    assert sampled("thinmesh_backend_ejected", backend="a") == 1
+
+
+async def test_calls_that_wait_are_told_by_class_and_by_tenant(route: Route) -> None:
+    adapter = ScriptedAdapter(limit=1)
+    adapter.hold = asyncio.Event()
+    stub = (await route({"a": adapter}, tenants={"t": TenantConfig()})).stub
+    running = asyncio.ensure_future(events(stub))
+    await adapter.began.wait()
+    waiting = asyncio.ensure_future(events(stub))
+    async with asyncio.timeout(SECONDS):
+        while not sampled("thinmesh_tenant_queue_calls", tenant="t"):
+            await asyncio.sleep(0.001)
+    assert sampled("thinmesh_queue_calls", model="m", priority="standard") == 1
+    assert sampled("thinmesh_queue_calls", model="m", priority="batch") == 0
+    adapter.hold.set()
+    assert await running == await waiting == EVENTS
+    assert sampled("thinmesh_tenant_queue_calls", tenant="t") == 0
+
+
+async def test_quotas_tell_what_is_used_of_them_and_whom_they_refused(route: Route) -> None:
+    routed = await route({"a": ScriptedAdapter()}, tenants=limited(requests_per_minute=2))
+    refused = sampled("thinmesh_quota_refusals_total", tenant="t", quota="requests_per_minute")
+    await events(routed.stub)
+    assert sampled("thinmesh_quota_used_ratio", tenant="t", model="", quota="requests_per_minute") == 0.5
+    await events(routed.stub)
+    with pytest.raises(AioRpcError):
+        await events(routed.stub)
+    assert sampled("thinmesh_quota_refusals_total", tenant="t", quota="requests_per_minute") == refused + 1

@@ -29,6 +29,11 @@ class Measure(IntEnum):
         """For people."""
         return _WORDS[self]
 
+    @property
+    def metric(self) -> str:
+        """For metrics."""
+        return self.words.replace(" ", "_")
+
 
 _WORDS = {
     Measure.REQUESTS: "requests per minute",

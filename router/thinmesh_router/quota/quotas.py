@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping
+from functools import partial
 from typing import NamedTuple
 
 from thinmesh_core.cost import Cost
+from thinmesh_core.telemetry import QUOTA_USED
 from thinmesh_core.tenants import TenantConfig
 from thinmesh_router.config import Price
 from thinmesh_router.quota.counts import Counts
@@ -97,8 +99,14 @@ class Quotas:
         found = self.meters.get(subject)
         if found is None:
             found = self.meters[subject] = self._counts.meter(subject, limit)
+            if subject.key is None:  # of keys there may be any number
+                use = QUOTA_USED.labels(subject.tenant, subject.model or "", subject.measure.metric)
+                use.set_function(partial(self._use, found))  # asked when scraped
         found.limit = limit
         return found
+
+    def _use(self, meter: Meter) -> float:
+        return meter.used(self.now()) / max(meter.limit, 1)
 
     def _plan(self, tenant: str, model: str, key: str) -> Plan:
         if len(self._plans) >= MOST_PLANS:

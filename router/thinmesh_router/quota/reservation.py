@@ -12,6 +12,7 @@ from math import isinf
 from thinmesh_core.call import Metadata
 from thinmesh_core.cost import Cost
 from thinmesh_core.errors import MeshError, Reason
+from thinmesh_core.telemetry import QUOTA_REFUSALS
 from thinmesh_router.quota.counts import Refill
 from thinmesh_router.quota.meters import Meter, Moment
 from thinmesh_router.quota.plan import Measure, Metered, Plan
@@ -45,6 +46,7 @@ class Reservation:
         """Takes the call, its input and so much output; MeshError that names the quota which is used up."""
         for subject, limit in self._plan.inputs:
             if self.input > limit:
+                QUOTA_REFUSALS.labels(subject.tenant, subject.measure.metric).inc()
                 raise MeshError(
                     Reason.REQUEST_TOO_LARGE,
                     f"The input has about {self.input} tokens; {subject} is {limit}.",
@@ -52,6 +54,7 @@ class Reservation:
                 )
         refused = await self._take(1, self.input + output, self._plan.cost(self.input, output))
         if refused is not None:
+            QUOTA_REFUSALS.labels(refused.subject.tenant, refused.subject.measure.metric).inc()
             raise self._refusal(refused, self.input + output)
         self.covered = output
 

@@ -1,0 +1,47 @@
+"""What Prometheus would read of a process: its samples, by name and labels."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import aiohttp
+from prometheus_client.parser import text_string_to_metric_families
+from prometheus_client.samples import Sample
+
+
+@dataclass(frozen=True, slots=True)
+class Scraped:
+    """One scrape. `types` are those of the families, by name as documents write it: a counter's has its _total."""
+
+    samples: tuple[Sample, ...]
+    types: dict[str, str]
+
+    def of(self, name: str, **labels: str) -> Iterator[Sample]:
+        """The samples of this name that have these labels."""
+        for one in self.samples:
+            if one.name == name and labels.items() <= one.labels.items():
+                yield one
+
+    def total(self, name: str, **labels: str) -> float:
+        """Their sum."""
+        return sum(one.value for one in self.of(name, **labels))
+
+    @property
+    def series(self) -> set[tuple[str, tuple[tuple[str, str], ...]]]:
+        """Every series' name and labels."""
+        return {(one.name, tuple(sorted(one.labels.items()))) for one in self.samples}
+
+
+def parse(text: str) -> Scraped:
+    """A scrape's text."""
+    families = list(text_string_to_metric_families(text))
+    types = {one.name + ("_total" if one.type == "counter" else ""): one.type for one in families}
+    return Scraped(tuple(sample for one in families for sample in one.samples if not sample.name.endswith("_created")), types)
+
+
+async def scrape(admin: str) -> Scraped:
+    """What a process with this admin address tells now."""
+    async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(10)) as session, session.get(f"{admin}/metrics") as response:
+        assert response.status == 200
+        return parse(await response.text())
