@@ -101,6 +101,7 @@ class Ticket:
             # the caller left: its backend has read the input at the least
             self._charge(self._output - self._charged)
             self._reservation.settle(None, self._output)
+            usage = usage_pb2.Usage(prompt_tokens=self.entry.input_tokens, completion_tokens=self._output)
         else:
             self._reservation.settle(0, 0)
         self._measure(usage, error)
