@@ -22,7 +22,7 @@ help: ## List the targets
 up: .venv/.up ## Install what is needed and start the mesh; flags go into ARGS="--http 127.0.0.1:9000"
 	@$(VENV)/thinmesh up $(ARGS)
 
-test: .venv/.dev .engines/triton/.installed ## Install what is needed and run the tests; ARGS go to pytest
+test: .venv/.dev .engines/triton/.installed .engines/promtool/.installed ## Install what is needed and run the tests; ARGS go to pytest
 	@$(VENV)/pytest $(ARGS)
 
 test-vllm: .venv/.dev $(VLLM)/models/tiny/.made $(VLLM)/models/smollm2/.made ## Install a real vLLM (2.5 GB) and run the tests that need it
@@ -87,6 +87,12 @@ $(UV):
 	@echo "installing a real Triton for the tests into .engines/triton"
 	@$(UV) venv --quiet --allow-existing --python $(PYTHON) .engines/triton
 	@$(UV) pip install --quiet --python .engines/triton/bin/python --requirement $<
+	@touch $@
+
+# Debian's package, unpacked and not installed: no root is needed.
+.engines/promtool/.installed:
+	@echo "unpacking Debian's promtool for the tests into .engines/promtool"
+	@mkdir -p $(@D) && cd $(@D) && apt-get download --quiet=2 prometheus && dpkg --extract prometheus_*.deb . && rm prometheus_*.deb
 	@touch $@
 
 .engines/presidio/.installed: tests/bench/privacy/presidio.txt | $(UV)

@@ -9,6 +9,8 @@ import aiohttp
 from prometheus_client.parser import text_string_to_metric_families
 from prometheus_client.samples import Sample
 
+from thinmesh_core.telemetry import exposition
+
 
 @dataclass(frozen=True, slots=True)
 class Scraped:
@@ -38,6 +40,13 @@ def parse(text: str) -> Scraped:
     families = list(text_string_to_metric_families(text))
     types = {one.name + ("_total" if one.type == "counter" else ""): one.type for one in families}
     return Scraped(tuple(sample for one in families for sample in one.samples if not sample.name.endswith("_created")), types)
+
+
+def declared() -> set[str]:
+    """The names of all series that a process may tell."""
+    families = text_string_to_metric_families(exposition().decode())
+    parts = {"histogram": ("_bucket", "_count", "_sum"), "summary": ("_count", "_sum"), "counter": ("_total",)}
+    return {one.name + part for one in families for part in parts.get(one.type, ("",))}
 
 
 async def scrape(admin: str) -> Scraped:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import time
 from functools import cache
+from math import nan
 from types import TracebackType
 from typing import ClassVar, TextIO
 
@@ -30,11 +31,12 @@ REQUEST_SECONDS = Histogram(
     ["gen_ai_request_model", "error_type"],
     buckets=(0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92),
 )
+FIRST_TOKEN_BOUNDS = (0.001, 0.005, 0.01, 0.02, 0.04, 0.06, 0.08, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0, 30.0)
 TIME_TO_FIRST_TOKEN = Histogram(
     "gen_ai_server_time_to_first_token_seconds",
     "Time from a stream's arrival at the router to its first token.",
     ["gen_ai_request_model"],
-    buckets=(0.001, 0.005, 0.01, 0.02, 0.04, 0.06, 0.08, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0, 30.0),
+    buckets=FIRST_TOKEN_BOUNDS,
 )
 TIME_PER_OUTPUT_TOKEN = Histogram(
     "gen_ai_server_time_per_output_token_seconds",
@@ -51,6 +53,7 @@ QUEUE_SECONDS = Histogram(
 TENANT_QUEUE_SECONDS = Summary("thinmesh_tenant_queue_seconds", "The same by tenant; the unnamed ones together.", ["tenant"])
 JOBS_CREATED = Counter("thinmesh_jobs_created", "Jobs made at this worker.", ["kind"])
 JOBS_ENDED = Counter("thinmesh_jobs_ended", "Jobs whose end this worker brought about.", ["kind", "state"])
+TEMPORAL_REACHABLE = Gauge("thinmesh_temporal_reachable", "Whether Temporal answers this worker; no number at others.")
 JOB_STEPS_RUNNING = Gauge("thinmesh_job_steps_running", "Steps of jobs that this worker runs.")
 JOB_STEP_WAIT_SECONDS = Histogram(
     "thinmesh_job_step_wait_seconds",
@@ -76,7 +79,7 @@ QUOTA_USED = Gauge(
     "Share of a quota that is granted, as this router knows; not of keys.",
     ["tenant", "model", "quota"],
 )
-QUOTA_STORE_REACHABLE = Gauge("thinmesh_quota_store_reachable", "Whether the store that routers share for quotas answers.")
+QUOTA_STORE_REACHABLE = Gauge("thinmesh_quota_store_reachable", "Whether the store of quotas answers; no number without one.")
 QUOTA_STORE_ROUNDS = Counter("thinmesh_quota_store_rounds", "Answers of that store.")
 CERTIFICATE_EXPIRES = Gauge("thinmesh_certificate_expires_unix_seconds", "When this process's own certificate ends.")
 PERSONAL_DATA = Counter("thinmesh_personal_data", "Values found in texts, by kind; never the values.", ["entity", "where"])
@@ -96,6 +99,9 @@ RETRIES = Counter("thinmesh_retries", "Calls that this router tried once more.",
 CONFIG_RELOADS = Counter("thinmesh_config_reloads", "Reloads of the configuration file.", ["outcome"])
 LOG_LINES_DROPPED = Counter("thinmesh_log_lines_dropped", "Lines that could not be written to standard error.")
 CONFIG_STALE = Gauge("thinmesh_config_stale", "Whether the configuration file is wrong and the one before it in force.")
+
+for _gauge in (QUOTA_STORE_REACHABLE, TEMPORAL_REACHABLE):
+    _gauge.set(nan)  # a process that has none has not lost it
 
 # Looking a child up costs twice what counting does, and their labels are few.
 _calls = cache(CALLS.labels)

@@ -18,6 +18,8 @@ from thinmesh_core.exposure import TlsConfig
 from thinmesh_core.ranges import Pause, Seconds
 from thinmesh_core.tenants import QuotaConfig
 from thinmesh_deploy.edge.config import EdgeConfig
+from thinmesh_deploy.seeing.config import ObjectivesConfig
+from thinmesh_deploy.seeing.objectives import recorded
 from thinmesh_gateway.actions import DONE
 from thinmesh_gateway.config import DatabaseUrl, GatewayConfig, Tenant
 from thinmesh_gateway.idempotency.config import IdempotencyConfig
@@ -78,6 +80,7 @@ class MeshConfig(Section, frozen=True, kw_only=True):
     `drain_seconds` how long load balancers have before that to see that a process is told to stop. `database` is a PostgreSQL
     for what gateways share; without one it is a file of the state folder. While it is gone, known keys stay good for
     `keys_stale_seconds`. Without `jobs` there are none. `edge` is the nginx in front, where thinmesh is to say what that does.
+    `objectives` is what is promised of calls, for `thinmesh render alerts`.
     """
 
     tenants: dict[str, TenantEntry]
@@ -100,6 +103,7 @@ class MeshConfig(Section, frozen=True, kw_only=True):
     tls: TlsConfig | None = None
     insecure: bool = False
     edge: EdgeConfig | None = None
+    objectives: ObjectivesConfig = ObjectivesConfig()
 
 
 @dataclass(frozen=True, slots=True)
@@ -239,6 +243,7 @@ def _check(setting: Setting, backends: Mapping[str, BackendEntry]) -> None:
         _check_roles(setting.config)
         _check_prices(setting.config)
         _check_overflow(setting.config)
+        recorded(setting.config.objectives, setting.config.models)
     except ConfigError as error:
         raise ConfigError(f"{setting.path}: {error}") from error
 

@@ -23,6 +23,7 @@ from thinmesh_core.app import App
 from thinmesh_core.beside import beside
 from thinmesh_core.channel import Channels
 from thinmesh_core.peers import GATEWAY
+from thinmesh_core.telemetry import TEMPORAL_REACHABLE
 from thinmesh_pipelines import schedules
 from thinmesh_pipelines.batches.asking import Asking
 from thinmesh_pipelines.batches.batches import Batches
@@ -38,6 +39,7 @@ from thinmesh_pipelines.outside import Outside
 from thinmesh_pipelines.payloads.converter import converter
 from thinmesh_pipelines.payloads.keys import KeyRing
 from thinmesh_pipelines.payloads.objects import objects
+from thinmesh_pipelines.reachable import look
 from thinmesh_pipelines.registry import installed
 from thinmesh_pipelines.replaying import RUNNER, around, workflows
 from thinmesh_pipelines.responses.responses import Responses
@@ -171,11 +173,13 @@ class WorkerApp(App):
                     worker,
                     telling(client, config.jobs.queue, self._delivery, THROTTLE),
                     beside(sweep(client, self._objects, config.jobs)),
+                    beside(look(client)),
                 ):
                     await promote(client, config)
                     self._trouble, self._looked = None, TRIES
                     await stop.wait()
             except (RPCError, RuntimeError) as error:
+                TEMPORAL_REACHABLE.set(0)
                 self._trouble = f"jobs: Temporal at {config.temporal} does not answer; they wait"
                 if self._looked == TRIES:
                     log.warning("%s: %s", self._trouble, error)

@@ -17,6 +17,7 @@ from thinmesh_core.capabilities import Capability
 from thinmesh_core.channel import cancelling
 from thinmesh_core.telemetry import (
     BACKEND_EJECTED,
+    BACKEND_EJECTIONS,
     BACKEND_LIMIT,
     BACKEND_READY,
     BACKEND_RUNNING,
@@ -83,6 +84,7 @@ class Backend:
         }
         for gauge, ask in self._asked.items():
             gauge.labels(name).set_function(ask)
+        BACKEND_EJECTIONS.labels(name)  # 0 is told too: what begins at 1 does not grow
 
     @property
     def status(self) -> pb.Status:

@@ -87,6 +87,8 @@ REFUSED = [
     Refused("quotas", {"store": "redis://h"}, r"quotas\.store: install the extra `redis`", without="redis", ours=("thinmesh_router.quota.shared",)),
     Refused("tls", TLS, "tls: install the extra `tls`", without="cryptography", ours=("thinmesh_core.tls",)),
     Refused("tls", TLS, r"ca\.pem"),
+    Refused("objectives", {"first_token_seconds": 3.0}, r"objectives: first_token_seconds is measured at 0.001, .*, not at 3"),
+    Refused("objectives", {"models": {"gone": {}}}, r"objectives\.models: there is no model gone"),
     Refused("listen", {"http": "0.0.0.0:8080"}, "refusing to listen on 0.0.0.0:8080 without TLS: give `tls`"),
     Refused("listen", {"grpc": "0.0.0.0:8081"}, "refusing to listen on 0.0.0.0:8081 without TLS"),
 ]  # fmt: skip

@@ -49,17 +49,43 @@ def nginx(
         from thinmesh_deploy.render.nginx import folder_of, nginx_conf
 
         folder_of(setting).mkdir(mode=0o700, parents=True, exist_ok=True)
-        text = nginx_conf(setting, _version(version), leaving=tuple(leaving or ()))
-        if into is None:
-            print(text, end="")
-            return
-        into.parent.mkdir(parents=True, exist_ok=True)
-        into.write_text(text)
+        _write(nginx_conf(setting, _version(version), leaving=tuple(leaving or ())), into)
     except ConfigError as error:
         fail(str(error))
     except OSError as error:
+        fail(f"the folder of nginx's files can't be made: {error.strerror}; give another as edge.folder")
+    if into is not None:
+        say(f"{into} is written; check it with nginx -t -c {into}")
+
+
+@render_app.command("alerts")
+def alerts(
+    config: Config = None,
+    state: State = STATE,
+    into: Annotated[Path | None, typer.Option("--into", help="The file to write. [standard output]")] = None,
+) -> None:
+    """Write the rules by which Prometheus alerts when the objectives are not kept, and when something is broken.
+
+    [bold]Examples[/bold]
+
+    thinmesh render alerts --config thinmesh.yaml --into /etc/prometheus/thinmesh.yaml
+    """
+    from thinmesh_deploy.seeing.rules import rules
+
+    _write(rules(setting_of(config, state).config), into)
+    if into is not None:
+        say(f"{into} is written; check it with promtool check rules {into}")
+
+
+def _write(text: str, into: Path | None) -> None:
+    if into is None:
+        print(text, end="")
+        return
+    try:
+        into.parent.mkdir(parents=True, exist_ok=True)
+        into.write_text(text)
+    except OSError as error:
         fail(f"{into} can't be written: {error.strerror}; give another file with --into")
-    say(f"{into} is written; check it with nginx -t -c {into}")
 
 
 def _version(text: str | None) -> Version:
