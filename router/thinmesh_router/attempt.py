@@ -83,6 +83,7 @@ class Attempt:
                 return False
             if not self._again(told, now, moved=isinstance(error, AioRpcError) and lost(error)):
                 raise (_busy(told) if told.reason is Reason.BACKEND_FULL else told) from None
+            self._ticket.lost += now - self._began
             return True
         finally:
             self._admission.queues.release(self._place)

@@ -87,4 +87,6 @@ class InferenceService(inference_grpc.InferenceServiceServicer):
 
     async def _admit(self, request: Request, context: Context, *, streaming: bool) -> Ticket:
         call = from_metadata(context.invocation_metadata())
-        return await self._admission.admit(request, call, context.time_remaining(), streaming=streaming)
+        ticket = await self._admission.admit(request, call, context.time_remaining(), streaming=streaming)
+        ticket.report = context.set_trailing_metadata
+        return ticket

@@ -116,7 +116,9 @@ class TensorService(tensor_grpc.GRPCInferenceServiceServicer):
 
     async def _admit(self, request: pb.ModelInferRequest, context: Context) -> Ticket:
         call = from_metadata(context.invocation_metadata())
-        return await self._admission.admit(request, call, context.time_remaining(), streaming=False)
+        ticket = await self._admission.admit(request, call, context.time_remaining(), streaming=False)
+        ticket.report = context.set_trailing_metadata  # of several that share a stream, the last to end is told of
+        return ticket
 
     def _look(self, model: str, context: Context) -> tuple[Place, Call]:
         """A backend to ask about a model, and the call as it sees it."""

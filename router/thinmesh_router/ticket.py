@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Callable
 from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
@@ -13,6 +14,7 @@ from thinmesh.inference.v1 import usage_pb2
 
 from thinmesh_core.call import Call, Metadata
 from thinmesh_core.cost import made
+from thinmesh_core.course import Course
 from thinmesh_core.errors import MeshError
 from thinmesh_core.rules import StreamRules
 from thinmesh_router import measures
@@ -49,8 +51,8 @@ class Ticket:
     """One call from its admission to its end, over all of its attempts. `deadline` is in the monotonic clock's seconds."""
 
     __slots__ = (
-        "_admission", "_charged", "_first", "_look_at", "_output", "_place", "_reservation", "_usage", "begun", "call",
-        "committed", "deadline", "entry", "estimate", "last", "moved", "position", "route", "waited",
+        "_admission", "_charged", "_first", "_look_at", "_output", "_place", "_placed", "_reservation", "_usage", "begun",
+        "call", "committed", "deadline", "entry", "estimate", "last", "lost", "moved", "position", "report", "route", "waited",
     )  # fmt: skip
 
     def __init__(
@@ -78,6 +80,10 @@ class Ticket:
         self.estimate = 0.0
         """How long it was expected to wait when it came, in seconds."""
         self.waited = 0.0
+        self.lost = 0.0
+        """How long attempts took that another one cured, in seconds."""
+        self.report: Callable[[tuple[tuple[str, bytes], ...]], object] | None = None
+        """Is told the call's course at its end."""
         self._admission = admission
         self._reservation = reservation
         self._output = 0
@@ -86,6 +92,7 @@ class Ticket:
         self._look_at = LOOK_EVERY if reservation is UNLIMITED else min(LOOK_EVERY, reservation.covered + 1)
         self._usage: usage_pb2.Usage | None = None
         self._place: Place | None = None
+        self._placed = entry.arrived
 
     def __enter__(self) -> Self:
         """The call is in."""
@@ -104,7 +111,10 @@ class Ticket:
             usage = usage_pb2.Usage(prompt_tokens=self.entry.input_tokens, completion_tokens=self._output)
         else:
             self._reservation.settle(0, 0)
-        self._measure(usage, error)
+        now = time.monotonic()
+        self._measure(usage, error, now)
+        if self.report is not None:
+            self.report(self._course(usage, now).to_metadata())
 
     @property
     def told_tenant(self) -> str:
@@ -118,6 +128,7 @@ class Ticket:
             self._place = await self._admission.queues.place(self)
         except MeshError as error:
             raise self.last or error from None
+        self._placed = time.monotonic()
         return Attempt(self._admission, self, self._place)
 
     def another(self) -> Attempt | None:
@@ -185,16 +196,27 @@ class Ticket:
         self._look_at = step if reservation is UNLIMITED else min(step, reservation.covered + 1)
         return covered
 
-    def _measure(self, usage: usage_pb2.Usage | None, error: BaseException | None) -> None:
+    def _measure(self, usage: usage_pb2.Usage | None, error: BaseException | None, now: float) -> None:
         model, entry = self.route.model, self.entry
-        measures.ended(model, time.monotonic() - entry.arrived, error)
+        measures.ended(model, now - entry.arrived, error)
         if not self.begun:
             return
         measures.waited(model, entry.priority, self.told_tenant, self.waited)
         if self._first is not None:
-            measures.streamed(model, entry.arrived, self._first, time.monotonic(), self._output)
+            measures.streamed(model, entry.arrived, self._first, now, self._output)
         if usage is not None:
             measures.used(model, self.told_tenant, usage)
+
+    def _course(self, usage: usage_pb2.Usage | None, now: float) -> Course:
+        """Of a call that did not get its last place nothing was generated since."""
+        place, first = self._place, self._first
+        given, made = (None, self._output or None) if usage is None else (usage.prompt_tokens, usage.completion_tokens)
+        if place is None:
+            return Course("", self.waited, self.lost, 0.0)
+        if first is None:
+            return Course(place.backend.name, self.waited, self.lost, now - self._placed, None, given, made)
+        until = first - self._placed
+        return Course(place.backend.name, self.waited, self.lost, now - first, until, given, made)
 
     def _charge(self, tokens: int) -> None:
         self._charged += tokens
