@@ -118,3 +118,8 @@ def session(given: str | None) -> str | None:
 def traceparent(given: str | None) -> str | None:
     """The W3C trace context if it is well formed, else none."""
     return given if given is not None and _TRACEPARENT.fullmatch(given) else None
+
+
+def trace_id(traceparent: str) -> str:
+    """The trace that a well-formed context belongs to."""
+    return traceparent[3:35]

@@ -13,6 +13,11 @@ log = logging.getLogger(__name__)
 
 _ESCAPED = {code: repr(chr(code))[1:-1] for code in (*range(32), *range(127, 160), 0x2028, 0x2029)}
 
+_ESCAPED_IN_JSON = {code: f"\\u{code:04x}" for code in _ESCAPED}
+
+ACCESS = "thinmesh.access"
+"""The logger whose messages are lines of JSON, and are written as such."""
+
 MAX_CHAIN = 8
 """Causes of a failure that are told."""
 
@@ -36,6 +41,8 @@ class LineFormatter(logging.Formatter):
 
     def formatMessage(self, record: logging.LogRecord) -> str:
         """The line; what would end it, or steer a terminal, is spelt out."""
+        if record.name == ACCESS:
+            return record.message.translate(_ESCAPED_IN_JSON)
         return super().formatMessage(record).translate(_ESCAPED)
 
     def formatException(

@@ -11,7 +11,6 @@ from typing import ClassVar, TextIO
 
 from prometheus_client import REGISTRY, Counter, Gauge, Histogram, Summary, generate_latest
 
-from thinmesh_core.call import Call
 from thinmesh_core.errors import MeshError
 from thinmesh_core.log_lines import LineFormatter, quotes_nobody
 
@@ -107,11 +106,6 @@ for _gauge in (QUOTA_STORE_REACHABLE, TEMPORAL_REACHABLE):
 _calls = cache(CALLS.labels)
 _call_seconds = cache(CALL_SECONDS.labels)
 
-_UNKNOWN = frozenset({"invalid_request", "model_not_found"})
-"""Outcomes of calls whose model may be anything a stranger wrote, a line of its own or a key."""
-
-access = logging.getLogger("thinmesh.access")
-
 
 class _Lines(logging.StreamHandler[TextIO]):
     """Counts what it can't write: there is no other place to tell of a full disk."""
@@ -141,16 +135,14 @@ def exposition() -> bytes:
 
 
 class Observed:
-    """Counts, times and logs one call, however it ends. A class and no generator: a third of the price, on every call."""
+    """Counts and times one call, however it ends. A class and no generator: a third of the price, on every call."""
 
-    __slots__ = ("_began", "_call", "_model", "_operation")
+    __slots__ = ("_began", "_operation")
 
     running: ClassVar[int] = 0
 
-    def __init__(self, operation: str, model: str, call: Call) -> None:
+    def __init__(self, operation: str) -> None:
         self._operation = operation
-        self._model = model
-        self._call = call
 
     def __enter__(self) -> None:
         """The call begins."""
@@ -164,10 +156,6 @@ class Observed:
         Observed.running -= 1
         _calls(self._operation, ended).inc()
         _call_seconds(self._operation).observe(seconds)
-        if access.isEnabledFor(logging.INFO):
-            model = "-" if ended in _UNKNOWN else self._model
-            who = (self._call.request_id, self._operation, model, self._call.tenant)
-            access.info("%s %s model=%s tenant=%s %s %.1fms", *who, ended, seconds * 1e3)
 
 
 CALLS_RUNNING.set_function(lambda: Observed.running)  # asked when scraped, not told with every call

@@ -21,7 +21,7 @@ from thinmesh_deploy.edge.config import EdgeConfig
 from thinmesh_deploy.seeing.config import ObjectivesConfig
 from thinmesh_deploy.seeing.objectives import recorded
 from thinmesh_gateway.actions import DONE
-from thinmesh_gateway.config import DatabaseUrl, GatewayConfig, Tenant
+from thinmesh_gateway.config import DatabaseUrl, GatewayConfig, LogConfig, Tenant
 from thinmesh_gateway.idempotency.config import IdempotencyConfig
 from thinmesh_gateway.media.config import MediaConfig
 from thinmesh_gateway.oidc.config import OidcConfig
@@ -104,6 +104,7 @@ class MeshConfig(Section, frozen=True, kw_only=True):
     insecure: bool = False
     edge: EdgeConfig | None = None
     objectives: ObjectivesConfig = ObjectivesConfig()
+    log: LogConfig = LogConfig()
 
 
 @dataclass(frozen=True, slots=True)
@@ -162,6 +163,7 @@ class Setting:
             keys_stale_seconds=config.keys_stale_seconds,
             jobs=None if config.jobs is None else workers,
             overflow=tuple(_overflowing(config)),
+            log=config.log,
         )
 
     def worker(

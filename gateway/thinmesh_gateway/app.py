@@ -21,6 +21,7 @@ from thinmesh_core.app import App
 from thinmesh_core.channel import Channels
 from thinmesh_core.http import Asgi
 from thinmesh_core.peers import EDGE, OPERATOR, WORKER
+from thinmesh_gateway.access import AccessLog
 from thinmesh_gateway.audit.log import AuditLog
 from thinmesh_gateway.audit.service import AuditService
 from thinmesh_gateway.audit.store import AuditStore
@@ -78,7 +79,8 @@ class GatewayApp(App):
         self._tokens = build_tokens(config.oidc)
         self._authenticator = Authenticator(self._keyring, config.tenants, Roles(config.roles), self._tokens)
         self._audit = AuditLog(config.state, self._store.database)
-        self.interceptors = (Gate(self._authenticator, self._authenticator.guesses, self._audit.add),)
+        self._access = AccessLog(self._audit.add, on=config.log.access)
+        self.interceptors = (Gate(self._authenticator, self._authenticator.guesses, self._access.add),)
         self._answers = build_store(config.idempotency, config.state)
         self._once = Once(self._answers, config.call_seconds)
         reception = Reception(self._once)
@@ -106,12 +108,12 @@ class GatewayApp(App):
             kept = Kept(workers)
         self.inner = InnerApp(
             self,
-            Gate(OnBehalf(self._authenticator, self._keyring), Guesses(), self._audit.add),
+            Gate(OnBehalf(self._authenticator, self._keyring), Guesses(), self._access.add),
             OpenAIService(reception, OpenAIRoutes(self._inference)),
         )
         known = routes(
             self._authenticator,
-            self._audit.add,
+            self._access.add,
             self._inference,
             self._tensors,
             self._once,
@@ -162,6 +164,7 @@ class GatewayApp(App):
             self._authenticator.know(config.tenants, roles)
             if self._jobs is not None:
                 self._jobs.overflow = frozenset(config.overflow)
+            self._access.on = config.log.access
             self._keyring.stale_seconds = config.keys_stale_seconds
             self._inference.call_seconds = self._tensors.call_seconds = self._once.call_seconds = config.call_seconds
 
@@ -176,6 +179,7 @@ class GatewayApp(App):
         self._stack.push_async_callback(self._answers.aclose)
         self._stack.callback(self._store.close)
         self._stack.push_async_callback(asyncio.to_thread, self._audit.close)
+        self._stack.push_async_callback(asyncio.to_thread, self._access.write)
         self._stack.push_async_callback(self._prompts.aclose)
         self._stack.callback(self._guardrails.close)
         await asyncio.to_thread(self._keyring.refresh)
@@ -184,6 +188,7 @@ class GatewayApp(App):
             self._keyring.follow(),
             self._answers.follow(),
             self._audit.follow(),
+            self._access.follow(),
             self._prompts.follow(),
             self._names.follow(),
         ]

@@ -38,7 +38,7 @@ class AuthorizedCall(Call, frozen=True, kw_only=True):
 
     def check(self, model: str) -> None:
         """PERMISSION_DENIED unless it may use the model, whether there is one of the name or not."""
-        self.trail.model = model
+        self.trail.model, self.trail.priority = model, self.priority.word
         if model not in self.models:
             raise MeshError(
                 Reason.PERMISSION_DENIED, "This key may not use that model; ask for a role that has it.", param="model"

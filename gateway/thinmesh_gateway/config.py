@@ -29,6 +29,12 @@ class Tenant(TenantConfig, frozen=True, kw_only=True):
     prompts: PromptsConfig = PromptsConfig()
 
 
+class LogConfig(Section, frozen=True, kw_only=True):
+    """What is logged. `access`: a line of JSON for each call, on standard error."""
+
+    access: bool = True
+
+
 class GatewayConfig(Section, frozen=True, kw_only=True):
     """Who may call, where the router is, and where the keys are. `call_seconds` is the longest a call may take.
 
@@ -49,3 +55,4 @@ class GatewayConfig(Section, frozen=True, kw_only=True):
     media: MediaConfig = MediaConfig()
     jobs: str | None = None
     overflow: tuple[str, ...] = ()
+    log: LogConfig = LogConfig()

@@ -8,12 +8,13 @@ from typing import Any, TypeVar
 
 import grpc
 
-from thinmesh_core import capabilities
-from thinmesh_core.call import Call, Metadata, told
+from thinmesh_core import capabilities, course
+from thinmesh_core.call import Metadata, told
 from thinmesh_core.capabilities import Request
 from thinmesh_core.errors import MeshError, Reason
 from thinmesh_core.status import from_rpc_error, lost
 from thinmesh_core.telemetry import Observed
+from thinmesh_gateway.audit.trail import Trail
 from thinmesh_gateway.authorized import AuthorizedCall
 from thinmesh_gateway.media.fetcher import Fetcher
 from thinmesh_gateway.policies import Policies
@@ -51,15 +52,21 @@ def failure(error: grpc.aio.AioRpcError) -> MeshError:
 class Way:
     """One call's way to a router: where that dies before the first word, another may be there, once."""
 
-    __slots__ = ("_moved", "heard")
+    __slots__ = ("_moved", "_trail", "heard")
 
-    def __init__(self) -> None:
+    def __init__(self, trail: Trail) -> None:
+        self._trail = trail
         self.heard = False
         """Whether a first word has come."""
         self._moved = False
 
-    def ended(self, error: grpc.aio.AioRpcError) -> None:
+    async def done(self, call: grpc.aio.Call) -> None:
+        """Reads what the router tells of a call that has ended well."""
+        self._trail.course = course.from_metadata(await call.trailing_metadata())
+
+    def failed(self, error: grpc.aio.AioRpcError) -> None:
         """Returns where the call may be sent once more; raises what the caller is told otherwise."""
+        self._trail.course = course.from_metadata(error.trailing_metadata())
         if self._moved or self.heard or not lost(error):
             raise failure(error) from None
         self._moved = True
@@ -80,7 +87,7 @@ class Forwarding:
         self, operation: str, method: Method[A], request: Request, call: AuthorizedCall, hear: Hear, seconds: float | None
     ) -> A:
         """One bounded, observed call of `method`."""
-        with Observed(operation, capabilities.model(request), call), self.policies.open(call) as treatment:
+        with Observed(operation), self.policies.open(call) as treatment:
             request = await self.prepared(request, call, treatment)
             answer = await self.send(method, request, call, hear, seconds)
             return answer if treatment is None else await treatment.answer(answer)
@@ -92,18 +99,21 @@ class Forwarding:
         vetting.check(request)
         return request if treatment is None else await treatment.request(request)
 
-    async def send(self, method: Method[A], request: Any, call: Call, hear: Hear = deaf, seconds: float | None = None) -> A:
+    async def send(
+        self, method: Method[A], request: Any, call: AuthorizedCall, hear: Hear = deaf, seconds: float | None = None
+    ) -> A:
         """One call of `method`, a second one where its router dies; what it raises is the router's MeshError."""
         until = time.monotonic() + self.bounded(seconds)
-        way = Way()
+        way = Way(call.trail)
         while True:
             try:
                 running = method(request, metadata=call.to_metadata(), timeout=until - time.monotonic())
                 answer = await running
                 await listen(running, hear)
+                await way.done(running)
                 return answer
             except grpc.aio.AioRpcError as error:
-                way.ended(error)
+                way.failed(error)
 
     def bounded(self, seconds: float | None) -> float:
         """The call's time limit."""

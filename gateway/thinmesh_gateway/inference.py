@@ -12,6 +12,7 @@ from thinmesh.model.v1 import model_service_pb2 as model_pb
 from thinmesh.model.v1 import model_service_pb2_grpc as model_grpc
 
 from thinmesh_core.channel import cancelling
+from thinmesh_core.cost import cost
 from thinmesh_core.telemetry import Observed
 from thinmesh_gateway.authorized import AuthorizedCall
 from thinmesh_gateway.forwarding import Forwarding, Hear, Way, listen
@@ -37,10 +38,10 @@ class Inference(Forwarding):
         self, request: pb.GenerateRequest, call: AuthorizedCall, hear: Hear, seconds: float | None = None
     ) -> AsyncGenerator[pb.GenerateEvent, None]:
         """The events of a generation."""
-        with Observed("stream", request.model, call), call, self.policies.open(call) as treatment:
+        with Observed("stream"), call, self.policies.open(call) as treatment:
             request = await self.prepared(request, call, treatment)
             until = time.monotonic() + self.bounded(seconds)
-            way = Way()
+            way = Way(call.trail)
             while True:
                 try:
                     left = until - time.monotonic()
@@ -49,17 +50,20 @@ class Inference(Forwarding):
                         async for event in events:
                             if not way.heard:
                                 way.heard = True
+                                call.trail.estimate = cost(request).input
                                 await listen(stream, hear)
+                            call.trail.pieces += 1
                             if treatment is None:
                                 yield event
                             elif (passed := treatment.event(event)) is not None:
                                 yield passed
+                    await way.done(stream)
                     if treatment is not None:
                         for event in await treatment.rest():
                             yield event
                     return
                 except grpc.aio.AioRpcError as error:
-                    way.ended(error)
+                    way.failed(error)
 
     async def generate(
         self, request: pb.GenerateRequest, call: AuthorizedCall, hear: Hear, seconds: float | None = None

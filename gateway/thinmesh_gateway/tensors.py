@@ -41,10 +41,10 @@ class Tensors(Forwarding):
         self, request: pb.ModelInferRequest, call: AuthorizedCall, hear: Hear, seconds: float | None = None
     ) -> AsyncGenerator[pb.ModelStreamInferResponse, None]:
         """The answers to one request of a stream."""
-        with Observed("stream_infer", request.model_name, call), call, self.policies.open(call) as treatment:
+        with Observed("stream_infer"), call, self.policies.open(call) as treatment:
             request = await self.prepared(request, call, treatment)
             until = time.monotonic() + self.bounded(seconds)
-            way = Way()
+            way = Way(call.trail)
             while True:
                 try:
                     left = until - time.monotonic()
@@ -58,9 +58,10 @@ class Tensors(Forwarding):
                             if error is not None:
                                 raise error
                             yield response
+                    await way.done(stream)
                     return
                 except grpc.aio.AioRpcError as broken:
-                    way.ended(broken)
+                    way.failed(broken)
 
     async def server_ready(self, call: AuthorizedCall) -> pb.ServerReadyResponse:
         """Whether any model with tensors takes calls."""

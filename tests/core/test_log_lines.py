@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import sys
 
@@ -9,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from thinmesh_core.log_lines import LineFormatter
+from thinmesh_core.log_lines import ACCESS, LineFormatter
 
 CANARY = "900101-1234567"
 
@@ -22,6 +23,14 @@ def formatted(message: str, *args: object, error: BaseException | None = None) -
 @given(st.text())
 def test_a_record_is_one_line(text: str) -> None:
     assert len(formatted("%s", text).splitlines()) == 1
+
+
+@given(st.text())
+def test_a_line_of_json_stays_that_and_one_line(text: str) -> None:
+    line = json.dumps({"said": text}, ensure_ascii=False)
+    written = LineFormatter().format(logging.LogRecord(ACCESS, logging.INFO, "x.py", 1, "%s", (line,), None))
+    assert json.loads(written) == {"said": text}
+    assert len(written.splitlines()) == 1
 
 
 def fail(text: str) -> None:

@@ -18,6 +18,7 @@ from thinmesh.inference.v1 import usage_pb2
 
 from thinmesh_core.address import parse
 from thinmesh_core.channel import dial
+from thinmesh_core.course import Course
 from thinmesh_core.errors import MeshError
 from thinmesh_core.http import serve_http
 from thinmesh_core.inprocess import InProcessChannel, InProcessServer
@@ -36,13 +37,18 @@ TENANTS = {
 
 
 class ScriptedRouter(Servicer):
-    """Numbers its answers. `told` goes in front of each; `errors` are raised first; `hold` keeps calls until it is set."""
+    """Numbers its answers. `told` goes in front of each, `course` behind it; `errors` are raised first.
+
+    `hold` keeps calls until it is set, `pause` streams after their first event.
+    """
 
     def __init__(self) -> None:
         self.told: tuple[tuple[str, str], ...] = ()
         self.errors: list[MeshError] = []
         self.note: str | None = None
         self.hold: asyncio.Event | None = None
+        self.pause: asyncio.Event | None = None
+        self.course: Course | None = None
         self.began = asyncio.Event()
         self.calls = 0
         self.metadata: list[dict[str, Any]] = []
@@ -56,6 +62,8 @@ class ScriptedRouter(Servicer):
     async def StreamGenerate(self, request: pb.GenerateRequest, context: Any) -> AsyncIterator[pb.GenerateEvent]:
         number = await self._begin(context)
         yield pb.GenerateEvent(deltas=[pb.Delta(text=f"answer {number}")])
+        if self.pause is not None:
+            await self.pause.wait()
         finish = pb.Finish(reason=pb.FINISH_REASON_LENGTH, note=self.note)
         yield pb.GenerateEvent(finishes=[finish], usage=usage_pb2.Usage(prompt_tokens=1, completion_tokens=1))
 
@@ -69,6 +77,8 @@ class ScriptedRouter(Servicer):
         self.began.set()
         if self.hold is not None:
             await self.hold.wait()
+        if self.course is not None:
+            context.set_trailing_metadata(self.course.to_metadata())
         if self.errors:
             raise self.errors.pop(0)
         await context.send_initial_metadata(self.told)

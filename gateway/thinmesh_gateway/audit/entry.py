@@ -27,6 +27,8 @@ class Entry(msgspec.Struct, frozen=True, omit_defaults=True):
     `operation` is a route, an RPC or a command, `object` what it was done to: the id of a key or a job, two where one key took
     the other's place. `decision` is ALLOWED or the
     Reason that refused or ended it. `personal_data` counts what was found by kind, in the request and the answer together.
+    Milliseconds are parts of `total_ms` that follow each other (docs/tracing.md), and 0 where there were none; of a call whose
+    caller left, the tokens are estimated.
     """
 
     unix_ms: int
@@ -42,6 +44,17 @@ class Entry(msgspec.Struct, frozen=True, omit_defaults=True):
     object: str = ""
     personal_data: dict[str, int] = {}
     times: int = 1
+    priority: str = ""
+    trace_id: str = ""
+    backend: str = ""
+    input_tokens: int = 0
+    output_tokens: int = 0
+    total_ms: float = 0.0
+    gateway_ms: float = 0.0
+    queue_ms: float = 0.0
+    retries_ms: float = 0.0
+    first_token_ms: float = 0.0
+    generation_ms: float = 0.0
 
 
 def decision(error: BaseException | None) -> str:

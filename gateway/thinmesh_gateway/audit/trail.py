@@ -7,7 +7,9 @@ from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import Self
 
+from thinmesh_core.course import Course
 from thinmesh_gateway.audit.entry import ALLOWED, Entry, decision, model_name
+from thinmesh_gateway.audit.timing import timing
 from thinmesh_gateway.identity.principal import Principal
 from thinmesh_gateway.roles import Action
 
@@ -18,24 +20,33 @@ Add = Callable[[Entry], None]
 class Trail:
     """One call's. Leaving it ends it; what ends it first is what is told.
 
-    `holder` is set once it is known who calls, `model` once one is asked for, `object` where it is about a key or a job.
+    `holder` is set once it is known who calls, `model` and `priority` once one is asked for, `object` where it is about a key
+    or a job, `course` when the router has told it. Of a stream whose caller leaves no more is known than `estimate`, about how
+    many tokens the engine has read, and `pieces`, how many came of it.
     """
 
     __slots__ = (
         "_add",
+        "_began",
         "_decision",
         "_ended",
         "_operation",
         "_personal_data",
         "_surface",
         "action",
+        "course",
+        "estimate",
         "holder",
         "model",
         "object",
+        "pieces",
+        "priority",
         "request_id",
+        "trace_id",
     )
 
     def __init__(self, add: Add, surface: str, operation: str, action: Action | None, request_id: str) -> None:
+        self._began = time.perf_counter()
         self._add = add
         self._surface = surface
         self._operation = operation
@@ -47,6 +58,11 @@ class Trail:
         self.holder: Principal | None = None
         self.model = ""
         self.object = ""
+        self.priority = ""
+        self.trace_id = ""
+        self.course: Course | None = None
+        self.estimate = 0
+        self.pieces = 0
 
     def __enter__(self) -> Self:
         """The call goes on."""
@@ -80,7 +96,10 @@ class Trail:
         if self._ended:
             return
         self._ended = True
-        holder, decided = self.holder, self._decision
+        holder, decided, course = self.holder, self._decision, self.course
+        took = timing(time.perf_counter() - self._began, course)
+        given = None if course is None else course.input_tokens
+        made = None if course is None else course.output_tokens
         self._add(
             Entry(
                 int(time.time() * 1000),
@@ -95,5 +114,12 @@ class Trail:
                 self.request_id,
                 self.object,
                 self._personal_data,
+                1,
+                self.priority,
+                self.trace_id,
+                "" if course is None else course.backend,
+                self.estimate if given is None else given,
+                self.pieces if made is None else made,
+                *took,
             )
         )

@@ -64,7 +64,11 @@ async def test_a_rest_call_tells_who_did_what_with_which_model(gateway: Gateway,
         key=key,
         model="echo",
         request_id="req-mine",
+        priority="standard",
+        total_ms=entry.total_ms,
+        gateway_ms=entry.total_ms,
     )
+    assert entry.total_ms > 0
 
 
 async def test_whoever_is_refused_at_the_door_is_told_and_a_strangers_key_never(gateway: Gateway, state: Path) -> None:

@@ -78,6 +78,8 @@ def test_a_trail_is_written_once_with_the_first_cause() -> None:
         "echo",
         "r",
         personal_data={"phone": 2, "email": 2},
+        total_ms=entry.total_ms,
+        gateway_ms=entry.total_ms,
     )
     assert entry == told
 
