@@ -18,6 +18,8 @@ from thinmesh_deploy.options import STATE, Config, State, console, fail, say, se
 from thinmesh_deploy.payloads import payload_app
 from thinmesh_deploy.process import run
 from thinmesh_deploy.render.commands import render_app
+from thinmesh_deploy.trace import trace
+from thinmesh_deploy.usage import usage
 from thinmesh_deploy.webhooks import webhook_app
 
 app = typer.Typer(
@@ -58,6 +60,8 @@ app.add_typer(pipelines.pipeline_app, name="pipeline")
 app.command()(batches.batch)
 app.command()(keys.whoami)
 app.add_typer(audit.audit_app, name="audit")
+app.command()(trace)
+app.command()(usage)
 
 Http = Annotated[str | None, typer.Option("--http", metavar="HOST:PORT", help="Where REST listens. [127.0.0.1:8080]")]
 Grpc = Annotated[str | None, typer.Option("--grpc", metavar="HOST:PORT", help="Where gRPC listens. [127.0.0.1:8081]")]

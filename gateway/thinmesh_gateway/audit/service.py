@@ -11,6 +11,7 @@ from thinmesh.gateway.v1 import audit_service_pb2_grpc as audit_grpc
 from thinmesh_core.errors import invalid
 from thinmesh_gateway.audit.account import shown
 from thinmesh_gateway.audit.chain import Sealed
+from thinmesh_gateway.audit.entry import Entry
 from thinmesh_gateway.audit.store import AuditStore, Place
 from thinmesh_gateway.reception import Context, Reception
 
@@ -34,7 +35,8 @@ class AuditService(audit_grpc.AuditServiceServicer):
                 raise invalid("page_size", f"page_size must be 1 to {MOST}, or 0 for {USUAL}.")
             size, before = request.page_size or USUAL, _place(request.page_token)
             since = request.since_unix_ms if request.HasField("since_unix_ms") else None
-            found = await asyncio.to_thread(self._store.newest, size + 1, call.tenant, since, before)
+            one = request.request_id if request.HasField("request_id") else None
+            found = await asyncio.to_thread(self._store.newest, size + 1, call.tenant, since, before, one)
             token = "-".join(map(str, found[size - 1][0])) if len(found) > size else ""
             return pb.ListEntriesResponse(entries=[_told(sealed) for _, sealed in found[:size]], next_page_token=token)
 
@@ -60,4 +62,21 @@ def _told(sealed: Sealed) -> pb.AuditEntry:
         request_id=entry.request_id,
         object=entry.object,
         personal_data=entry.personal_data,
+        priority=entry.priority,
+        trace_id=entry.trace_id,
+        backend=entry.backend,
+        input_tokens=entry.input_tokens,
+        output_tokens=entry.output_tokens,
+        timing=_timing(entry) if entry.total_ms else None,
+    )
+
+
+def _timing(entry: Entry) -> pb.Timing:
+    return pb.Timing(
+        total_ms=entry.total_ms,
+        gateway_ms=entry.gateway_ms,
+        queue_ms=entry.queue_ms,
+        retries_ms=entry.retries_ms,
+        first_token_ms=entry.first_token_ms,
+        generation_ms=entry.generation_ms,
     )

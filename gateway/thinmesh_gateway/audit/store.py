@@ -10,10 +10,13 @@ from sqlalchemy import Row, Select, func, select, tuple_
 from sqlalchemy.dialects import postgresql, sqlite
 
 from thinmesh_gateway.audit.chain import Found, Sealed
+from thinmesh_gateway.audit.entry import Entry
 from thinmesh_gateway.identity.database import Database
 from thinmesh_gateway.identity.tables import AUDIT
 
 _INSERTS: dict[str, Any] = {"sqlite": sqlite.insert, "postgresql": postgresql.insert}
+
+DAY_MS = 86_400_000
 
 _FETCHED = 1000
 """Rows that are read at once."""
@@ -25,6 +28,17 @@ class Place(NamedTuple):
     unix_ms: int
     writer: str
     number: int
+
+
+class Used(NamedTuple):
+    """What a tenant used of a model, as it was asked for, in a day of UTC, counted from 1970."""
+
+    tenant: str
+    model: str
+    day: int
+    calls: int
+    input_tokens: int
+    output_tokens: int
 
 
 class AuditStore:
@@ -52,18 +66,36 @@ class AuditStore:
             yield Found(f"database, writer {row.writer} number {row.number}", sealed, _agrees(row, sealed))
 
     def newest(
-        self, most: int, tenant: str | None = None, since_ms: int | None = None, before: Place | None = None
+        self,
+        most: int,
+        tenant: str | None = None,
+        since_ms: int | None = None,
+        before: Place | None = None,
+        request_id: str | None = None,
     ) -> list[tuple[Place, Sealed]]:
-        """Entries with their places, newest first, of all or of a tenant; only those that stand `before` a place."""
+        """Entries with their places, newest first, of all, of a tenant or of one call; only those `before` a place."""
         place = (AUDIT.c.unix_ms, AUDIT.c.writer, AUDIT.c.number)
         chosen = select(AUDIT).order_by(*(column.desc() for column in place)).limit(most)
         if tenant is not None:
             chosen = chosen.where(AUDIT.c.tenant == tenant)
         if since_ms is not None:
             chosen = chosen.where(AUDIT.c.unix_ms >= since_ms)
+        if request_id is not None:
+            chosen = chosen.where(AUDIT.c.request_id == request_id)
         if before is not None:
             chosen = chosen.where(tuple_(*place) < tuple_(*before))
         return [(Place(row.unix_ms, row.writer, row.number), _sealed(row)) for row in self._rows(chosen)]
+
+    def used(self, since_ms: int, until_ms: int, tenant: str | None = None) -> list[Used]:
+        """What was used from then on, until then, by all or by a tenant."""
+        given, made = AUDIT.c.input_tokens, AUDIT.c.output_tokens
+        of = (AUDIT.c.tenant, AUDIT.c.model, (AUDIT.c.unix_ms // DAY_MS).label("day"))
+        sums = (func.count().label("calls"), func.sum(given).label("given"), func.sum(made).label("made"))
+        chosen = select(*of, *sums).where(given.is_not(None), since_ms <= AUDIT.c.unix_ms, AUDIT.c.unix_ms < until_ms)
+        if tenant is not None:
+            chosen = chosen.where(AUDIT.c.tenant == tenant)
+        found = self._rows(chosen.group_by(*of).order_by(*of))
+        return [Used(row.tenant, row.model, row.day, row.calls, int(row.given), int(row.made)) for row in found]
 
     def _rows(self, chosen: Select[Any]) -> Iterator[Row[Any]]:
         with self._database.reading() as database:
@@ -80,6 +112,17 @@ def _row(sealed: Sealed) -> dict[str, Any]:
         "previous": sealed.previous,
         "entry": bytes(sealed.entry).decode(),
         "hash": sealed.hash,
+        **_searched(entry),
+    }
+
+
+def _searched(entry: Entry) -> dict[str, Any]:
+    used = bool(entry.backend or entry.output_tokens)
+    return {
+        "request_id": entry.request_id,
+        "model": entry.model,
+        "input_tokens": entry.input_tokens if used else None,
+        "output_tokens": entry.output_tokens if used else None,
     }
 
 
@@ -93,4 +136,7 @@ def _agrees(row: Row[Any], sealed: Sealed) -> bool:
         entry = sealed.opened()
     except msgspec.DecodeError:
         return False
-    return (row.tenant, row.unix_ms) == (entry.tenant, entry.unix_ms)
+    if (row.tenant, row.unix_ms) != (entry.tenant, entry.unix_ms):
+        return False
+    before = row.request_id is None and not entry.total_ms
+    return before or all(getattr(row, name) == value for name, value in _searched(entry).items())

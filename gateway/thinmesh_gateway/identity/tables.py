@@ -36,5 +36,11 @@ AUDIT = Table(
     Column("previous", Text, nullable=False),
     Column("entry", Text, nullable=False),  # JSON, byte for byte as it was sealed
     Column("hash", Text, nullable=False),
+    Column("request_id", Text),
+    Column("model", Text),
+    Column("input_tokens", SECONDS),
+    Column("output_tokens", SECONDS),
 )
-"""The audit log. What is beside `entry` is in there too, and is here to be searched by."""
+"""The audit log. What is beside `entry` is in there too, and is here to be searched by.
+
+Tokens are there where a backend had the call. Entries of before there were `total_ms` have only `unix_ms` and `tenant`."""

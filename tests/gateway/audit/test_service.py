@@ -39,6 +39,9 @@ async def test_an_auditor_reads_its_own_tenants_entries_page_by_page(serve: Serv
         assert all(one.unix_ms >= other.unix_ms for one, other in pairwise(found))
         later = pb.ListEntriesRequest(since_unix_ms=found[0].unix_ms + 60_000)
         assert not (await stub.ListEntries(later, metadata=metadata)).entries
+        (one,) = (await stub.ListEntries(pb.ListEntriesRequest(request_id=found[0].request_id), metadata=metadata)).entries
+        assert one == found[0]
+        assert one.timing.total_ms == one.timing.gateway_ms > 0  # the scripted router tells nothing of its part
         for wrong, param in (
             (pb.ListEntriesRequest(page_size=1001), "page_size"),
             (pb.ListEntriesRequest(page_token="x"), "page_token"),

@@ -24,7 +24,7 @@ _sym_db = _symbol_database.Default()
 
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\'thinmesh/gateway/v1/audit_service.proto\x12\x13thinmesh.gateway.v1\"\xb8\x02\n\nAuditEntry\x12\x0f\n\x07unix_ms\x18\x01 \x01(\x03\x12\x0f\n\x07surface\x18\x02 \x01(\t\x12\x11\n\toperation\x18\x03 \x01(\t\x12\x10\n\x08\x64\x65\x63ision\x18\x04 \x01(\t\x12\x0e\n\x06\x61\x63tion\x18\x05 \x01(\t\x12\x11\n\tprincipal\x18\x06 \x01(\t\x12\x0e\n\x06key_id\x18\x07 \x01(\t\x12\r\n\x05model\x18\x08 \x01(\t\x12\x12\n\nrequest_id\x18\t \x01(\t\x12\x0e\n\x06object\x18\n \x01(\t\x12H\n\rpersonal_data\x18\x0b \x03(\x0b\x32\x31.thinmesh.gateway.v1.AuditEntry.PersonalDataEntry\x1a\x33\n\x11PersonalDataEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x03:\x02\x38\x01\"i\n\x12ListEntriesRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\x12\x1a\n\rsince_unix_ms\x18\x03 \x01(\x03H\x00\x88\x01\x01\x42\x10\n\x0e_since_unix_ms\"`\n\x13ListEntriesResponse\x12\x30\n\x07\x65ntries\x18\x01 \x03(\x0b\x32\x1f.thinmesh.gateway.v1.AuditEntry\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t2p\n\x0c\x41uditService\x12`\n\x0bListEntries\x12\'.thinmesh.gateway.v1.ListEntriesRequest\x1a(.thinmesh.gateway.v1.ListEntriesResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n\'thinmesh/gateway/v1/audit_service.proto\x12\x13thinmesh.gateway.v1\"\xc7\x03\n\nAuditEntry\x12\x0f\n\x07unix_ms\x18\x01 \x01(\x03\x12\x0f\n\x07surface\x18\x02 \x01(\t\x12\x11\n\toperation\x18\x03 \x01(\t\x12\x10\n\x08\x64\x65\x63ision\x18\x04 \x01(\t\x12\x0e\n\x06\x61\x63tion\x18\x05 \x01(\t\x12\x11\n\tprincipal\x18\x06 \x01(\t\x12\x0e\n\x06key_id\x18\x07 \x01(\t\x12\r\n\x05model\x18\x08 \x01(\t\x12\x12\n\nrequest_id\x18\t \x01(\t\x12\x0e\n\x06object\x18\n \x01(\t\x12H\n\rpersonal_data\x18\x0b \x03(\x0b\x32\x31.thinmesh.gateway.v1.AuditEntry.PersonalDataEntry\x12\x10\n\x08priority\x18\x0c \x01(\t\x12\x10\n\x08trace_id\x18\r \x01(\t\x12\x0f\n\x07\x62\x61\x63kend\x18\x0e \x01(\t\x12\x14\n\x0cinput_tokens\x18\x0f \x01(\x03\x12\x15\n\routput_tokens\x18\x10 \x01(\x03\x12+\n\x06timing\x18\x11 \x01(\x0b\x32\x1b.thinmesh.gateway.v1.Timing\x1a\x33\n\x11PersonalDataEntry\x12\x0b\n\x03key\x18\x01 \x01(\t\x12\r\n\x05value\x18\x02 \x01(\x03:\x02\x38\x01\"\x83\x01\n\x06Timing\x12\x10\n\x08total_ms\x18\x01 \x01(\x01\x12\x12\n\ngateway_ms\x18\x02 \x01(\x01\x12\x10\n\x08queue_ms\x18\x03 \x01(\x01\x12\x12\n\nretries_ms\x18\x04 \x01(\x01\x12\x16\n\x0e\x66irst_token_ms\x18\x05 \x01(\x01\x12\x15\n\rgeneration_ms\x18\x06 \x01(\x01\"\x91\x01\n\x12ListEntriesRequest\x12\x11\n\tpage_size\x18\x01 \x01(\x05\x12\x12\n\npage_token\x18\x02 \x01(\t\x12\x1a\n\rsince_unix_ms\x18\x03 \x01(\x03H\x00\x88\x01\x01\x12\x17\n\nrequest_id\x18\x04 \x01(\tH\x01\x88\x01\x01\x42\x10\n\x0e_since_unix_msB\r\n\x0b_request_id\"`\n\x13ListEntriesResponse\x12\x30\n\x07\x65ntries\x18\x01 \x03(\x0b\x32\x1f.thinmesh.gateway.v1.AuditEntry\x12\x17\n\x0fnext_page_token\x18\x02 \x01(\t2p\n\x0c\x41uditService\x12`\n\x0bListEntries\x12\'.thinmesh.gateway.v1.ListEntriesRequest\x1a(.thinmesh.gateway.v1.ListEntriesResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
@@ -34,13 +34,15 @@ if not _descriptor._USE_C_DESCRIPTORS:
   _globals['_AUDITENTRY_PERSONALDATAENTRY']._loaded_options = None
   _globals['_AUDITENTRY_PERSONALDATAENTRY']._serialized_options = b'8\001'
   _globals['_AUDITENTRY']._serialized_start=65
-  _globals['_AUDITENTRY']._serialized_end=377
-  _globals['_AUDITENTRY_PERSONALDATAENTRY']._serialized_start=326
-  _globals['_AUDITENTRY_PERSONALDATAENTRY']._serialized_end=377
-  _globals['_LISTENTRIESREQUEST']._serialized_start=379
-  _globals['_LISTENTRIESREQUEST']._serialized_end=484
-  _globals['_LISTENTRIESRESPONSE']._serialized_start=486
-  _globals['_LISTENTRIESRESPONSE']._serialized_end=582
-  _globals['_AUDITSERVICE']._serialized_start=584
-  _globals['_AUDITSERVICE']._serialized_end=696
+  _globals['_AUDITENTRY']._serialized_end=520
+  _globals['_AUDITENTRY_PERSONALDATAENTRY']._serialized_start=469
+  _globals['_AUDITENTRY_PERSONALDATAENTRY']._serialized_end=520
+  _globals['_TIMING']._serialized_start=523
+  _globals['_TIMING']._serialized_end=654
+  _globals['_LISTENTRIESREQUEST']._serialized_start=657
+  _globals['_LISTENTRIESREQUEST']._serialized_end=802
+  _globals['_LISTENTRIESRESPONSE']._serialized_start=804
+  _globals['_LISTENTRIESRESPONSE']._serialized_end=900
+  _globals['_AUDITSERVICE']._serialized_start=902
+  _globals['_AUDITSERVICE']._serialized_end=1014
 # @@protoc_insertion_point(module_scope)

@@ -55,6 +55,12 @@ class AuditEntry(_message.Message):
     REQUEST_ID_FIELD_NUMBER: _builtins.int
     OBJECT_FIELD_NUMBER: _builtins.int
     PERSONAL_DATA_FIELD_NUMBER: _builtins.int
+    PRIORITY_FIELD_NUMBER: _builtins.int
+    TRACE_ID_FIELD_NUMBER: _builtins.int
+    BACKEND_FIELD_NUMBER: _builtins.int
+    INPUT_TOKENS_FIELD_NUMBER: _builtins.int
+    OUTPUT_TOKENS_FIELD_NUMBER: _builtins.int
+    TIMING_FIELD_NUMBER: _builtins.int
     unix_ms: _builtins.int
     """When it ended, milliseconds since 1970, as all times here."""
     surface: _builtins.str
@@ -75,9 +81,23 @@ class AuditEntry(_message.Message):
     """The call's request id."""
     object: _builtins.str
     """The id of the key or job that it was about; two, with a space between them, where a key took the other's place."""
+    priority: _builtins.str
+    """The class that it had: `critical`, `standard`, `batch`. Empty: it asked for no model."""
+    trace_id: _builtins.str
+    """The trace that it was part of, in hexadecimal. Empty: it was part of none."""
+    backend: _builtins.str
+    """The backend that had it last. Empty: none had."""
+    input_tokens: _builtins.int
+    """Tokens that its engine read; estimated where the caller left a stream."""
+    output_tokens: _builtins.int
+    """Tokens that its engine made; likewise."""
     @_builtins.property
     def personal_data(self) -> _containers.ScalarMap[_builtins.str, _builtins.int]:
         """How many values of personal data were found, by kind."""
+
+    @_builtins.property
+    def timing(self) -> Global___Timing:
+        """How long it was where. Unset: it is of before that was measured."""
 
     def __init__(
         self,
@@ -93,14 +113,62 @@ class AuditEntry(_message.Message):
         request_id: _builtins.str = ...,
         object: _builtins.str = ...,
         personal_data: _abc.Mapping[_builtins.str, _builtins.int] | None = ...,
+        priority: _builtins.str = ...,
+        trace_id: _builtins.str = ...,
+        backend: _builtins.str = ...,
+        input_tokens: _builtins.int = ...,
+        output_tokens: _builtins.int = ...,
+        timing: Global___Timing | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["timing", b"timing"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["action", b"action", "decision", b"decision", "key_id", b"key_id", "model", b"model", "object", b"object", "operation", b"operation", "personal_data", b"personal_data", "principal", b"principal", "request_id", b"request_id", "surface", b"surface", "unix_ms", b"unix_ms"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["action", b"action", "backend", b"backend", "decision", b"decision", "input_tokens", b"input_tokens", "key_id", b"key_id", "model", b"model", "object", b"object", "operation", b"operation", "output_tokens", b"output_tokens", "personal_data", b"personal_data", "principal", b"principal", "priority", b"priority", "request_id", b"request_id", "surface", b"surface", "timing", b"timing", "trace_id", b"trace_id", "unix_ms", b"unix_ms"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
     def WhichOneof(self, oneof_group: _Never) -> None: ...
 
 Global___AuditEntry: _TypeAlias = AuditEntry  # noqa: Y015
+
+@_typing.final
+class Timing(_message.Message):
+    """Parts of a call that follow each other, in milliseconds."""
+
+    DESCRIPTOR: _descriptor.Descriptor
+
+    TOTAL_MS_FIELD_NUMBER: _builtins.int
+    GATEWAY_MS_FIELD_NUMBER: _builtins.int
+    QUEUE_MS_FIELD_NUMBER: _builtins.int
+    RETRIES_MS_FIELD_NUMBER: _builtins.int
+    FIRST_TOKEN_MS_FIELD_NUMBER: _builtins.int
+    GENERATION_MS_FIELD_NUMBER: _builtins.int
+    total_ms: _builtins.float
+    """All of it, as the gateway saw it: the sum of the others."""
+    gateway_ms: _builtins.float
+    """What no other part has: reading, policies, quotas, the wires, writing the answer."""
+    queue_ms: _builtins.float
+    """Waiting for a place on a backend."""
+    retries_ms: _builtins.float
+    """Attempts that failed before the last one."""
+    first_token_ms: _builtins.float
+    """From its place to the first token. 0: none came, or the answer came as a whole."""
+    generation_ms: _builtins.float
+    """From there to the end."""
+    def __init__(
+        self,
+        *,
+        total_ms: _builtins.float = ...,
+        gateway_ms: _builtins.float = ...,
+        queue_ms: _builtins.float = ...,
+        retries_ms: _builtins.float = ...,
+        first_token_ms: _builtins.float = ...,
+        generation_ms: _builtins.float = ...,
+    ) -> None: ...
+    _HasFieldArgType: _TypeAlias = _Never  # noqa: Y015
+    def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["first_token_ms", b"first_token_ms", "gateway_ms", b"gateway_ms", "generation_ms", b"generation_ms", "queue_ms", b"queue_ms", "retries_ms", b"retries_ms", "total_ms", b"total_ms"]  # noqa: Y015
+    def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    def WhichOneof(self, oneof_group: _Never) -> None: ...
+
+Global___Timing: _TypeAlias = Timing  # noqa: Y015
 
 @_typing.final
 class ListEntriesRequest(_message.Message):
@@ -111,25 +179,34 @@ class ListEntriesRequest(_message.Message):
     PAGE_SIZE_FIELD_NUMBER: _builtins.int
     PAGE_TOKEN_FIELD_NUMBER: _builtins.int
     SINCE_UNIX_MS_FIELD_NUMBER: _builtins.int
+    REQUEST_ID_FIELD_NUMBER: _builtins.int
     page_size: _builtins.int
     """The most that are wanted, 1 to 1000. 0: 100."""
     page_token: _builtins.str
     """Where to go on: the last answer's `next_page_token`. Empty: at the newest. INVALID_REQUEST where it is none."""
     since_unix_ms: _builtins.int
     """Only what ended then or later."""
+    request_id: _builtins.str
+    """Only what has this request id."""
     def __init__(
         self,
         *,
         page_size: _builtins.int = ...,
         page_token: _builtins.str = ...,
         since_unix_ms: _builtins.int | None = ...,
+        request_id: _builtins.str | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_since_unix_ms", b"_since_unix_ms", "since_unix_ms", b"since_unix_ms"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_request_id", b"_request_id", "_since_unix_ms", b"_since_unix_ms", "request_id", b"request_id", "since_unix_ms", b"since_unix_ms"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_since_unix_ms", b"_since_unix_ms", "page_size", b"page_size", "page_token", b"page_token", "since_unix_ms", b"since_unix_ms"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_request_id", b"_request_id", "_since_unix_ms", b"_since_unix_ms", "page_size", b"page_size", "page_token", b"page_token", "request_id", b"request_id", "since_unix_ms", b"since_unix_ms"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__request_id: _TypeAlias = _typing.Literal["request_id"]  # noqa: Y015
+    _WhichOneofArgType__request_id: _TypeAlias = _typing.Literal["_request_id", b"_request_id"]  # noqa: Y015
     _WhichOneofReturnType__since_unix_ms: _TypeAlias = _typing.Literal["since_unix_ms"]  # noqa: Y015
     _WhichOneofArgType__since_unix_ms: _TypeAlias = _typing.Literal["_since_unix_ms", b"_since_unix_ms"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__request_id) -> _WhichOneofReturnType__request_id | None: ...
+    @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__since_unix_ms) -> _WhichOneofReturnType__since_unix_ms | None: ...
 
 Global___ListEntriesRequest: _TypeAlias = ListEntriesRequest  # noqa: Y015
