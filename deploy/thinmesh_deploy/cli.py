@@ -14,6 +14,7 @@ from typer.core import TyperGroup
 from thinmesh_core.config import ConfigError
 from thinmesh_deploy import audit, autoscale, batches, jobs, keys, operate, pipelines, split
 from thinmesh_deploy.config import Listen, Setting
+from thinmesh_deploy.doctor.command import doctor
 from thinmesh_deploy.options import STATE, Config, State, console, fail, say, setting_of
 from thinmesh_deploy.payloads import payload_app
 from thinmesh_deploy.process import run
@@ -58,6 +59,7 @@ app.add_typer(keys.key_app, name="key")
 app.add_typer(jobs.job_app, name="job")
 app.add_typer(pipelines.pipeline_app, name="pipeline")
 app.command()(batches.batch)
+app.command()(doctor)
 app.command()(keys.whoami)
 app.add_typer(audit.audit_app, name="audit")
 app.command()(trace)

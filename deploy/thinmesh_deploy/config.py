@@ -210,11 +210,17 @@ class Setting:
         )
 
 
-def read(path: Path | None, state: Path) -> Setting:
-    """The checked configuration of a file, or the default one; makes the state folder. ConfigError where anything is wrong."""
+def checked(path: Path | None, state: Path) -> Setting:
+    """The checked configuration of a file, or the default one. ConfigError where anything is wrong."""
     source = DEFAULT if path is None else path
     setting = Setting(load(source, MeshConfig), source.absolute(), state.absolute())
     _check(setting, setting.config.backends)
+    return setting
+
+
+def read(path: Path | None, state: Path) -> Setting:
+    """The same; makes the state folder too."""
+    setting = checked(path, state)
     try:
         setting.sockets.mkdir(mode=0o700, parents=True, exist_ok=True)
         setting.state.chmod(0o700)

@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
+import msgspec
 import typer
 from rich.console import Console
 
@@ -24,6 +25,8 @@ Config = Annotated[
     Path | None, typer.Option("--config", help="thinmesh.yaml; without it the models that come with thinmesh are served.")
 ]
 State = Annotated[Path, typer.Option("--state", help="Folder for keys and sockets.")]
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 STATE = Path(".thinmesh")
 
@@ -61,3 +64,8 @@ def fail(message: str) -> NoReturn:
 def say(line: str) -> None:
     """Tells the person who started the command."""
     console.print(line, markup=False, soft_wrap=True)
+
+
+def show_json(value: object) -> None:
+    """Prints a value for programs."""
+    print(msgspec.json.format(msgspec.json.encode(value)).decode())

@@ -1,0 +1,1 @@
+"""`thinmesh doctor`: what is wrong, where, and what to do."""

@@ -1,0 +1,84 @@
+"""`thinmesh doctor`: all looks at once, each with a time of its own."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from functools import partial
+from pathlib import Path
+
+import typer
+from rich.console import Console
+
+from thinmesh_core.config import ConfigError
+from thinmesh_deploy.config import MeshConfig, Setting, checked
+from thinmesh_deploy.doctor import certificates, folder, listening, versions
+from thinmesh_deploy.doctor.finding import Finding, Level, ok, table, worst_first, wrong
+from thinmesh_deploy.options import STATE, Config, Json, State, show_json
+
+SECONDS = 8.0
+"""What one look may take."""
+
+EXIT_WRONG = 1
+
+Look = Callable[[], Awaitable[list[Finding]]]
+
+output = Console(highlight=False)
+
+
+def doctor(config: Config = None, state: State = STATE, json: Json = False) -> None:
+    """Say what is wrong, where, and what to do, whether the mesh is up or down. Exits with 1 where something is wrong.
+
+    [bold]Examples[/bold]
+
+    thinmesh doctor --config thinmesh.yaml
+
+    thinmesh doctor --json | jq -r '.[] | select(.level == "wrong") | .where + ": " + .do'
+    """
+    findings = worst_first(asyncio.run(examine(config, state)))
+    if json:
+        show_json(findings)
+    else:
+        output.print(table(findings))
+    if any(one.level is Level.WRONG for one in findings):
+        raise typer.Exit(EXIT_WRONG)
+
+
+async def examine(config: Path | None, state: Path) -> list[Finding]:
+    """Everything that is found. Where the file is wrong, what does not depend on it."""
+    try:
+        setting = checked(config, state)
+    except ConfigError as error:
+        file = wrong("thinmesh.yaml", str(error), "correct the file: the message names the key")
+        return [file, *await _all(_anyhow(state, None))]
+    return [ok("thinmesh.yaml", str(setting.path)), *await _all(_looks(setting))]
+
+
+def _anyhow(state: Path, config: MeshConfig | None) -> dict[str, Look]:
+    return {"state folder": partial(_apart, folder.look, state), "versions": partial(_apart, versions.look, config)}
+
+
+def _looks(setting: Setting) -> dict[str, Look]:
+    config = setting.config
+    return _anyhow(setting.state, config) | {
+        "certificates": partial(_apart, certificates.look, config),
+        "listen": partial(_apart, listening.look, config),
+    }
+
+
+async def _all(looks: dict[str, Look]) -> list[Finding]:
+    return [finding for found in await asyncio.gather(*(_within(*look) for look in looks.items())) for finding in found]
+
+
+async def _within(where: str, look: Look) -> list[Finding]:
+    try:
+        async with asyncio.timeout(SECONDS):
+            return await look()
+    except TimeoutError:
+        what = f"it could not be looked at within {SECONDS:g} s"
+        return [wrong(where, what, "is it frozen, or a network behind it gone? Try again")]
+
+
+async def _apart(look: Callable[..., list[Finding]], *given: object) -> list[Finding]:
+    """A look that blocks, in a thread."""
+    return await asyncio.to_thread(look, *given)
