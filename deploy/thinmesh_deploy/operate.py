@@ -2,11 +2,8 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Awaitable, Callable, Iterator
 from datetime import timedelta
-from pathlib import Path
-from typing import Annotated, TypeVar
+from typing import Annotated
 
 import grpc
 import typer
@@ -17,22 +14,13 @@ from thinmesh.router.v1 import backend_service_pb2_grpc as backend_grpc
 from thinmesh.router.v1 import quota_service_pb2 as quota_pb
 from thinmesh.router.v1 import quota_service_pb2_grpc as quota_grpc
 
-from thinmesh_core.channel import Channels
 from thinmesh_core.config import ConfigError
-from thinmesh_core.exposure import exposed
-from thinmesh_core.peers import OPERATOR, ROUTER
-from thinmesh_core.status import from_rpc_error
 from thinmesh_deploy import tables
-from thinmesh_deploy.options import STATE, Config, State, fail, say, setting_of
-
-SECONDS = 5.0
-"""What a router may take to answer an operator."""
+from thinmesh_deploy.options import STATE, Config, State, fail, say
+from thinmesh_deploy.routers import SECONDS, each
 
 MOST_HOURS = 31 * 24
 """How long a limit may hold, as QuotaService has it."""
-
-A = TypeVar("A")
-Ask = Callable[[grpc.aio.Channel], Awaitable[A]]
 
 Name = Annotated[str, typer.Argument(help="A backend of the configuration.")]
 Tenant = Annotated[str | None, typer.Option("--tenant", help="Only this tenant's.")]
@@ -52,7 +40,7 @@ def status(config: Config = None, state: State = STATE) -> None:
     async def ask(channel: grpc.aio.Channel) -> pb.ListBackendsResponse:
         return await backend_grpc.BackendServiceStub(channel).ListBackends(pb.ListBackendsRequest(), timeout=SECONDS)
 
-    for router, answer in _each(config, state, ask):
+    for router, answer in each(config, state, ask):
         output.print(tables.backends(router, answer.backends))
         for line in tables.troubles(answer.backends):
             output.print(f"  {line}", markup=False, style="yellow")
@@ -69,7 +57,7 @@ def queue(config: Config = None, state: State = STATE) -> None:
     async def ask(channel: grpc.aio.Channel) -> pb.ListQueuesResponse:
         return await backend_grpc.BackendServiceStub(channel).ListQueues(pb.ListQueuesRequest(), timeout=SECONDS)
 
-    for router, answer in _each(config, state, ask):
+    for router, answer in each(config, state, ask):
         output.print(tables.queues(router, answer.queues))
 
 
@@ -86,7 +74,7 @@ def drain(backend: Name, config: Config = None, state: State = STATE) -> None:
             pb.DrainBackendRequest(name=backend), timeout=SECONDS
         )
 
-    for router, answer in _each(config, state, ask):
+    for router, answer in each(config, state, ask):
         say(f"{router}: {backend} gets no new calls; {answer.backend.running} run")
 
 
@@ -103,7 +91,7 @@ def undrain(backend: Name, config: Config = None, state: State = STATE) -> None:
             pb.UndrainBackendRequest(name=backend), timeout=SECONDS
         )
 
-    for router, _ in _each(config, state, ask):
+    for router, _ in each(config, state, ask):
         say(f"{router}: {backend} gets calls again")
 
 
@@ -127,7 +115,7 @@ def list_quotas(tenant: Tenant = None, config: Config = None, state: State = STA
             return await stub.ListQuotas(quota_pb.ListQuotasRequest(), timeout=SECONDS)
         return await stub.GetQuota(quota_pb.GetQuotaRequest(tenant=tenant), timeout=SECONDS)
 
-    for router, answer in _each(config, state, ask):
+    for router, answer in each(config, state, ask):
         if answer.quotas:
             output.print(tables.quotas(router, answer.quotas))
         else:
@@ -167,40 +155,5 @@ def set_quota(
         request = quota_pb.SetQuotaRequest(quota=quota, lasts=lasts)
         return await quota_grpc.QuotaServiceStub(channel).SetQuota(request, timeout=SECONDS)
 
-    for router, answer in _each(config, state, ask):
+    for router, answer in each(config, state, ask):
         output.print(tables.quotas(router, [answer.quota]))
-
-
-def _each(config: Path | None, state: Path, ask: Ask[A]) -> Iterator[tuple[str, A]]:
-    """Every router's answer; ends the command after those where another can't be reached or refuses."""
-    setting = setting_of(config, state)
-    addresses = setting.router_addresses
-
-    async def one(channels: Channels, address: str) -> A | grpc.aio.AioRpcError:
-        try:
-            async with channels(address) as channel:
-                return await ask(channel)
-        except grpc.aio.AioRpcError as error:
-            return error
-
-    async def every() -> list[A | grpc.aio.AioRpcError]:
-        async with exposed(setting.config.tls, OPERATOR, insecure=setting.config.insecure) as exposure:
-            channels = exposure.channels(ROUTER)
-            return await asyncio.gather(*(one(channels, address) for address in addresses))
-
-    failures: dict[str, None] = {}
-    for address, answer in zip(addresses, asyncio.run(every()), strict=True):
-        if isinstance(answer, grpc.aio.AioRpcError):
-            failures[_failure(address, answer)] = None  # what several say is told once
-        else:
-            yield address, answer
-    if failures:
-        fail("; ".join(failures))
-
-
-def _failure(address: str, error: grpc.aio.AioRpcError) -> str:
-    if error.code() is grpc.StatusCode.UNAVAILABLE:
-        return f"no router answers at {address}: is the mesh up, and are --config and --state the ones it has?"
-    if error.code() is grpc.StatusCode.DEADLINE_EXCEEDED:
-        return f"the router at {address} did not answer within {SECONDS:g} s: it is overloaded or frozen"
-    return from_rpc_error(error).message

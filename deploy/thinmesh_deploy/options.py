@@ -26,6 +26,9 @@ Config = Annotated[
 ]
 State = Annotated[Path, typer.Option("--state", help="Folder for keys and sockets.")]
 
+AdminAt = Annotated[
+    str | None, typer.Option("--admin", metavar="HOST:PORT", help="Where the mesh has /metrics and /readyz. [listen.admin]")
+]
 Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 
 STATE = Path(".thinmesh")

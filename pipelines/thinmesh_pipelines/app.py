@@ -28,7 +28,7 @@ from thinmesh_pipelines import schedules
 from thinmesh_pipelines.batches.asking import Asking
 from thinmesh_pipelines.batches.batches import Batches
 from thinmesh_pipelines.batches.steps import BatchSteps
-from thinmesh_pipelines.config import WorkerConfig
+from thinmesh_pipelines.config import API_KEY, WorkerConfig
 from thinmesh_pipelines.files.files import Files
 from thinmesh_pipelines.files.service import FileService
 from thinmesh_pipelines.files.vault import Vault
@@ -55,7 +55,6 @@ from thinmesh_pipelines.webhooks.worker import telling
 
 log = logging.getLogger(__name__)
 
-API_KEY = "THINMESH_TEMPORAL_KEY"
 
 AGAIN_SECONDS = 0.5
 """How long to wait before a Temporal that is away is looked for again."""

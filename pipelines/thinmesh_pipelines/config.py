@@ -14,6 +14,9 @@ from thinmesh_pipelines.outgoing.config import OutgoingConfig
 from thinmesh_pipelines.payloads.config import PayloadsConfig
 from thinmesh_pipelines.webhooks.config import WebhookConfig
 
+API_KEY = "THINMESH_TEMPORAL_KEY"
+"""The environment variable with the key of a Temporal that wants one."""
+
 ScheduleName = Annotated[str, Meta(pattern=r"^[a-z][a-z0-9-]{0,62}$")]
 
 

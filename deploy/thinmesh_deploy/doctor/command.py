@@ -12,9 +12,9 @@ from rich.console import Console
 
 from thinmesh_core.config import ConfigError
 from thinmesh_deploy.config import MeshConfig, Setting, checked
-from thinmesh_deploy.doctor import certificates, folder, listening, versions
+from thinmesh_deploy.doctor import backends, certificates, folder, listening, readiness, stores, versions
 from thinmesh_deploy.doctor.finding import Finding, Level, ok, table, worst_first, wrong
-from thinmesh_deploy.options import STATE, Config, Json, State, show_json
+from thinmesh_deploy.options import STATE, AdminAt, Config, Json, State, show_json
 
 SECONDS = 8.0
 """What one look may take."""
@@ -26,7 +26,7 @@ Look = Callable[[], Awaitable[list[Finding]]]
 output = Console(highlight=False)
 
 
-def doctor(config: Config = None, state: State = STATE, json: Json = False) -> None:
+def doctor(config: Config = None, state: State = STATE, admin: AdminAt = None, json: Json = False) -> None:
     """Say what is wrong, where, and what to do, whether the mesh is up or down. Exits with 1 where something is wrong.
 
     [bold]Examples[/bold]
@@ -35,7 +35,7 @@ def doctor(config: Config = None, state: State = STATE, json: Json = False) -> N
 
     thinmesh doctor --json | jq -r '.[] | select(.level == "wrong") | .where + ": " + .do'
     """
-    findings = worst_first(asyncio.run(examine(config, state)))
+    findings = worst_first(asyncio.run(examine(config, state, admin)))
     if json:
         show_json(findings)
     else:
@@ -44,25 +44,31 @@ def doctor(config: Config = None, state: State = STATE, json: Json = False) -> N
         raise typer.Exit(EXIT_WRONG)
 
 
-async def examine(config: Path | None, state: Path) -> list[Finding]:
+async def examine(config: Path | None, state: Path, admin: str | None) -> list[Finding]:
     """Everything that is found. Where the file is wrong, what does not depend on it."""
     try:
         setting = checked(config, state)
     except ConfigError as error:
         file = wrong("thinmesh.yaml", str(error), "correct the file: the message names the key")
         return [file, *await _all(_anyhow(state, None))]
-    return [ok("thinmesh.yaml", str(setting.path)), *await _all(_looks(setting))]
+    return [ok("thinmesh.yaml", str(setting.path)), *await _all(_looks(setting, admin))]
 
 
 def _anyhow(state: Path, config: MeshConfig | None) -> dict[str, Look]:
     return {"state folder": partial(_apart, folder.look, state), "versions": partial(_apart, versions.look, config)}
 
 
-def _looks(setting: Setting) -> dict[str, Look]:
+def _looks(setting: Setting, admin: str | None) -> dict[str, Look]:
     config = setting.config
     return _anyhow(setting.state, config) | {
         "certificates": partial(_apart, certificates.look, config),
         "listen": partial(_apart, listening.look, config),
+        "/readyz": partial(_apart, readiness.look, config, admin),
+        "backends": partial(backends.look, setting),
+        "jobs.temporal": partial(stores.temporal, config.jobs),
+        "quotas.store": partial(stores.redis, "quotas.store", config.quotas.store),
+        "idempotency.store": partial(stores.redis, "idempotency.store", config.idempotency.store),
+        "database": partial(_apart, stores.database, setting),
     }
 
 

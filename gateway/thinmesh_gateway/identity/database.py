@@ -7,8 +7,9 @@ import sqlite3
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sqlalchemy import Connection, Engine, create_engine, event, make_url, text
 from sqlalchemy.exc import ArgumentError, SQLAlchemyError
@@ -16,6 +17,10 @@ from sqlalchemy.pool import NullPool
 
 from thinmesh_core.config import ConfigError
 from thinmesh_core.errors import MeshError, Reason
+from thinmesh_gateway.identity.tables import REVISION
+
+if TYPE_CHECKING:
+    from alembic.config import Config
 
 FILE = "keys.db"
 SECONDS = 5
@@ -24,6 +29,15 @@ SECONDS = 5
 _MIGRATIONS = "thinmesh_gateway.identity:migrations"
 _LOCK = 0x74686D68
 """PostgreSQL's advisory lock of who migrates."""
+
+
+@dataclass(frozen=True, slots=True)
+class Schema:
+    """The revision that a database has, whether this version knows it, and the newest that it knows."""
+
+    found: str | None
+    known: bool
+    newest: str | None
 
 
 class Database:
@@ -50,6 +64,20 @@ class Database:
         with self._reached() as engine, engine.begin() as connection:
             yield connection
 
+    def schema(self) -> Schema:
+        """What it has now; nothing is brought up to date."""
+        from alembic.migration import MigrationContext  # noqa: PLC0415  # see _migrate
+        from alembic.script import ScriptDirectory  # noqa: PLC0415  # likewise
+
+        try:
+            with self._engine.connect() as connection:
+                found = MigrationContext.configure(connection, opts={"version_table": REVISION}).get_current_revision()
+        except (SQLAlchemyError, OSError) as error:
+            raise gone() from error
+        script = ScriptDirectory.from_config(_migrations())
+        known = found is None or found in {one.revision for one in script.walk_revisions()}
+        return Schema(found, known, script.get_current_head())
+
     def close(self) -> None:
         """Closes what is open."""
         self._engine.dispose()
@@ -67,14 +95,12 @@ class Database:
 
     def _migrate(self) -> None:
         from alembic import command  # noqa: PLC0415  # half of what a start would import, for one moment of it
-        from alembic.config import Config  # noqa: PLC0415  # likewise
         from alembic.util.exc import CommandError  # noqa: PLC0415  # likewise
 
         if self._file is not None:
             self._file.touch(mode=0o600)
         logging.getLogger("alembic").setLevel(logging.WARNING)  # that it looked is no news
-        config = Config()
-        config.set_main_option("script_location", _MIGRATIONS)
+        config = _migrations()
         with self._engine.begin() as connection:
             if self._file is None:
                 connection.execute(text("select pg_advisory_xact_lock(:lock)"), {"lock": _LOCK})
@@ -83,6 +109,14 @@ class Database:
                 command.upgrade(config, "head")
             except CommandError as error:
                 raise OSError(f"its schema is not known here: {error}") from error
+
+
+def _migrations() -> Config:
+    from alembic.config import Config  # noqa: PLC0415  # see Database._migrate
+
+    config = Config()
+    config.set_main_option("script_location", _MIGRATIONS)
+    return config
 
 
 def gone() -> MeshError:

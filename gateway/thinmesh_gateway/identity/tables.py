@@ -4,6 +4,9 @@ from __future__ import annotations
 
 from sqlalchemy import BigInteger, Column, Integer, LargeBinary, MetaData, Table, Text
 
+REVISION = "thinmesh_schema"
+"""The table of the revision that a database has."""
+
 METADATA = MetaData()
 
 SECONDS = BigInteger().with_variant(Integer, "sqlite")

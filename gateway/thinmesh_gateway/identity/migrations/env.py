@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from alembic import context
 
-from thinmesh_gateway.identity.tables import METADATA
+from thinmesh_gateway.identity.tables import METADATA, REVISION
 
-context.configure(connection=context.config.attributes["connection"], target_metadata=METADATA, version_table="thinmesh_schema")
+context.configure(connection=context.config.attributes["connection"], target_metadata=METADATA, version_table=REVISION)
 context.run_migrations()
