@@ -19,6 +19,7 @@ from thinmesh_deploy.options import STATE, Config, State, console, fail, say, se
 from thinmesh_deploy.payloads import payload_app
 from thinmesh_deploy.process import run
 from thinmesh_deploy.render.commands import render_app
+from thinmesh_deploy.top import top
 from thinmesh_deploy.trace import trace
 from thinmesh_deploy.usage import usage
 from thinmesh_deploy.webhooks import webhook_app
@@ -60,6 +61,7 @@ app.add_typer(jobs.job_app, name="job")
 app.add_typer(pipelines.pipeline_app, name="pipeline")
 app.command()(batches.batch)
 app.command()(doctor)
+app.command()(top)
 app.command()(keys.whoami)
 app.add_typer(audit.audit_app, name="audit")
 app.command()(trace)

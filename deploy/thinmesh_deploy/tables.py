@@ -54,6 +54,11 @@ def number(measure: Measure) -> quota_pb.Measure.ValueType:
     return _MEASURES[measure]
 
 
+def measure(number: quota_pb.Measure.ValueType) -> str:
+    """The command line's word for the proto's value."""
+    return _WORDS[number].value
+
+
 def amount(measure: Measure, given: float) -> int:
     """A limit as the proto has it: money in millionths. ConfigError where it is no whole number, or too large to be counted."""
     units = given * MILLION if measure is Measure.SPEND else given
@@ -69,8 +74,8 @@ def backends(router: str, found: Iterable[pb.Backend]) -> Table:
     table = _table(f"router {router}", "backend", "state", "health", "running", "queued", "cache", "latency", "priority")
     for one in found:
         status = one.status
-        state = Text(_word(adapter_pb.State.Name(status.state)), _STATES.get(status.state, ""))
-        health = Text(_word(pb.Health.Name(one.health)), _HEALTHS.get(one.health, ""))
+        state = Text(word(adapter_pb.State.Name(status.state)), _STATES.get(status.state, ""))
+        health = Text(word(pb.Health.Name(one.health)), _HEALTHS.get(one.health, ""))
         told = status.priority == adapter_pb.PRIORITY_MAPPING_LOWER_FIRST
         table.add_row(
             one.name,
@@ -79,7 +84,7 @@ def backends(router: str, found: Iterable[pb.Backend]) -> Table:
             f"{one.running}/{one.limit}",
             str(status.queued) if status.HasField("queued") else "-",
             f"{status.kv_cache_use:.0%}" if status.HasField("kv_cache_use") else "-",
-            _seconds(one.latency_seconds) if one.HasField("latency_seconds") else "-",
+            lasting(one.latency_seconds) if one.HasField("latency_seconds") else "-",
             "1 is first" if told else Text("queue only", "dim"),
         )
     return table
@@ -108,8 +113,8 @@ def queues(router: str, found: Iterable[pb.Queue]) -> Table:
         rate = f"{one.tokens_per_second:.0f} tokens/s" if one.HasField("tokens_per_second") else ""
         table.add_row(Text(one.model, "bold"), "", "", str(one.calls), str(one.tokens), rate, "")
         for line in one.lines:
-            wait = _seconds(line.wait_seconds) if line.HasField("wait_seconds") else "-"
-            waited = _seconds(line.waited_seconds)
+            wait = lasting(line.wait_seconds) if line.HasField("wait_seconds") else "-"
+            waited = lasting(line.waited_seconds)
             table.add_row("", line.priority, line.tenant, str(line.calls), str(line.tokens), waited, wait)
     return table
 
@@ -121,9 +126,9 @@ def quotas(router: str, found: Iterable[quota_pb.Quota]) -> Table:
         of = f"model {one.model}" if one.HasField("model") else f"key {one.key}" if one.HasField("key") else "all"
         used = _quantity(one.measure, one.used) if one.HasField("used") else "-"
         share = one.used / one.limit if one.limit else 0.0
-        note = f"set for {_seconds(one.expires_in.ToSeconds())} yet" if one.HasField("expires_in") else ""
+        note = f"set for {lasting(one.expires_in.ToSeconds())} yet" if one.HasField("expires_in") else ""
         colour = "red" if share >= 1 else "yellow" if share >= 0.8 else ""
-        table.add_row(one.tenant, of, _WORDS[one.measure].value, Text(used, colour), _quantity(one.measure, one.limit), note)
+        table.add_row(one.tenant, of, measure(one.measure), Text(used, colour), _quantity(one.measure, one.limit), note)
     return table
 
 
@@ -131,7 +136,7 @@ def keys(found: Iterable[Key], now: float) -> Table:
     """One line a key; `now` is seconds since 1970."""
     table = _table("keys", "id", "tenant", "principal", "roles", "made", "used", "ends")
     for one in found:
-        ends = "-" if one.expires is None else f"in {_seconds(one.expires - now)}"
+        ends = "-" if one.expires is None else f"in {lasting(one.expires - now)}"
         if one.revoked is not None:
             ends = f"revoked {_ago(one.revoked, now)}"
         elif not one.active(now):
@@ -165,7 +170,7 @@ def grants(granted: Mapping[Action, Models]) -> Table:
 
 
 def _ago(then: float, now: float) -> str:
-    return f"{_seconds(max(now - then, 0))} ago"
+    return f"{lasting(max(now - then, 0))} ago"
 
 
 def _table(title: str, *columns: str) -> Table:
@@ -180,12 +185,13 @@ def _quantity(measure: quota_pb.Measure.ValueType, value: int) -> str:
     return f"{value / MILLION:.2f}" if measure == quota_pb.MEASURE_SPEND_PER_MONTH else f"{value:,}"
 
 
-def _word(name: str) -> str:
+def word(name: str) -> str:
     """`STATE_READY` is ready."""
     return name.partition("_")[2].lower()
 
 
-def _seconds(seconds: float) -> str:
+def lasting(seconds: float) -> str:
+    """A time in the unit that it is read in."""
     if seconds < 1:
         return f"{seconds * 1000:.0f} ms"
     return f"{seconds:.1f} s" if seconds < 60 else f"{seconds / 60:.0f} min" if seconds < 7200 else f"{seconds / 3600:.0f} h"

@@ -57,6 +57,11 @@ class ModelConfig(Section, frozen=True, kw_only=True):
     call_tokens: Annotated[int, Meta(ge=1, le=MOST)] = 1
     autoscale: AutoscaleConfig | None = None
 
+    @property
+    def targets(self) -> tuple[Target, ...]:
+        """The backends, those that are named alone too."""
+        return tuple(Target(backend=one) if isinstance(one, str) else one for one in self.backends)
+
 
 class QueueConfig(Section, frozen=True, kw_only=True):
     """How long a call waits for a place on a backend, and how much may wait for one model.

@@ -87,12 +87,11 @@ class RouteTable:
 
 
 def _route(name: str, config: ModelConfig) -> Route:
-    targets = tuple(Target(backend=one) if isinstance(one, str) else one for one in config.backends)
     return Route(
         name,
         config.aliases,
         config.owned_by,
-        targets,
+        config.targets,
         config.fallback,
         frozenset(config.engine_options),
         config.affinity,

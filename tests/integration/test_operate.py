@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pytest
@@ -33,6 +34,9 @@ async def test_operators_see_and_drain_backends_and_set_quotas(
         assert "echo draining" in (await thinmesh(state, "status"))[1]
         assert (await thinmesh(state, "undrain", "echo"))[0] == 0
         assert "echo 0 0" in (await thinmesh(state, "queue"))[1]
+        assert "echo 1/1 0" in (await thinmesh(state, "top", "--once"))[1]
+        (seen,) = json.loads((await thinmesh(state, "top", "--json"))[1])
+        assert (seen["models"][0]["ready"], [one["tenant"] for one in seen["tenants"]]) == (["echo"], ["dev", "search"])
         code, said = await thinmesh(state, "drain", "nothing")
         assert (code, "there are: echo" in said) == (2, True)
         listed = (await thinmesh(state, "quota", "list", "--tenant", "search"))[1]
@@ -68,6 +72,8 @@ async def test_a_mesh_that_is_not_up_is_told(state: Path) -> None:
     (state / "thinmesh.yaml").write_text(CONFIG)
     code, said = await thinmesh(state, "status")
     assert (code, "no router answers at unix:" in said) == (2, True)
+    code, said = await thinmesh(state, "top", "--json")
+    assert (code, "no router answers at unix:" in json.loads(said)[0]["trouble"]) == (1, True)
 
 
 async def test_what_the_other_routers_say_is_seen_while_one_is_gone(state: Path, monkeypatch: pytest.MonkeyPatch) -> None:

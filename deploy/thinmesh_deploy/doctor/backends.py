@@ -60,12 +60,8 @@ def judge(where: str, one: pb.Backend, wanted: Iterable[str]) -> Finding | None:
 
 def wanted(setting: Setting, backend: str) -> set[str]:
     """The engine's names of the models that are asked of a backend."""
-    targets = [(name, target) for name, model in setting.config.models.items() for target in model.backends]
-    return {
-        name if isinstance(target, str) else target.model or name
-        for name, target in targets
-        if backend == (target if isinstance(target, str) else target.backend)
-    }
+    models = setting.config.models.items()
+    return {one.model or name for name, model in models for one in model.targets if one.backend == backend}
 
 
 async def _list(channel: grpc.aio.Channel) -> pb.ListBackendsResponse:
