@@ -60,6 +60,8 @@ JOB_STEP_WAIT_SECONDS = Histogram(
     ["priority"],
     buckets=(0.01, 0.05, 0.1, 0.5, 1.0, 5.0, 15.0, 60.0, 300.0, 900.0, 3600.0, 14400.0, 43200.0, 86400.0),
 )
+JOB_STEP_RETRIES = Counter("thinmesh_job_step_retries", "Attempts of jobs' steps after the first.", ["step"])
+ADAPTER_RESTARTS = Counter("thinmesh_adapter_restarts", "Adapters that ended and were started again.", ["backend"])
 BACKEND_RUNNING = Gauge("thinmesh_backend_running", "Calls this router has running on a backend.", ["backend"])
 BACKEND_LIMIT = Gauge("thinmesh_backend_limit", "Calls that this router lets run on a backend at once.", ["backend"])
 BACKEND_CALLS = Counter("thinmesh_backend_calls", "Attempts of calls that ended on a backend.", ["backend", "outcome"])

@@ -8,6 +8,7 @@ import sys
 import time
 from pathlib import Path
 
+from thinmesh_core.telemetry import ADAPTER_RESTARTS
 from thinmesh_deploy.config import Setting
 from thinmesh_deploy.process import EXIT_CONFIG
 
@@ -47,6 +48,7 @@ class Children:
                 pause = FIRST_PAUSE_SECONDS
             log.error("the adapter of backend %s ended with %s; it starts again in %.1f s", name, code, pause)
             await asyncio.sleep(pause)
+            ADAPTER_RESTARTS.labels(name).inc()
             pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
 
     def hurry(self) -> None:

@@ -96,9 +96,10 @@ class Attempt:
         if error is None:
             backend.breaker.succeeded(now, self._began)
             backend.limit.succeeded()
-        elif reason in FAULTS:
+        elif reason is not None and reason in FAULTS:
             until = backend.breaker.until
             backend.breaker.failed(now, self._place.probe)
+            backend.last_failure = reason, now
             if backend.breaker.until != until:
                 measures.ejected(backend.name)
         elif reason is None or reason in SILENT:  # cancelled, late, not begun, or a fault of this router's own

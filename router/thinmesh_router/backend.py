@@ -15,6 +15,7 @@ from tritonclient.grpc import service_pb2_grpc as tensor_grpc
 
 from thinmesh_core.capabilities import Capability
 from thinmesh_core.channel import cancelling
+from thinmesh_core.errors import Reason
 from thinmesh_core.telemetry import (
     BACKEND_EJECTED,
     BACKEND_EJECTIONS,
@@ -69,6 +70,8 @@ class Backend:
         self.absent = False
         self.looked = False
         """Whether it was looked for, and found or not."""
+        self.last_failure: tuple[Reason, float] | None = None
+        """Why the last call failed that failed for its fault, and when."""
         self._full_until = 0.0
         self._drained = False
         self.status = pb.Status(state=pb.STATE_STARTING, message="not reached yet")

@@ -70,6 +70,7 @@ def _seen(backend: Backend) -> pb.Backend:
         status.CopyFrom(backend.status)
         status.state, status.message = adapter_pb.STATE_DRAINING, "drained at this router"
     breaker = backend.breaker
+    failure = backend.last_failure
     return pb.Backend(
         name=backend.name,
         address=backend.address,
@@ -80,6 +81,8 @@ def _seen(backend: Backend) -> pb.Backend:
         health=pb.Health.ValueType(breaker.health(now)),
         failures=breaker.failures,
         retry_seconds=None if breaker.until is None else max(breaker.until - now, 0.0),
+        last_failure=None if failure is None else failure[0].value,
+        last_failure_seconds=None if failure is None else now - failure[1],
     )
 
 

@@ -66,6 +66,10 @@ PURE = [
     *("adapters/thinmesh_adapters/text/choices.py", "adapters/thinmesh_adapters/vllm_frontend/translate.py"),
     "adapters/thinmesh_adapters/vllm_frontend/answer.py",
     *("pipelines/thinmesh_pipelines/payloads/place.py", "pipelines/thinmesh_pipelines/payloads/seal.py"),
+    *("core/thinmesh_core/scraped.py", "deploy/thinmesh_deploy/sight.py", "deploy/thinmesh_deploy/screen.py"),
+    *("deploy/thinmesh_deploy/diagnose/stages.py", "deploy/thinmesh_deploy/diagnose/advice.py"),
+    *("deploy/thinmesh_deploy/diagnose/verdict.py", "deploy/thinmesh_deploy/diagnose/down.py"),
+    "deploy/thinmesh_deploy/doctor/finding.py",
     *("adapters/thinmesh_adapters/vllm/translate.py", "adapters/thinmesh_adapters/vllm/answer.py"),
 ]
 IMPURE = {"grpc", "asyncio", "aiohttp", "starlette", "uvicorn", "socket", "time", "datetime", "threading"}

@@ -11,9 +11,10 @@ from canaries import PROMPT
 from grpc.aio import AioRpcError
 from thinmesh.adapter.v1 import adapter_service_pb2 as adapter_pb
 from thinmesh.inference.v1 import capability_pb2 as cap
+from thinmesh.inference.v1 import error_reason_pb2, sampling_pb2
 from thinmesh.inference.v1 import inference_service_pb2 as pb
-from thinmesh.inference.v1 import sampling_pb2
 from thinmesh.model.v1 import model_service_pb2 as model_pb
+from thinmesh.router.v1 import backend_service_pb2 as backend_pb
 
 from fakes.adapter import CAN, EVENTS, ScriptedAdapter, reason
 from thinmesh_core.errors import MeshError, Reason
@@ -93,6 +94,11 @@ async def test_the_last_failure_is_told_and_no_backend_is_tried_twice(route: Rou
         await routed.stub.Generate(REQUEST, timeout=SECONDS)
     assert reason(raised.value) == "ENGINE_UNAVAILABLE"
     assert [len(adapter.requests) for adapter in adapters.values()] == [1, 1, 1]
+    for one in (await routed.backends.ListBackends(backend_pb.ListBackendsRequest(), timeout=SECONDS)).backends:
+        assert (one.last_failure, one.last_failure_seconds < SECONDS) == (
+            error_reason_pb2.ERROR_REASON_ENGINE_UNAVAILABLE,
+            True,
+        )
 
 
 async def test_a_call_refused_as_one_too_many_goes_back_to_the_queue_until_there_is_room(route: Route) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from typing import Any
 
 import grpc
@@ -26,8 +26,9 @@ ADAPTER_SECONDS = 1.0
 ENGINE_SECONDS = 4.0
 
 
-async def look(setting: Setting) -> list[Finding]:
-    """What is found of each backend, and of the routers."""
+async def look(setting: Setting, only: Collection[str] | None = None) -> list[Finding]:
+    """What is found of each backend, or of these, and of the routers."""
+    names = setting.config.backends if only is None else only
     try:
         answers = await ask_all(setting, _list)
     except ConfigError as error:
@@ -36,9 +37,12 @@ async def look(setting: Setting) -> list[Finding]:
     found = [one for one in answers.values() if not isinstance(one, grpc.aio.AioRpcError)]
     if not found and all(error.code() is grpc.StatusCode.UNAVAILABLE for error in lost.values()):
         down = note("router", "no router answers: the mesh is down here", "`thinmesh up` starts it")
-        return [down, *await _each(_direct(setting, name) for name in setting.config.backends)]
+        return [down, *await _each(_direct(setting, name) for name in names)]
     routers = [wrong("router", failure(at, error), "start it again, and look into its log") for at, error in lost.items()]
-    return [*routers, *await _each(_seen(setting, one) for answer in found for one in answer.backends)]
+    return [
+        *routers,
+        *await _each(_seen(setting, one) for answer in found for one in answer.backends if only is None or one.name in only),
+    ]
 
 
 def judge(where: str, one: pb.Backend, wanted: Iterable[str]) -> Finding | None:

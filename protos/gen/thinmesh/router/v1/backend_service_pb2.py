@@ -23,43 +23,44 @@ _sym_db = _symbol_database.Default()
 
 
 from thinmesh.adapter.v1 import adapter_service_pb2 as thinmesh_dot_adapter_dot_v1_dot_adapter__service__pb2
+from thinmesh.inference.v1 import error_reason_pb2 as thinmesh_dot_inference_dot_v1_dot_error__reason__pb2
 
 
-DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n(thinmesh/router/v1/backend_service.proto\x12\x12thinmesh.router.v1\x1a)thinmesh/adapter/v1/adapter_service.proto\"\x93\x02\n\x07\x42\x61\x63kend\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07\x61\x64\x64ress\x18\x02 \x01(\t\x12+\n\x06status\x18\x03 \x01(\x0b\x32\x1b.thinmesh.adapter.v1.Status\x12\x0f\n\x07running\x18\x04 \x01(\r\x12\r\n\x05limit\x18\x05 \x01(\r\x12\x1c\n\x0flatency_seconds\x18\x06 \x01(\x01H\x00\x88\x01\x01\x12*\n\x06health\x18\x07 \x01(\x0e\x32\x1a.thinmesh.router.v1.Health\x12\x10\n\x08\x66\x61ilures\x18\x08 \x01(\r\x12\x1a\n\rretry_seconds\x18\t \x01(\x01H\x01\x88\x01\x01\x42\x12\n\x10_latency_secondsB\x10\n\x0e_retry_seconds\"\x15\n\x13ListBackendsRequest\"E\n\x14ListBackendsResponse\x12-\n\x08\x62\x61\x63kends\x18\x01 \x03(\x0b\x32\x1b.thinmesh.router.v1.Backend\"!\n\x11GetBackendRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"B\n\x12GetBackendResponse\x12,\n\x07\x62\x61\x63kend\x18\x01 \x01(\x0b\x32\x1b.thinmesh.router.v1.Backend\"#\n\x13\x44rainBackendRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"D\n\x14\x44rainBackendResponse\x12,\n\x07\x62\x61\x63kend\x18\x01 \x01(\x0b\x32\x1b.thinmesh.router.v1.Backend\"%\n\x15UndrainBackendRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"F\n\x16UndrainBackendResponse\x12,\n\x07\x62\x61\x63kend\x18\x01 \x01(\x0b\x32\x1b.thinmesh.router.v1.Backend\"\x13\n\x11ListQueuesRequest\"?\n\x12ListQueuesResponse\x12)\n\x06queues\x18\x01 \x03(\x0b\x32\x19.thinmesh.router.v1.Queue\"\x94\x01\n\x05Queue\x12\r\n\x05model\x18\x01 \x01(\t\x12\r\n\x05\x63\x61lls\x18\x02 \x01(\r\x12\x0e\n\x06tokens\x18\x03 \x01(\x04\x12\x1e\n\x11tokens_per_second\x18\x04 \x01(\x01H\x00\x88\x01\x01\x12\'\n\x05lines\x18\x05 \x03(\x0b\x32\x18.thinmesh.router.v1.LineB\x14\n\x12_tokens_per_second\"\x8b\x01\n\x04Line\x12\x10\n\x08priority\x18\x01 \x01(\t\x12\x0e\n\x06tenant\x18\x02 \x01(\t\x12\r\n\x05\x63\x61lls\x18\x03 \x01(\r\x12\x0e\n\x06tokens\x18\x04 \x01(\x04\x12\x16\n\x0ewaited_seconds\x18\x05 \x01(\x01\x12\x19\n\x0cwait_seconds\x18\x06 \x01(\x01H\x00\x88\x01\x01\x42\x0f\n\r_wait_seconds*s\n\x06Health\x12\x16\n\x12HEALTH_UNSPECIFIED\x10\x00\x12\x12\n\x0eHEALTH_HEALTHY\x10\x01\x12\x12\n\x0eHEALTH_EJECTED\x10\x02\x12\x12\n\x0eHEALTH_PROBING\x10\x03\x12\x15\n\x11HEALTH_RECOVERING\x10\x04\x32\xf9\x03\n\x0e\x42\x61\x63kendService\x12\x61\n\x0cListBackends\x12\'.thinmesh.router.v1.ListBackendsRequest\x1a(.thinmesh.router.v1.ListBackendsResponse\x12[\n\nGetBackend\x12%.thinmesh.router.v1.GetBackendRequest\x1a&.thinmesh.router.v1.GetBackendResponse\x12\x61\n\x0c\x44rainBackend\x12\'.thinmesh.router.v1.DrainBackendRequest\x1a(.thinmesh.router.v1.DrainBackendResponse\x12g\n\x0eUndrainBackend\x12).thinmesh.router.v1.UndrainBackendRequest\x1a*.thinmesh.router.v1.UndrainBackendResponse\x12[\n\nListQueues\x12%.thinmesh.router.v1.ListQueuesRequest\x1a&.thinmesh.router.v1.ListQueuesResponseb\x06proto3')
+DESCRIPTOR = _descriptor_pool.Default().AddSerializedFile(b'\n(thinmesh/router/v1/backend_service.proto\x12\x12thinmesh.router.v1\x1a)thinmesh/adapter/v1/adapter_service.proto\x1a(thinmesh/inference/v1/error_reason.proto\"\x9f\x03\n\x07\x42\x61\x63kend\x12\x0c\n\x04name\x18\x01 \x01(\t\x12\x0f\n\x07\x61\x64\x64ress\x18\x02 \x01(\t\x12+\n\x06status\x18\x03 \x01(\x0b\x32\x1b.thinmesh.adapter.v1.Status\x12\x0f\n\x07running\x18\x04 \x01(\r\x12\r\n\x05limit\x18\x05 \x01(\r\x12\x1c\n\x0flatency_seconds\x18\x06 \x01(\x01H\x00\x88\x01\x01\x12*\n\x06health\x18\x07 \x01(\x0e\x32\x1a.thinmesh.router.v1.Health\x12\x10\n\x08\x66\x61ilures\x18\x08 \x01(\r\x12\x1a\n\rretry_seconds\x18\t \x01(\x01H\x01\x88\x01\x01\x12=\n\x0clast_failure\x18\n \x01(\x0e\x32\".thinmesh.inference.v1.ErrorReasonH\x02\x88\x01\x01\x12!\n\x14last_failure_seconds\x18\x0b \x01(\x01H\x03\x88\x01\x01\x42\x12\n\x10_latency_secondsB\x10\n\x0e_retry_secondsB\x0f\n\r_last_failureB\x17\n\x15_last_failure_seconds\"\x15\n\x13ListBackendsRequest\"E\n\x14ListBackendsResponse\x12-\n\x08\x62\x61\x63kends\x18\x01 \x03(\x0b\x32\x1b.thinmesh.router.v1.Backend\"!\n\x11GetBackendRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"B\n\x12GetBackendResponse\x12,\n\x07\x62\x61\x63kend\x18\x01 \x01(\x0b\x32\x1b.thinmesh.router.v1.Backend\"#\n\x13\x44rainBackendRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"D\n\x14\x44rainBackendResponse\x12,\n\x07\x62\x61\x63kend\x18\x01 \x01(\x0b\x32\x1b.thinmesh.router.v1.Backend\"%\n\x15UndrainBackendRequest\x12\x0c\n\x04name\x18\x01 \x01(\t\"F\n\x16UndrainBackendResponse\x12,\n\x07\x62\x61\x63kend\x18\x01 \x01(\x0b\x32\x1b.thinmesh.router.v1.Backend\"\x13\n\x11ListQueuesRequest\"?\n\x12ListQueuesResponse\x12)\n\x06queues\x18\x01 \x03(\x0b\x32\x19.thinmesh.router.v1.Queue\"\x94\x01\n\x05Queue\x12\r\n\x05model\x18\x01 \x01(\t\x12\r\n\x05\x63\x61lls\x18\x02 \x01(\r\x12\x0e\n\x06tokens\x18\x03 \x01(\x04\x12\x1e\n\x11tokens_per_second\x18\x04 \x01(\x01H\x00\x88\x01\x01\x12\'\n\x05lines\x18\x05 \x03(\x0b\x32\x18.thinmesh.router.v1.LineB\x14\n\x12_tokens_per_second\"\x8b\x01\n\x04Line\x12\x10\n\x08priority\x18\x01 \x01(\t\x12\x0e\n\x06tenant\x18\x02 \x01(\t\x12\r\n\x05\x63\x61lls\x18\x03 \x01(\r\x12\x0e\n\x06tokens\x18\x04 \x01(\x04\x12\x16\n\x0ewaited_seconds\x18\x05 \x01(\x01\x12\x19\n\x0cwait_seconds\x18\x06 \x01(\x01H\x00\x88\x01\x01\x42\x0f\n\r_wait_seconds*s\n\x06Health\x12\x16\n\x12HEALTH_UNSPECIFIED\x10\x00\x12\x12\n\x0eHEALTH_HEALTHY\x10\x01\x12\x12\n\x0eHEALTH_EJECTED\x10\x02\x12\x12\n\x0eHEALTH_PROBING\x10\x03\x12\x15\n\x11HEALTH_RECOVERING\x10\x04\x32\xf9\x03\n\x0e\x42\x61\x63kendService\x12\x61\n\x0cListBackends\x12\'.thinmesh.router.v1.ListBackendsRequest\x1a(.thinmesh.router.v1.ListBackendsResponse\x12[\n\nGetBackend\x12%.thinmesh.router.v1.GetBackendRequest\x1a&.thinmesh.router.v1.GetBackendResponse\x12\x61\n\x0c\x44rainBackend\x12\'.thinmesh.router.v1.DrainBackendRequest\x1a(.thinmesh.router.v1.DrainBackendResponse\x12g\n\x0eUndrainBackend\x12).thinmesh.router.v1.UndrainBackendRequest\x1a*.thinmesh.router.v1.UndrainBackendResponse\x12[\n\nListQueues\x12%.thinmesh.router.v1.ListQueuesRequest\x1a&.thinmesh.router.v1.ListQueuesResponseb\x06proto3')
 
 _globals = globals()
 _builder.BuildMessageAndEnumDescriptors(DESCRIPTOR, _globals)
 _builder.BuildTopDescriptorsAndMessages(DESCRIPTOR, 'thinmesh.router.v1.backend_service_pb2', _globals)
 if not _descriptor._USE_C_DESCRIPTORS:
   DESCRIPTOR._loaded_options = None
-  _globals['_HEALTH']._serialized_start=1179
-  _globals['_HEALTH']._serialized_end=1294
-  _globals['_BACKEND']._serialized_start=108
-  _globals['_BACKEND']._serialized_end=383
-  _globals['_LISTBACKENDSREQUEST']._serialized_start=385
-  _globals['_LISTBACKENDSREQUEST']._serialized_end=406
-  _globals['_LISTBACKENDSRESPONSE']._serialized_start=408
-  _globals['_LISTBACKENDSRESPONSE']._serialized_end=477
-  _globals['_GETBACKENDREQUEST']._serialized_start=479
-  _globals['_GETBACKENDREQUEST']._serialized_end=512
-  _globals['_GETBACKENDRESPONSE']._serialized_start=514
-  _globals['_GETBACKENDRESPONSE']._serialized_end=580
-  _globals['_DRAINBACKENDREQUEST']._serialized_start=582
-  _globals['_DRAINBACKENDREQUEST']._serialized_end=617
-  _globals['_DRAINBACKENDRESPONSE']._serialized_start=619
-  _globals['_DRAINBACKENDRESPONSE']._serialized_end=687
-  _globals['_UNDRAINBACKENDREQUEST']._serialized_start=689
-  _globals['_UNDRAINBACKENDREQUEST']._serialized_end=726
-  _globals['_UNDRAINBACKENDRESPONSE']._serialized_start=728
-  _globals['_UNDRAINBACKENDRESPONSE']._serialized_end=798
-  _globals['_LISTQUEUESREQUEST']._serialized_start=800
-  _globals['_LISTQUEUESREQUEST']._serialized_end=819
-  _globals['_LISTQUEUESRESPONSE']._serialized_start=821
-  _globals['_LISTQUEUESRESPONSE']._serialized_end=884
-  _globals['_QUEUE']._serialized_start=887
-  _globals['_QUEUE']._serialized_end=1035
-  _globals['_LINE']._serialized_start=1038
-  _globals['_LINE']._serialized_end=1177
-  _globals['_BACKENDSERVICE']._serialized_start=1297
-  _globals['_BACKENDSERVICE']._serialized_end=1802
+  _globals['_HEALTH']._serialized_start=1361
+  _globals['_HEALTH']._serialized_end=1476
+  _globals['_BACKEND']._serialized_start=150
+  _globals['_BACKEND']._serialized_end=565
+  _globals['_LISTBACKENDSREQUEST']._serialized_start=567
+  _globals['_LISTBACKENDSREQUEST']._serialized_end=588
+  _globals['_LISTBACKENDSRESPONSE']._serialized_start=590
+  _globals['_LISTBACKENDSRESPONSE']._serialized_end=659
+  _globals['_GETBACKENDREQUEST']._serialized_start=661
+  _globals['_GETBACKENDREQUEST']._serialized_end=694
+  _globals['_GETBACKENDRESPONSE']._serialized_start=696
+  _globals['_GETBACKENDRESPONSE']._serialized_end=762
+  _globals['_DRAINBACKENDREQUEST']._serialized_start=764
+  _globals['_DRAINBACKENDREQUEST']._serialized_end=799
+  _globals['_DRAINBACKENDRESPONSE']._serialized_start=801
+  _globals['_DRAINBACKENDRESPONSE']._serialized_end=869
+  _globals['_UNDRAINBACKENDREQUEST']._serialized_start=871
+  _globals['_UNDRAINBACKENDREQUEST']._serialized_end=908
+  _globals['_UNDRAINBACKENDRESPONSE']._serialized_start=910
+  _globals['_UNDRAINBACKENDRESPONSE']._serialized_end=980
+  _globals['_LISTQUEUESREQUEST']._serialized_start=982
+  _globals['_LISTQUEUESREQUEST']._serialized_end=1001
+  _globals['_LISTQUEUESRESPONSE']._serialized_start=1003
+  _globals['_LISTQUEUESRESPONSE']._serialized_end=1066
+  _globals['_QUEUE']._serialized_start=1069
+  _globals['_QUEUE']._serialized_end=1217
+  _globals['_LINE']._serialized_start=1220
+  _globals['_LINE']._serialized_end=1359
+  _globals['_BACKENDSERVICE']._serialized_start=1479
+  _globals['_BACKENDSERVICE']._serialized_end=1984
 # @@protoc_insertion_point(module_scope)

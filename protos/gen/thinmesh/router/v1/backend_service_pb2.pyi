@@ -9,6 +9,7 @@ from google.protobuf import message as _message
 from google.protobuf.internal import containers as _containers
 from google.protobuf.internal import enum_type_wrapper as _enum_type_wrapper
 from thinmesh.adapter.v1 import adapter_service_pb2 as _adapter_service_pb2
+from thinmesh.inference.v1 import error_reason_pb2 as _error_reason_pb2
 import builtins as _builtins
 import sys
 import typing as _typing
@@ -67,6 +68,8 @@ class Backend(_message.Message):
     HEALTH_FIELD_NUMBER: _builtins.int
     FAILURES_FIELD_NUMBER: _builtins.int
     RETRY_SECONDS_FIELD_NUMBER: _builtins.int
+    LAST_FAILURE_FIELD_NUMBER: _builtins.int
+    LAST_FAILURE_SECONDS_FIELD_NUMBER: _builtins.int
     name: _builtins.str
     """Its name in thinmesh.yaml."""
     address: _builtins.str
@@ -83,6 +86,10 @@ class Backend(_message.Message):
     """Failures in a row."""
     retry_seconds: _builtins.float
     """While EJECTED, seconds until one call tries it."""
+    last_failure: _error_reason_pb2.ErrorReason.ValueType
+    """Why the last call failed that failed for its fault. Unset: none has."""
+    last_failure_seconds: _builtins.float
+    """How long ago that was, in seconds."""
     @_builtins.property
     def status(self) -> _adapter_service_pb2.Status:
         """What its adapter said last; the state is DRAINING too where this router drains it."""
@@ -99,15 +106,25 @@ class Backend(_message.Message):
         health: Global___Health.ValueType = ...,
         failures: _builtins.int = ...,
         retry_seconds: _builtins.float | None = ...,
+        last_failure: _error_reason_pb2.ErrorReason.ValueType | None = ...,
+        last_failure_seconds: _builtins.float | None = ...,
     ) -> None: ...
-    _HasFieldArgType: _TypeAlias = _typing.Literal["_latency_seconds", b"_latency_seconds", "_retry_seconds", b"_retry_seconds", "latency_seconds", b"latency_seconds", "retry_seconds", b"retry_seconds", "status", b"status"]  # noqa: Y015
+    _HasFieldArgType: _TypeAlias = _typing.Literal["_last_failure", b"_last_failure", "_last_failure_seconds", b"_last_failure_seconds", "_latency_seconds", b"_latency_seconds", "_retry_seconds", b"_retry_seconds", "last_failure", b"last_failure", "last_failure_seconds", b"last_failure_seconds", "latency_seconds", b"latency_seconds", "retry_seconds", b"retry_seconds", "status", b"status"]  # noqa: Y015
     def HasField(self, field_name: _HasFieldArgType) -> _builtins.bool: ...
-    _ClearFieldArgType: _TypeAlias = _typing.Literal["_latency_seconds", b"_latency_seconds", "_retry_seconds", b"_retry_seconds", "address", b"address", "failures", b"failures", "health", b"health", "latency_seconds", b"latency_seconds", "limit", b"limit", "name", b"name", "retry_seconds", b"retry_seconds", "running", b"running", "status", b"status"]  # noqa: Y015
+    _ClearFieldArgType: _TypeAlias = _typing.Literal["_last_failure", b"_last_failure", "_last_failure_seconds", b"_last_failure_seconds", "_latency_seconds", b"_latency_seconds", "_retry_seconds", b"_retry_seconds", "address", b"address", "failures", b"failures", "health", b"health", "last_failure", b"last_failure", "last_failure_seconds", b"last_failure_seconds", "latency_seconds", b"latency_seconds", "limit", b"limit", "name", b"name", "retry_seconds", b"retry_seconds", "running", b"running", "status", b"status"]  # noqa: Y015
     def ClearField(self, field_name: _ClearFieldArgType) -> None: ...
+    _WhichOneofReturnType__last_failure: _TypeAlias = _typing.Literal["last_failure"]  # noqa: Y015
+    _WhichOneofArgType__last_failure: _TypeAlias = _typing.Literal["_last_failure", b"_last_failure"]  # noqa: Y015
+    _WhichOneofReturnType__last_failure_seconds: _TypeAlias = _typing.Literal["last_failure_seconds"]  # noqa: Y015
+    _WhichOneofArgType__last_failure_seconds: _TypeAlias = _typing.Literal["_last_failure_seconds", b"_last_failure_seconds"]  # noqa: Y015
     _WhichOneofReturnType__latency_seconds: _TypeAlias = _typing.Literal["latency_seconds"]  # noqa: Y015
     _WhichOneofArgType__latency_seconds: _TypeAlias = _typing.Literal["_latency_seconds", b"_latency_seconds"]  # noqa: Y015
     _WhichOneofReturnType__retry_seconds: _TypeAlias = _typing.Literal["retry_seconds"]  # noqa: Y015
     _WhichOneofArgType__retry_seconds: _TypeAlias = _typing.Literal["_retry_seconds", b"_retry_seconds"]  # noqa: Y015
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__last_failure) -> _WhichOneofReturnType__last_failure | None: ...
+    @_typing.overload
+    def WhichOneof(self, oneof_group: _WhichOneofArgType__last_failure_seconds) -> _WhichOneofReturnType__last_failure_seconds | None: ...
     @_typing.overload
     def WhichOneof(self, oneof_group: _WhichOneofArgType__latency_seconds) -> _WhichOneofReturnType__latency_seconds | None: ...
     @_typing.overload

@@ -1,0 +1,1 @@
+"""`thinmesh diagnose`: why a model is slow, or down."""
