@@ -16,6 +16,7 @@ from thinmesh_deploy import audit, autoscale, batches, jobs, keys, operate, pipe
 from thinmesh_deploy.config import Listen, Setting
 from thinmesh_deploy.diagnose.commands import diagnose_app
 from thinmesh_deploy.doctor.command import doctor
+from thinmesh_deploy.model.commands import model_app
 from thinmesh_deploy.options import STATE, Config, State, console, fail, say, setting_of
 from thinmesh_deploy.payloads import payload_app
 from thinmesh_deploy.process import run
@@ -54,6 +55,7 @@ app.add_typer(payload_app, name="payload")
 app.add_typer(webhook_app, name="webhook")
 app.add_typer(render_app, name="render")
 app.add_typer(diagnose_app, name="diagnose")
+app.add_typer(model_app, name="model")
 for command in operate.COMMANDS:
     app.command()(command)
 app.add_typer(operate.quota_app, name="quota")

@@ -13,7 +13,7 @@ from msgspec import Meta, field
 
 from thinmesh_adapters.config import AdapterConfig
 from thinmesh_core import address
-from thinmesh_core.config import ConfigError, Section, load
+from thinmesh_core.config import ConfigError, Section, load, parse
 from thinmesh_core.exposure import TlsConfig
 from thinmesh_core.ranges import Pause, Seconds
 from thinmesh_core.tenants import QuotaConfig
@@ -213,9 +213,12 @@ class Setting:
 def checked(path: Path | None, state: Path) -> Setting:
     """The checked configuration of a file, or the default one. ConfigError where anything is wrong."""
     source = DEFAULT if path is None else path
-    setting = Setting(load(source, MeshConfig), source.absolute(), state.absolute())
-    _check(setting, setting.config.backends)
-    return setting
+    return _checked(load(source, MeshConfig), source, state)
+
+
+def judged(text: str, path: Path, state: Path) -> Setting:
+    """The same of a text that is to be the file."""
+    return _checked(parse(text, MeshConfig, source=str(path)), path, state)
 
 
 def read(path: Path | None, state: Path) -> Setting:
@@ -226,6 +229,12 @@ def read(path: Path | None, state: Path) -> Setting:
         setting.state.chmod(0o700)
     except OSError as error:
         raise ConfigError(f"the state folder {state} can't be made: {error.strerror}; give another with --state") from error
+    return setting
+
+
+def _checked(config: MeshConfig, path: Path, state: Path) -> Setting:
+    setting = Setting(config, path.absolute(), state.absolute())
+    _check(setting, config.backends)
     return setting
 
 

@@ -69,7 +69,8 @@ PURE = [
     *("core/thinmesh_core/scraped.py", "deploy/thinmesh_deploy/sight.py", "deploy/thinmesh_deploy/screen.py"),
     *("deploy/thinmesh_deploy/diagnose/stages.py", "deploy/thinmesh_deploy/diagnose/advice.py"),
     *("deploy/thinmesh_deploy/diagnose/verdict.py", "deploy/thinmesh_deploy/diagnose/down.py"),
-    "deploy/thinmesh_deploy/doctor/finding.py",
+    *("deploy/thinmesh_deploy/doctor/finding.py", "deploy/thinmesh_deploy/model/catalogue.py"),
+    *("deploy/thinmesh_deploy/model/entry.py", "deploy/thinmesh_deploy/model/file.py"),
     *("adapters/thinmesh_adapters/vllm/translate.py", "adapters/thinmesh_adapters/vllm/answer.py"),
 ]
 IMPURE = {"grpc", "asyncio", "aiohttp", "starlette", "uvicorn", "socket", "time", "datetime", "threading"}

@@ -1,0 +1,1 @@
+"""`thinmesh model`: the models of thinmesh.yaml, added, listed and removed."""
