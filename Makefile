@@ -14,7 +14,7 @@ export MYPY_CACHE_DIR := .cache/mypy
 export RUFF_CACHE_DIR := .cache/ruff
 
 .DEFAULT_GOAL := help
-.PHONY: help up test test-vllm faults fuzz histories lint fix protos conformance bench simulate privacy wheel clean
+.PHONY: help up test test-vllm faults fuzz histories lint fix protos conformance bench simulate privacy docs wheel clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -39,6 +39,7 @@ lint: .venv/.dev ## Check style, types, layers, protos and generated code
 	$(VENV)/ruff format --check .
 	$(VENV)/mypy
 	$(VENV)/mypy tests
+	$(VENV)/mypy docs/site
 	$(VENV)/lint-imports --cache-dir .cache/import_linter
 	$(VENV)/buf lint
 	$(VENV)/buf format --diff --exit-code
@@ -71,6 +72,9 @@ simulate: .venv/.dev ## Run the router's decisions on simulated time and keep th
 privacy: .venv/.dev .engines/presidio/.installed ## Measure how personal data is found, beside Presidio (300 MB), and keep the report in docs/reports
 	PYTHONPATH=tests $(VENV)/python -m bench.privacy docs/reports .engines/presidio/bin/python
 	PYTHONPATH=tests $(VENV)/python -m bench.privacy.readers docs/reports
+
+docs: .venv/.dev ## Build the documentation's site into .cache/site; a link that leads nowhere fails it
+	@NO_MKDOCS_2_WARNING=true $(VENV)/mkdocs build
 
 wheel: .venv/.dev ## Build the wheels into dist/
 	$(UV) build --quiet --all-packages --wheel --out-dir dist

@@ -40,9 +40,10 @@ from thinmesh_gateway.tensors import Tensors
 
 DESCRIPTION_PATH = "/openapi.json"
 
-_DESCRIPTION = msgspec.json.encode(
-    describe(openai.SURFACE, replies.SURFACE, durable.FILES, durable.BATCHES, durable.JOBS, oip.SURFACE)
-)
+DESCRIPTION = describe(openai.SURFACE, replies.SURFACE, durable.FILES, durable.BATCHES, durable.JOBS, oip.SURFACE)
+"""The OpenAPI document of all that a gateway answers."""
+
+_ENCODED = msgspec.json.encode(DESCRIPTION)
 
 
 def rest(known: list[Route]) -> Asgi:
@@ -110,7 +111,7 @@ def _routes(surface: Surface, methods: object, told: Told, guarded: Callable[...
 
 
 async def _describe(request: Request, call: Call) -> Answer:
-    return Answer(_DESCRIPTION)
+    return Answer(_ENCODED)
 
 
 def _unrouted(request: Request, error: HTTPException) -> Answer:
