@@ -23,8 +23,8 @@ HOST = "localhost"
 
 MEMBER = """
 listen:
-  http: "unix:STATE/run/NAME-http.sock"
-  grpc: "unix:STATE/run/NAME-grpc.sock"
+  http: "MEMBER-HTTP"
+  grpc: "MEMBER-GRPC"
   router: "unix:STATE/run/NAME-router.sock"
 """
 EDGE = """
@@ -35,8 +35,6 @@ edge:
   key: STATE/tls/edge.key
   user: USER
   gateways:
-    - {http: "unix:STATE/run/one-http.sock", grpc: "unix:STATE/run/one-grpc.sock"}
-    - {http: "unix:STATE/run/two-http.sock", grpc: "unix:STATE/run/two-grpc.sock"}
 """
 NAMES = ("one", "two")
 
@@ -50,6 +48,7 @@ class Fronted:
     grpc_port: int
     nginx: Nginx
     authority: Path
+    gateways: dict[str, tuple[str, str]]
     key: str = ""
     process: asyncio.subprocess.Process | None = None
     members: dict[str, asyncio.subprocess.Process] = field(default_factory=dict)
@@ -110,29 +109,36 @@ class Fronted:
 
 
 @asynccontextmanager
-async def fronted(
-    config: str, state: Path, *, edge: str = "", nginx: Nginx | None = None, member: str = MEMBER
-) -> AsyncIterator[Fronted]:
-    """Two meshes of this configuration and an nginx in front of them; `edge` is added to its section."""
+async def fronted(config: str, state: Path, *, nginx: Nginx | None = None, ports: bool = False) -> AsyncIterator[Fronted]:
+    """Two meshes of this configuration and an nginx in front of them, which reaches them by sockets, or by ports."""
     authority = Authority(state / "tls")
     authority.issue(named="edge", host=HOST)
-    front = Fronted(state, free_port(), free_port(), nginx or find(), authority.file)
-    section = (
-        EDGE.replace("HTTP", str(front.http_port)).replace("GRPC", str(front.grpc_port)).replace("USER", getpass.getuser())
-        + edge
-    )
+    gateways = {name: _places(state, name, ports=ports) for name in NAMES}
+    front = Fronted(state, free_port(), free_port(), nginx or find(), authority.file, gateways)
+    section = EDGE.replace("HTTP", str(front.http_port)).replace("GRPC", str(front.grpc_port))
+    section = section.replace("USER", getpass.getuser())
+    section += "".join(f'    - {{http: "{http}", grpc: "{rpc}"}}\n' for http, rpc in gateways.values())
     async with AsyncExitStack() as stack:
         for name in NAMES:
             file = state / f"{name}.yaml"
-            file.write_text((config + member.replace("NAME", name) + section).replace("STATE", str(state)))
-            ports = ("--admin", "127.0.0.1:0", "--log-level", "info")
-            process = await stack.enter_async_context(command("up", *flags(file, state), *ports))
+            member = MEMBER.replace("NAME", name)
+            for word, at in zip(("MEMBER-HTTP", "MEMBER-GRPC"), gateways[name], strict=True):
+                member = member.replace(word, at)
+            file.write_text((config + member + section).replace("STATE", str(state)))
+            others = ("--admin", "127.0.0.1:0", "--log-level", "info")
+            process = await stack.enter_async_context(command("up", *flags(file, state), *others))
             await said(process, "thinmesh is up")
             front.members[name] = process
         front.key = (state / "dev-key").read_text().strip()
         await render(front)
         front.process = await stack.enter_async_context(_serving(front))
         yield front
+
+
+def _places(state: Path, name: str, *, ports: bool) -> tuple[str, str]:
+    if ports:
+        return f"127.0.0.1:{free_port()}", f"127.0.0.1:{free_port()}"
+    return f"unix:{state}/run/{name}-http.sock", f"unix:{state}/run/{name}-grpc.sock"
 
 
 async def render(front: Fronted, *more: str) -> None:

@@ -37,8 +37,9 @@ def call(method: str | bytes, *pairs: tuple[str, str], message: bytes) -> bytes:
 
 async def told(address: str, sent: bytes, *, until: bytes = b"grpc-status", seconds: float = 10) -> bytes:
     """What a server answers until it says that, or closes."""
-    host, _, port = address.rpartition(":")
-    reader, writer = await asyncio.open_connection(host, int(port))
+    kind, _, port = address.rpartition(":")
+    opening = asyncio.open_unix_connection(port) if kind == "unix" else asyncio.open_connection(kind, int(port))
+    reader, writer = await opening
     said = b""
     try:
         writer.write(sent)

@@ -14,6 +14,7 @@ import uvicorn
 
 from thinmesh_core.address import Address
 from thinmesh_core.config import ConfigError
+from thinmesh_core.doors import Doors
 from thinmesh_core.exposure import LOCAL, Exposure
 from thinmesh_core.wire import MAX_METADATA_BYTES
 
@@ -28,8 +29,13 @@ BACKLOG = 2048
 
 
 @asynccontextmanager
-async def serve_http(app: Asgi, address: Address, *, grace: float, exposure: Exposure = LOCAL) -> AsyncIterator[Address]:
-    """Serves until left; gives the address bound (port 0 is a free one). Running requests get `grace` seconds."""
+async def serve_http(
+    app: Asgi, address: Address, *, grace: float, exposure: Exposure = LOCAL, doors: Doors | None = None
+) -> AsyncIterator[Address]:
+    """Serves until left; gives the address bound (port 0 is a free one). Running requests get `grace` seconds.
+
+    In `doors` its listener is shut before it is left.
+    """
     exposure.check(address)
     listener = _listen(address)
     config = uvicorn.Config(
@@ -50,7 +56,10 @@ async def serve_http(app: Asgi, address: Address, *, grace: float, exposure: Exp
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(server.serve([listener]))
         try:
-            yield Address(address.host, listener.getsockname()[1], None) if address.path is None else address
+            bound = Address(address.host, listener.getsockname()[1], None) if address.path is None else address
+            if doors is not None:
+                doors.add(bound, server.stop_listening)
+            yield bound
         finally:
             server.should_exit = True
 
@@ -69,6 +78,11 @@ class _Server(uvicorn.Server):
     def capture_signals(self) -> Generator[None, None, None]:
         """Leaves signals to the process: several servers share it."""
         yield
+
+    def stop_listening(self) -> None:
+        """Takes no new connection; serves those that are there."""
+        for one in self.servers:
+            one.close()
 
 
 def _listen(address: Address) -> socket.socket:

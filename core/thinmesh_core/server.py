@@ -14,6 +14,7 @@ from thinmesh_core import grpc_server
 from thinmesh_core.address import Address
 from thinmesh_core.app import App
 from thinmesh_core.config import ConfigError
+from thinmesh_core.doors import Doors
 from thinmesh_core.exposure import LOCAL, Exposure
 from thinmesh_core.interceptors import ErrorInterceptor
 from thinmesh_core.receiving import Receiving
@@ -26,8 +27,13 @@ _STATUS = health_pb2.HealthCheckResponse
 
 
 @asynccontextmanager
-async def serve_grpc(app: App, address: Address, *, grace: float, exposure: Exposure = LOCAL) -> AsyncIterator[Address]:
-    """Serves an entered app until left; gives the address bound (port 0 is a free one). Running calls get `grace` seconds."""
+async def serve_grpc(
+    app: App, address: Address, *, grace: float, exposure: Exposure = LOCAL, doors: Doors | None = None
+) -> AsyncIterator[Address]:
+    """Serves an entered app until left; gives the address bound (port 0 is a free one). Running calls get `grace` seconds.
+
+    In `doors` its listener is shut before it is left.
+    """
     exposure.check(address)
     server = grpc_server.server([Receiving(), ErrorInterceptor(app.services), *app.interceptors], SERVER_OPTIONS)
     app.register(server)
@@ -36,6 +42,8 @@ async def serve_grpc(app: App, address: Address, *, grace: float, exposure: Expo
     reflection.enable_server_reflection((*app.services, health.SERVICE_NAME, reflection.SERVICE_NAME), server)
     bound = _bind(server, address, exposure.credentials(address))
     await server.start()
+    if doors is not None:
+        doors.add(bound)
     async with asyncio.TaskGroup() as tasks:
         following = tasks.create_task(_follow(servicer, app))
         try:

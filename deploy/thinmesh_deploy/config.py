@@ -17,7 +17,7 @@ from thinmesh_core.config import ConfigError, Section, load, parse
 from thinmesh_core.exposure import TlsConfig
 from thinmesh_core.ranges import Pause, Seconds
 from thinmesh_core.tenants import QuotaConfig
-from thinmesh_deploy.edge.config import EdgeConfig
+from thinmesh_deploy.edge.config import KEPT_SECONDS, EdgeConfig
 from thinmesh_deploy.seeing.config import ObjectivesConfig
 from thinmesh_deploy.seeing.objectives import recorded
 from thinmesh_gateway.actions import DONE
@@ -134,6 +134,11 @@ class Setting:
     def inner_address(self) -> str:
         """Where a gateway that is a process of its own takes the calls of workers."""
         return self.config.listen.inner or f"unix:{self.sockets / 'gateway.sock'}"
+
+    @property
+    def kept_seconds(self) -> float:
+        """How long those in front of a gateway that leaves still send calls over the connections that they have."""
+        return 0 if self.config.edge is None else KEPT_SECONDS
 
     def _several(self, given: Several | None, name: str) -> tuple[str, ...]:
         given = given or f"unix:{self.sockets / name}.sock"

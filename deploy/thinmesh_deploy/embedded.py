@@ -16,6 +16,7 @@ from thinmesh_core import address
 from thinmesh_core.admin import admin
 from thinmesh_core.channel import Channels, dial
 from thinmesh_core.config import ConfigError
+from thinmesh_core.doors import Doors
 from thinmesh_core.exposure import exposed
 from thinmesh_core.http import serve_http
 from thinmesh_core.inprocess import InProcessChannel, InProcessServer
@@ -54,6 +55,7 @@ class Mesh:
         self._gateway: GatewayApp | None = None
         self._worker: WorkerApp | None = None
         self._servers = {ROUTER: InProcessServer(ROUTER, [ErrorInterceptor()])}
+        self.doors = Doors(setting.kept_seconds)
         self.console: str | None = None
         """The page of the Temporal that the mesh brought along."""
 
@@ -88,10 +90,10 @@ class Mesh:
                 serve_http(admin(self.problems, self.notes), address.parse(at.admin), grace=1, exposure=exposure)
             )
             grpc_at = await stack.enter_async_context(
-                serve_grpc(gateway, address.parse(at.grpc), grace=grace, exposure=exposure)
+                serve_grpc(gateway, address.parse(at.grpc), grace=grace, exposure=exposure, doors=self.doors)
             )
             http_at = await stack.enter_async_context(
-                serve_http(gateway.rest, address.parse(at.http), grace=grace, exposure=exposure)
+                serve_http(gateway.rest, address.parse(at.http), grace=grace, exposure=exposure, doors=self.doors)
             )
             yield Listen(http=str(http_at), grpc=str(grpc_at), admin=str(admin_at))
 

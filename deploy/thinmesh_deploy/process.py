@@ -48,6 +48,10 @@ class Signals:
         """
         await self.stop.wait()
         await drain()
+        await self.pause(seconds)
+
+    async def pause(self, seconds: float) -> None:
+        """Waits, unless it is told to stop at once."""
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await self.hurry.wait()

@@ -14,6 +14,7 @@ from thinmesh_core import address, peers
 from thinmesh_core.admin import Lines, admin
 from thinmesh_core.app import App
 from thinmesh_core.config import ConfigError
+from thinmesh_core.doors import Doors
 from thinmesh_core.exposure import Exposure, exposed
 from thinmesh_core.http import serve_http
 from thinmesh_core.server import serve_grpc
@@ -32,7 +33,7 @@ async def gateway(setting: Setting, at: Listen, say: Say, signals: Signals) -> N
     """The gateway, in front of routers that are dialled."""
     from thinmesh_gateway.app import build
 
-    config, grace = setting.config, setting.config.grace_seconds
+    config, grace, doors = setting.config, setting.config.grace_seconds, Doors(setting.kept_seconds)
     async with exposed(config.tls, peers.GATEWAY, insecure=config.insecure) as exposure:
         dials = {peers.ROUTER: ",".join(setting.router_addresses), peers.WORKER: ",".join(setting.worker_addresses)}
         roles = {target: role for role, target in dials.items()}
@@ -46,11 +47,12 @@ async def gateway(setting: Setting, at: Listen, say: Say, signals: Signals) -> N
             _inner(app, setting, exposure),
             _following(Reloader(setting, apply), signals) as reloader,
             _admin(app, at.admin, exposure, signals, reloader.notes),
-            serve_grpc(app, address.parse(at.grpc), grace=grace, exposure=exposure) as grpc_bound,
-            serve_http(app.rest, address.parse(at.http), grace=grace, exposure=exposure) as http_bound,
+            serve_grpc(app, address.parse(at.grpc), grace=grace, exposure=exposure, doors=doors) as grpc_bound,
+            serve_http(app.rest, address.parse(at.http), grace=grace, exposure=exposure, doors=doors) as http_bound,
         ):
             say(f"gateway: REST http://{http_bound}/v1, gRPC {grpc_bound}, router {', '.join(setting.router_addresses)}")
             await signals.drained(app.drain, config.drain_seconds)
+            await doors.shut(signals.pause)
 
 
 async def router(setting: Setting, listen: str | None, admin_at: str | None, say: Say, signals: Signals) -> None:

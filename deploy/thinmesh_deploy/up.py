@@ -41,6 +41,7 @@ async def up(setting: Setting, at: Listen, console: Console, log_level: str, sig
             console.print(_greeting(setting, bound, key_file, mesh.console), soft_wrap=True)
         await signals.drained(mesh.drain, setting.config.drain_seconds)
         console.print(f"stopping; running calls have {setting.config.grace_seconds:g} s")
+        await mesh.doors.shut(signals.pause)
 
 
 def _greeting(setting: Setting, bound: Listen, key_file: Path | None, temporal: str | None) -> str:

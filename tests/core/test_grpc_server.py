@@ -4,49 +4,20 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator
-from types import MappingProxyType
-from typing import Any, Self
+from typing import Any
 
 import pytest
-from channels import Servicer
 from grpc_health.v1 import health_pb2, health_pb2_grpc
 from raw_grpc import call, status, told
-from thinmesh.inference.v1 import inference_service_pb2 as pb
-from thinmesh.inference.v1 import inference_service_pb2_grpc as inference_grpc
+from small import Small
 
 from thinmesh_core.address import parse
-from thinmesh_core.app import App
 from thinmesh_core.channel import dial
 from thinmesh_core.server import serve_grpc
 
 SERVICE = b"/thinmesh.inference.v1.InferenceService"
 PATHS = [b"/x", b"/\x8e", SERVICE + b"/\xff", SERVICE + b"/generate", b"*"]
 INVALID_ARGUMENT, UNIMPLEMENTED = 3, 12
-
-
-class Streaming(Servicer):
-    """Has one method that streams."""
-
-    async def StreamGenerate(self, request: Any, context: Any) -> AsyncIterator[pb.GenerateEvent]:
-        yield pb.GenerateEvent()
-
-
-class Small(App):
-    """Serves one service, of which little is implemented."""
-
-    services = MappingProxyType({"thinmesh.inference.v1.InferenceService": frozenset[str]()})
-
-    def register(self, server: Any) -> None:
-        inference_grpc.add_InferenceServiceServicer_to_server(Streaming(), server)
-
-    def problems(self) -> list[str]:
-        return []
-
-    async def __aenter__(self) -> Self:
-        return self
-
-    async def __aexit__(self, *exc_info: object) -> None:
-        pass
 
 
 @pytest.fixture

@@ -16,6 +16,15 @@ Rate = Annotated[int, Meta(ge=1, le=1_000_000)]
 HEADER_BYTES = 8 * 1024
 """What a head may have: above what gateways take, so that it is they who say what is too much."""
 
+IDLE_SECONDS = 1
+"""How long a connection to a gateway is kept without use: less than gateways keep it, or a call would meet its end."""
+
+REUSE_SECONDS = 2
+"""How long it is used again and again."""
+
+KEPT_SECONDS = IDLE_SECONDS + REUSE_SECONDS
+"""A gateway that takes no new connections gets no new calls after that."""
+
 
 class Behind(Section, frozen=True, kw_only=True):
     """A gateway that the edge sends calls to: where its REST and its gRPC listen."""

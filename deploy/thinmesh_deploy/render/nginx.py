@@ -12,7 +12,7 @@ from thinmesh_core import address
 from thinmesh_core.config import ConfigError
 from thinmesh_core.peers import EDGE, GATEWAY, SUFFIX
 from thinmesh_deploy.config import Setting
-from thinmesh_deploy.edge.config import Behind, EdgeConfig
+from thinmesh_deploy.edge.config import IDLE_SECONDS, REUSE_SECONDS, Behind, EdgeConfig
 from thinmesh_deploy.render.refusals import REFUSALS
 from thinmesh_deploy.render.template import fill
 
@@ -24,12 +24,6 @@ NEWEST: Version = (1, 31)
 
 HTTP2_IS_A_DIRECTIVE: Version = (1, 25)
 """From here on `http2 on;` says what was a word of `listen` before."""
-
-IDLE_SECONDS = 1
-"""How long a connection to a gateway is kept without use: less than gateways keep it, or a call would meet its end."""
-
-REUSE_SECONDS = 2
-"""How long it is used again and again. A gateway that leaves gets no new call over a connection once both have passed."""
 
 PATIENCE_SECONDS = 10
 """What nginx waits longer than any call may take, so that it is the mesh that says so."""
