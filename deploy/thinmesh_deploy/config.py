@@ -17,6 +17,7 @@ from thinmesh_core.config import ConfigError, Section, load, parse
 from thinmesh_core.exposure import TlsConfig
 from thinmesh_core.ranges import Pause, Seconds
 from thinmesh_core.tenants import QuotaConfig
+from thinmesh_deploy.containers.config import DeployConfig
 from thinmesh_deploy.edge.config import KEPT_SECONDS, EdgeConfig
 from thinmesh_deploy.seeing.config import ObjectivesConfig
 from thinmesh_deploy.seeing.objectives import recorded
@@ -41,9 +42,13 @@ Several = str | Annotated[tuple[str, ...], Meta(min_length=1)]
 
 
 class BackendEntry(AdapterConfig, frozen=True, kw_only=True):
-    """A backend: its adapter, and where that is served. Without an address it runs on this machine."""
+    """A backend: its adapter, and where that is served. Without an address it runs on this machine.
+
+    `deploy` says how its engine is run, to `thinmesh render` alone.
+    """
 
     address: str | None = None
+    deploy: DeployConfig | None = None
 
 
 class TenantEntry(Tenant, frozen=True, kw_only=True):
