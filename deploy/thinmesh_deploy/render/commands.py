@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from thinmesh_core.config import ConfigError
+from thinmesh_deploy.config import Setting
 from thinmesh_deploy.options import STATE, Config, State, fail, say, setting_of
 
 if TYPE_CHECKING:
     from thinmesh_deploy.render.nginx import Version
+
+Into = Annotated[Path | None, typer.Option("--into", help="The file to write. [standard output]")]
 
 render_app = typer.Typer(help="Write files for other programs, out of thinmesh.yaml.", no_args_is_help=True)
 
@@ -26,7 +31,7 @@ def render() -> None:
 def nginx(
     config: Config = None,
     state: State = STATE,
-    into: Annotated[Path | None, typer.Option("--into", help="The file to write. [standard output]")] = None,
+    into: Into = None,
     version: Annotated[
         str | None,
         typer.Option("--nginx", metavar="1.22", help="The version that is to read it. [the one found here, else 1.31]"),
@@ -44,26 +49,20 @@ def nginx(
 
     thinmesh render nginx --nginx 1.22 --leaving 10.0.0.4:8080 --into /etc/nginx/nginx.conf
     """
-    setting = setting_of(config, state)
-    try:
-        from thinmesh_deploy.render.nginx import folder_of, nginx_conf
+    from thinmesh_deploy.render.nginx import folder_of, nginx_conf
 
-        folder_of(setting).mkdir(mode=0o700, parents=True, exist_ok=True)
-        _write(nginx_conf(setting, _version(version), leaving=tuple(leaving or ())), into)
-    except ConfigError as error:
-        fail(str(error))
-    except OSError as error:
-        fail(f"the folder of nginx's files can't be made: {error.strerror}; give another as edge.folder")
-    if into is not None:
-        say(f"{into} is written; check it with nginx -t -c {into}")
+    setting = setting_of(config, state)
+    with _failing(into):
+        try:
+            folder_of(setting).mkdir(mode=0o700, parents=True, exist_ok=True)
+        except OSError as error:
+            fail(f"the folder of nginx's files can't be made: {error.strerror}; give another as edge.folder")
+        text = nginx_conf(setting, _version(version), leaving=tuple(leaving or ()))
+        _write(text, into, f"check it with nginx -t -c {into}")
 
 
 @render_app.command("alerts")
-def alerts(
-    config: Config = None,
-    state: State = STATE,
-    into: Annotated[Path | None, typer.Option("--into", help="The file to write. [standard output]")] = None,
-) -> None:
+def alerts(config: Config = None, state: State = STATE, into: Into = None) -> None:
     """Write the rules by which Prometheus alerts when the objectives are not kept, and when something is broken.
 
     [bold]Examples[/bold]
@@ -72,20 +71,43 @@ def alerts(
     """
     from thinmesh_deploy.seeing.rules import rules
 
-    _write(rules(setting_of(config, state).config), into)
-    if into is not None:
-        say(f"{into} is written; check it with promtool check rules {into}")
+    with _failing(into):
+        _write(rules(setting_of(config, state).config), into, f"check it with promtool check rules {into}")
 
 
-def _write(text: str, into: Path | None) -> None:
+@render_app.command("compose")
+def compose(config: Config = None, state: State = STATE, into: Into = None) -> None:
+    """Write the compose.yaml that runs all of it on one machine: nginx, gateway, router, and each adapter beside its engine.
+
+    [bold]Example[/bold]
+
+    thinmesh render compose --config thinmesh.yaml --into compose.yaml
+    """
+    from thinmesh_deploy.render.compose import compose as rendered
+
+    setting = setting_of(config, state)
+    with _failing(into, setting):
+        _write(rendered(setting), into, f"check it with docker compose --file {into} config --quiet")
+
+
+@contextmanager
+def _failing(into: Path | None, setting: Setting | None = None) -> Iterator[None]:
+    """Ends the command where the configuration is wrong or the file can't be written."""
+    try:
+        yield
+    except ConfigError as error:
+        fail(str(error) if setting is None else f"{setting.path}: {error}")
+    except OSError as error:
+        fail(f"{into} can't be written: {error.strerror}; give another file with --into")
+
+
+def _write(text: str, into: Path | None, then: str) -> None:
     if into is None:
         print(text, end="")
         return
-    try:
-        into.parent.mkdir(parents=True, exist_ok=True)
-        into.write_text(text)
-    except OSError as error:
-        fail(f"{into} can't be written: {error.strerror}; give another file with --into")
+    into.parent.mkdir(parents=True, exist_ok=True)
+    into.write_text(text)
+    say(f"{into} is written; {then}")
 
 
 def _version(text: str | None) -> Version:

@@ -68,7 +68,11 @@ def test_an_image_that_is_not_pinned_is_refused(tmp_path: Path, image: str) -> N
         (VLLM_GRPC, {}, r"backends\.one\.deploy\.model: say which model"),
         (VLLM_HTTP, {}, r"backends\.one\.deploy: say which `engine`"),
         (VLLM_GRPC, {"modle": "x"}, "modle"),
-        (TENSORS | {"options": {"address": "10.0.0.4:8001"}}, {}, r"backends\.one\.options\.address: .* is not beside the adapter"),
+        (
+            TENSORS | {"options": {"address": "10.0.0.4:8001"}},
+            {},
+            r"backends\.one\.options\.address: .* is not beside the adapter",
+        ),
         (VLLM_HTTP | {"options": {"base_url": "nope"}}, {}, r"backends\.one\.options\.base_url: '' is no address"),
     ],
 )
