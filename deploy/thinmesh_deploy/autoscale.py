@@ -13,8 +13,8 @@ from rich.console import Console
 from thinmesh.router.v1 import autoscale_service_pb2 as pb
 from thinmesh.router.v1 import autoscale_service_pb2_grpc as autoscale_grpc
 
-from thinmesh_deploy.operate import SECONDS, _each
 from thinmesh_deploy.options import STATE, Config, State
+from thinmesh_deploy.routers import SECONDS, each
 
 autoscale_app = typer.Typer(help="How many replicas models should have.", no_args_is_help=True)
 output = Console(highlight=False)
@@ -46,7 +46,7 @@ def explain(
             pb.GetDecisionRequest(model=model), timeout=SECONDS
         )
 
-    for router, answer in _each(config, state, ask):
+    for router, answer in each(config, state, ask):
         if as_json:
             decision = MessageToDict(
                 answer.decision, preserving_proto_field_name=True, always_print_fields_with_no_presence=True
