@@ -129,9 +129,13 @@ class BatchSteps:
         if len(seen) < part.lines:
             if missing is None:
                 raise MeshError(Reason.INTERNAL, "Results of a batch are missing in the store of payloads.")
-            async for number, line in self._numbered(task, part):
-                if number not in seen:
-                    yield missed(task.step(number), number, line.custom_id, missing)
+            try:
+                async for number, line in self._numbered(task, part):
+                    if number not in seen:
+                        yield missed(task.step(number), number, line.custom_id, missing)
+            except MeshError as error:
+                if error.reason is not Reason.NOT_FOUND:  # the file is gone, and with it what those lines were called
+                    raise
 
     async def _numbered(self, task: Task, part: Range) -> AsyncGenerator[tuple[int, Line], None]:
         """A range's lines with their numbers."""
