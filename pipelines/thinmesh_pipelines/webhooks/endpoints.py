@@ -35,7 +35,12 @@ class Endpoints:
 
     @classmethod
     def of(cls, webhooks: Mapping[str, Sequence[WebhookConfig]], environment: Mapping[str, str]) -> Endpoints:
-        """Those of a configuration; ConfigError where a secret is not in the environment, or is none."""
+        """Those of a configuration; ConfigError where a secret is not in the environment or is none, or an URL comes twice."""
+        for tenant, those in webhooks.items():
+            urls = [one.url for one in those]
+            for at, url in enumerate(urls):
+                if url in urls[:at]:
+                    raise ConfigError(f"tenants.{tenant}.webhooks[{at}]: the same url is there already: list its events in one")
         return cls(
             {
                 tenant: [_endpoint(f"tenants.{tenant}.webhooks[{at}]", one, environment) for at, one in enumerate(those)]

@@ -44,6 +44,13 @@ def test_a_secret_that_is_missing_or_none_is_told_with_its_setting(env: str, tol
     assert ENVIRONMENT["BAD"] not in str(error.value)
 
 
+def test_an_url_that_comes_twice_is_told_with_its_setting() -> None:
+    again = WebhookConfig(url=ALL.url, secret_env="TWO")
+    with pytest.raises(ConfigError, match=r"tenants\.dev\.webhooks\[2\]: the same url") as error:
+        Endpoints.of({"other": (ALL,), "dev": (ALL, SOME, again)}, ENVIRONMENT)
+    assert "token" not in str(error.value)
+
+
 @pytest.mark.parametrize(
     "wrong", [{"url": "ftp://a.example"}, {"url": "https://a.example"}, {"url": "https://a.example", "secret_env": "A", "events": ["x"]},
               {"url": "https://a.example", "secret_env": "A", "secret": "whsec_"}],
