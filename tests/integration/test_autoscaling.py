@@ -27,7 +27,7 @@ tenants: {dev: {}}
 models:
   fake:
     backends: [r0, r1, r2, r3]
-    autoscale: {target: {utilisation: 1.0}, minimum: 0, cool_down_seconds: 0.5, idle_seconds: 1}
+    autoscale: {target: {utilisation: 1.0}, minimum: 0, cool_down_seconds: 60, idle_seconds: 1}
 listen: {router: "LOCALHOST:PORT"}
 tls: {authority: TLS/authority.pem, certificate: "TLS/{role}.pem", key: "TLS/{role}.key"}
 backends:

@@ -73,13 +73,11 @@ class Autoscaler:
             scaled.tell()
 
     def waits(self, model: str) -> None:
-        """A call has to wait for the model, the first that does."""
+        """A call has to wait for the model, the first that does: one that rests is woken, at other routers too."""
         scaled = self._scaled.get(model)
-        if scaled is not None:
-            rested = not scaled.active
+        if scaled is not None and not scaled.active:
             self._decide(scaled)
-            if rested:
-                self._woken.set()  # KEDA may watch another router
+            self._woken.set()
 
     def notes(self) -> list[str]:
         """That decisions are made from this router's figures alone."""

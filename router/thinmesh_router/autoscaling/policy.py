@@ -48,6 +48,8 @@ class Policy:
         self._began: float | None = None
         self._busy = -inf
         self._wanted = 0
+        self._known = 0
+        """The most replicas that were wanted or there."""
         self._asked: deque[tuple[float, int]] = deque()
         """What was asked for lately, each less than the one before it: the first is the highest."""
 
@@ -57,7 +59,8 @@ class Policy:
         if self._began is None:
             self._began = now
         young = now - self._began < config.cool_down_seconds
-        found = figures.replicas if young and figures.replicas > self._wanted else 0
+        found = figures.replicas if young and figures.replicas > self._known else 0
+        self._known = max(self._known, figures.replicas)
         used = figures.running or figures.waiting or found
         self._busy = now if used else max(self._busy, now - figures.idle)
         asked, why = self._ask(figures)
@@ -85,6 +88,7 @@ class Policy:
             wanted = held
             why.append(f"no fewer than {wanted} while other routers' figures are missing")
         self._wanted = wanted
+        self._known = max(self._known, wanted)
         return Decision(wanted, tuple(why))
 
     def _ask(self, figures: Figures) -> tuple[int, list[str]]:

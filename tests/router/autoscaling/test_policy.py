@@ -162,8 +162,23 @@ def test_what_runs_when_a_router_begins_is_kept_for_a_cool_down() -> None:
     assert policy.decide(load(0, replicas=3), IDLE).wanted == 0
 
 
+def test_replicas_that_still_run_do_not_wake_a_model_that_rests_already() -> None:
+    policy = Policy(config(minimum=0, cool_down_seconds=1000), BACKENDS)
+    assert policy.decide(load(5), 0.0).wanted == 1
+    assert policy.decide(load(0, replicas=1), IDLE).wanted == 0
+    assert policy.decide(load(0, replicas=1), IDLE + 1).wanted == 0
+
+
 def test_a_router_that_finds_none_running_wants_none() -> None:
     assert Policy(config(minimum=0), BACKENDS).decide(load(0, slots=None), 5.0).wanted == 0
+
+
+def test_a_call_that_somebody_else_answered_wakes_a_model_and_keeps_it_awake() -> None:
+    policy = Policy(config(minimum=0), BACKENDS)
+    assert policy.decide(load(0)._replace(idle=IDLE), 0.0).wanted == 0
+    assert policy.decide(load(0)._replace(idle=0.2), 10.0).wanted == 1
+    assert policy.decide(load(0)._replace(idle=IDLE - 1), 10.0 + IDLE - 1).wanted == 1
+    assert policy.decide(load(0)._replace(idle=IDLE + 1), 10.0 + IDLE).wanted == 0
 
 
 def test_no_fewer_are_wanted_while_other_routers_figures_are_missing() -> None:
