@@ -95,6 +95,7 @@ TENANT_QUEUE_CALLS = Gauge("thinmesh_tenant_queue_calls", "The same calls by ten
 AUTOSCALE_WANTED = Gauge("thinmesh_autoscale_wanted_replicas", "Replicas that a model should have.", ["model"])
 AUTOSCALE_READY = Gauge("thinmesh_autoscale_ready_replicas", "Replicas of it that take calls.", ["model"])
 AUTOSCALE_CALLS = Gauge("thinmesh_autoscale_calls", "Its calls, at all routers that share a store.", ["model", "state"])
+AUTOSCALE_REPLICA = Gauge("thinmesh_autoscale_replica", "1 for each backend that may be there or not.", ["model", "backend"])
 AUTOSCALE_WAIT = Gauge("thinmesh_autoscale_wait_seconds", "How long its calls wait.", ["model"])
 RETRIES = Counter("thinmesh_retries", "Calls that this router tried once more.", ["model", "reason"])
 CONFIG_RELOADS = Counter("thinmesh_config_reloads", "Reloads of the configuration file.", ["outcome"])

@@ -80,6 +80,11 @@ async def _seen(setting: Setting, one: pb.Backend) -> Finding:
     said = judge(where, one, wanted(setting, one.name))
     if said is not None:
         return said
+    models = setting.config.models.items()
+    scaled = [name for name, model in models if model.autoscale and one.name in {target.backend for target in model.targets}]
+    if scaled and one.status.state != adapter_pb.STATE_READY:
+        explain = f"`thinmesh autoscale explain {scaled[0]}` says how many there should be"
+        return note(where, f"a replica that may be missing: {one.status.message}", explain)
     if one.status.state == adapter_pb.STATE_STARTING and engine_address(entry.options) is None:
         return warning(where, f"it starts: {one.status.message}", "wait; large models take minutes")
     return wrong(where, *await trouble(entry, one.status.message))

@@ -58,7 +58,7 @@ ALERTS = (
     ),
     Alert(
         "BackendDown",
-        "thinmesh_backend_ready == 0",
+        "thinmesh_backend_ready == 0 unless on (backend) thinmesh_autoscale_replica",
         "5m",
         "ticket",
         "The backend {{ $labels.backend }} takes no calls.",

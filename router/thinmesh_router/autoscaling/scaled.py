@@ -4,7 +4,13 @@ from __future__ import annotations
 
 import asyncio
 
-from thinmesh_core.telemetry import AUTOSCALE_CALLS, AUTOSCALE_READY, AUTOSCALE_WAIT, AUTOSCALE_WANTED
+from thinmesh_core.telemetry import (
+    AUTOSCALE_CALLS,
+    AUTOSCALE_READY,
+    AUTOSCALE_REPLICA,
+    AUTOSCALE_WAIT,
+    AUTOSCALE_WANTED,
+)
 from thinmesh_router.autoscaling.config import AutoscaleConfig
 from thinmesh_router.autoscaling.policy import Decision, Figures, Policy
 from thinmesh_router.routes import Route
@@ -20,6 +26,8 @@ class Scaled:
         self.figures: Figures | None = None
         self.decision = Decision(0, ())
         self.begun = asyncio.Event()
+        for target in route.targets:
+            AUTOSCALE_REPLICA.labels(route.model, target.backend).set(1)
         self.changed = asyncio.Event()
         """Set, and replaced, when there are to be some replicas where there were to be none, or the other way round."""
 
@@ -57,8 +65,10 @@ class Scaled:
     def forget(self) -> None:
         """Its replicas follow nothing any more: nothing is told of it."""
         self.tell()
+        model = self.route.model
+        for target in self.route.targets:
+            AUTOSCALE_REPLICA.remove(model, target.backend)
         if self.begun.is_set():
-            model = self.route.model
             for gauge in (AUTOSCALE_WANTED, AUTOSCALE_READY, AUTOSCALE_WAIT):
                 gauge.remove(model)
             for state in ("running", "waiting"):

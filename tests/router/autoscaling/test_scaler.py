@@ -181,11 +181,13 @@ async def test_a_watch_ends_with_its_model_its_router_or_its_hour(
     routed = await route({"a": adapter}, {"m": scaled("a")})
     stream = routed.scaler.StreamIsActive(ref())
     assert (await stream.read()).result
+    assert REGISTRY.get_sample_value("thinmesh_autoscale_replica", {"model": "m", "backend": "a"}) == 1
     if how == "drain":
         await routed.app.drain()
     elif how == "gone":
         routed.app.apply(RouterConfig(models={"m": ModelConfig(backends=("a",))}, backends={"a": "a"}))
         assert REGISTRY.get_sample_value("thinmesh_autoscale_wanted_replicas", {"model": "m"}) is None
+        assert REGISTRY.get_sample_value("thinmesh_autoscale_replica", {"model": "m", "backend": "a"}) is None
     async with asyncio.timeout(SECONDS):
         assert [answer async for answer in stream] == []
 
