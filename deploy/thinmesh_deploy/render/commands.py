@@ -90,6 +90,21 @@ def compose(config: Config = None, state: State = STATE, into: Into = None) -> N
         _write(rendered(setting), into, f"check it with docker compose --file {into} config --quiet")
 
 
+@render_app.command("helm-values")
+def helm_values(config: Config = None, state: State = STATE, into: Into = None) -> None:
+    """Write the values with which the chart in deploy/helm/thinmesh runs all of it in Kubernetes.
+
+    [bold]Example[/bold]
+
+    thinmesh render helm-values --config thinmesh.yaml --into values.yaml
+    """
+    from thinmesh_deploy.render.helm import helm_values as rendered
+
+    setting = setting_of(config, state)
+    with _failing(into, setting):
+        _write(rendered(setting), into, f"helm upgrade --install thinmesh deploy/helm/thinmesh --values {into}")
+
+
 @contextmanager
 def _failing(into: Path | None, setting: Setting | None = None) -> Iterator[None]:
     """Ends the command where the configuration is wrong or the file can't be written."""

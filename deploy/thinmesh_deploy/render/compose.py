@@ -16,7 +16,7 @@ from thinmesh_deploy.containers.config import DeployConfig
 from thinmesh_deploy.containers.edge import contained
 from thinmesh_deploy.containers.engine import MODELS, Engine, engine_of
 from thinmesh_deploy.containers.version import VERSION
-from thinmesh_deploy.edge.config import EdgeConfig
+from thinmesh_deploy.edge.config import KEPT_SECONDS, EdgeConfig
 
 Service = dict[str, Any]
 
@@ -44,7 +44,7 @@ def compose(setting: Setting) -> str:
     config = setting.config
     edge = contained(config)
     _check(config)
-    services: dict[str, Service] = {"edge": _edge(edge), "gateway": _gateway(config, edge), "router": _router(config)}
+    services: dict[str, Service] = {"edge": _edge(config, edge), "gateway": _gateway(config, edge), "router": _router(config)}
     if config.jobs is not None:
         services["worker"] = _worker(config)
     for name, entry in config.backends.items():
@@ -80,7 +80,7 @@ def _check(config: MeshConfig) -> None:
 
 def _hardened(config: MeshConfig | None = None) -> Service:
     """What every container has: no rights, no disk but a small temporary one, and time to end its calls."""
-    ending = 0 if config is None else math.ceil(config.drain_seconds + config.grace_seconds)
+    ending = 0 if config is None else math.ceil(config.drain_seconds + KEPT_SECONDS + config.grace_seconds)
     return {
         "restart": "unless-stopped",
         "user": f"{USER}:{USER}",
@@ -105,7 +105,7 @@ def _part(target: str, *command: str, config: MeshConfig, volumes: list[str]) ->
     }
 
 
-def _edge(edge: EdgeConfig) -> Service:
+def _edge(config: MeshConfig, edge: EdgeConfig) -> Service:
     """In its gateway's network: nobody but it reaches what the gateway listens on."""
     secrets = {"edge-certificate": edge.certificate, "edge-key": edge.key}
     if edge.client_authority is not None:
@@ -114,7 +114,7 @@ def _edge(edge: EdgeConfig) -> Service:
         "image": f"${{THINMESH_IMAGES:-thinmesh}}/edge:{VERSION}",
         "network_mode": "service:gateway",
         "depends_on": ["gateway"],
-        **_hardened(),
+        **_hardened(config),
         "configs": [{"source": "thinmesh", "target": FILE}],
         "secrets": [{"source": source, "target": target} for source, target in secrets.items()],
     }
