@@ -124,7 +124,21 @@ def _set(one: Replicas, config: MeshConfig) -> Values:
         "resources": _resources(deploy) if inside else None,
         "nodeSelector": deploy.node_selector,
         "tolerations": _tolerations(deploy),
+        "autoscale": _autoscale(one, config),
     }
+
+
+def _autoscale(one: Replicas, config: MeshConfig) -> Values | None:
+    """What KEDA is to ask for, where a model says how its replicas follow load."""
+    of = {f"{one.name}-{number}" for number in range(one.count)}
+    for name, model in config.models.items():
+        scaled = {target if isinstance(target, str) else target.backend for target in model.backends}
+        if model.autoscale is None or scaled.isdisjoint(of):
+            continue
+        if scaled != of:
+            raise ConfigError(f"models.{name}.autoscale: its backends have to be all replicas of {one.name} and no others")
+        return {"model": name, "minimum": model.autoscale.minimum, "maximum": model.autoscale.maximum or one.count}
+    return None
 
 
 def _engine(name: str, one: Replicas, deploy: DeployConfig, probes: int) -> Values:

@@ -154,7 +154,7 @@ def test_the_file_is_carried_as_it_is_and_each_replica_is_a_backend_of_it(found:
     for one in found:
         if one["kind"] == "StatefulSet":
             name = one["metadata"]["name"]
-            replicas = {f"{name}-{number}" for number in range(one["spec"]["replicas"])}
+            replicas = {f"{name}-{number}" for number in range(one["spec"].get("replicas", 2))}
             assert replicas == {backend for backend in backends if backend.rpartition("-")[0] == name}
 
 
@@ -172,14 +172,11 @@ def test_kustomize_patches_what_helm_renders(found: list[Object], tmp_path: Path
     assert len(patched) == len(found)
 
 
-def test_a_set_is_scaled_by_the_router_where_that_is_said(tmp_path: Path) -> None:
-    given = values(EXAMPLE, tmp_path)
-    given["sets"][0]["autoscale"] = {"model": "qwen", "minimum": 0, "maximum": 2}
-    check(given, tmp_path)
-    found = objects(given)
+def test_a_set_whose_model_autoscales_has_the_replicas_that_its_router_wants(found: list[Object]) -> None:
     assert "replicas" not in named(found, "StatefulSet", "qwen")["spec"]
+    assert [one["metadata"]["name"] for one in found if one["kind"] == "ScaledObject"] == ["qwen"]
     spec = named(found, "ScaledObject", "qwen")["spec"]
-    assert (spec["minReplicaCount"], spec["maxReplicaCount"]) == (0, 2)
+    assert (spec["minReplicaCount"], spec["maxReplicaCount"]) == (1, 2)
     assert spec["triggers"] == [
         {
             "type": "external-push",

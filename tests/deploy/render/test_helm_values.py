@@ -52,6 +52,13 @@ def test_an_option_that_changes_restarts_the_adapters_and_a_tenant_does_not(tmp_
     assert changed(tmp_path, tenants={"new": {}})["sets"] == before
 
 
+def test_a_set_may_scale_to_none_and_to_all_its_backends(tmp_path: Path) -> None:
+    models = {"one": {"backends": ["one-0"], "autoscale": {"minimum": 0}}}
+    given = changed(tmp_path, models=models)
+    assert given["sets"][0]["autoscale"] == {"model": "one", "minimum": 0, "maximum": 1}
+    check(given, tmp_path)
+
+
 def test_a_backend_that_is_served_elsewhere_is_no_pod(tmp_path: Path) -> None:
     far = {"adapter": "vllm", "address": "10.0.0.5:7001"}
     assert [one["name"] for one in changed(tmp_path, **backends(far=far))["sets"]] == ["one"]
@@ -72,6 +79,10 @@ def test_a_backend_that_is_served_elsewhere_is_no_pod(tmp_path: Path) -> None:
         (backends(one_2=ONE | {"address": "one-2.one:7001"}), "backends: one-1 is missing"),
         (backends(one_1=ONE | {"address": "one-1.one:7001", "insecure": True}), r"backends\.one-1: replicas of one are alike"),
         (backends(one_1=ONE | {"address": "one-1.one:7002"}), r"backends\.one-1: replicas of one are alike"),
+        (
+            backends(one_1=ONE | {"address": "one-1.one:7001"}) | {"models": {"one": {"backends": ["one-0"], "autoscale": {}}}},
+            r"models\.one\.autoscale: its backends have to be all replicas of one",
+        ),
         (backends(router_0=ONE | {"address": "router-0.router:7001"}), r"backends\.router-0: 'router' is the name"),
     ],
 )
