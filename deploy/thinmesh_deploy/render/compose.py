@@ -35,6 +35,9 @@ PROBE = f"import urllib.request as u; u.urlopen('http://{ADMIN}/readyz', timeout
 SOCKETS = f"sockets:{STATE}/run"
 KEPT = f"state:{STATE}"
 
+FILES = 65536
+"""What nginx may have open: its connections to both sides."""
+
 PATIENCE_SECONDS = 10
 """What a container has beyond the time that running calls may take to end."""
 
@@ -115,6 +118,7 @@ def _edge(config: MeshConfig, edge: EdgeConfig) -> Service:
         "network_mode": "service:gateway",
         "depends_on": ["gateway"],
         **_hardened(config),
+        "ulimits": {"nofile": FILES},
         "configs": [{"source": "thinmesh", "target": FILE}],
         "secrets": [{"source": source, "target": target} for source, target in secrets.items()],
     }
