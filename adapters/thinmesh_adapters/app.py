@@ -18,6 +18,7 @@ from tritonclient.grpc import service_pb2_grpc as tensor_grpc
 
 from thinmesh_adapters.config import AdapterConfig
 from thinmesh_adapters.contract import Adapter, EngineStatus, Model, Place
+from thinmesh_adapters.engine_span import EngineSpan
 from thinmesh_adapters.registry import create
 from thinmesh_adapters.tensors import TensorService
 from thinmesh_core import capabilities
@@ -73,7 +74,7 @@ class AdapterApp(App, inference_grpc.InferenceServiceServicer, adapter_grpc.Adap
 
     def __init__(self, kind: str, adapter: Adapter[Any], max_concurrency: int | None) -> None:
         self._kind = kind
-        self._tensors = TensorService(adapter, self._admitted, self._served)
+        self._tensors = TensorService(kind, adapter, self._admitted, self._served)
         self._adapter = adapter
         self._max_concurrency = max_concurrency
         self._engine: EngineStatus | None = None
@@ -122,9 +123,11 @@ class AdapterApp(App, inference_grpc.InferenceServiceServicer, adapter_grpc.Adap
     async def StreamGenerate(self, request: pb.GenerateRequest, context: Context) -> AsyncGenerator[pb.GenerateEvent, None]:
         """The adapter's events."""
         call = from_metadata(context.invocation_metadata(), context.time_remaining())
-        with self._admitted(request, call):
-            async with aclosing(self._adapter.generate(request, call)) as events:
+        with EngineSpan(self._kind, request, call) as span, self._admitted(request, call):
+            async with aclosing(self._adapter.generate(request, span.call)) as events:
                 async for event in events:
+                    if span.kept:
+                        span.event(event)
                     yield event
 
     async def Embed(self, request: pb.EmbedRequest, context: Context) -> pb.EmbedResponse:
@@ -170,8 +173,8 @@ class AdapterApp(App, inference_grpc.InferenceServiceServicer, adapter_grpc.Adap
 
     async def _unary(self, answer: Callable[[R, Call], Awaitable[A]], request: R, context: Context) -> A:
         call = from_metadata(context.invocation_metadata(), context.time_remaining())
-        with self._admitted(request, call):
-            return await answer(request, call)
+        with EngineSpan(self._kind, request, call) as span, self._admitted(request, call):
+            return await answer(request, span.call)
 
     def _admitted(self, request: Request, call: Call) -> AbstractContextManager[None]:
         if self._refusing:

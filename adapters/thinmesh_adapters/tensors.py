@@ -13,6 +13,7 @@ from tritonclient.grpc import service_pb2 as pb
 from tritonclient.grpc import service_pb2_grpc as tensor_grpc
 
 from thinmesh_adapters.contract import Adapter, Model
+from thinmesh_adapters.engine_span import EngineSpan
 from thinmesh_core.call import Call, from_metadata
 from thinmesh_core.capabilities import Request
 from thinmesh_core.errors import MeshError, Reason
@@ -26,7 +27,8 @@ Served = Callable[[str], Model]
 class TensorService(tensor_grpc.GRPCInferenceServiceServicer):
     """Admits each request as the host does, under the engine's name for the model; answers bear the caller's name."""
 
-    def __init__(self, adapter: Adapter[Any], admitted: Admitted, served: Served) -> None:
+    def __init__(self, kind: str, adapter: Adapter[Any], admitted: Admitted, served: Served) -> None:
+        self._kind = kind
         self._adapter = adapter
         self._admitted = admitted
         self._served = served
@@ -59,8 +61,8 @@ class TensorService(tensor_grpc.GRPCInferenceServiceServicer):
     async def ModelInfer(self, request: pb.ModelInferRequest, context: Context) -> pb.ModelInferResponse:
         """The adapter's answer."""
         call = from_metadata(context.invocation_metadata(), context.time_remaining())
-        with self._admitted(request, call):
-            answer = await self._adapter.infer(self._for_engine(request, call), call)
+        with EngineSpan(self._kind, request, call) as span, self._admitted(request, call):
+            answer = await self._adapter.infer(self._for_engine(request, call), span.call)
         answer.model_name = request.model_name
         return answer
 
@@ -76,8 +78,8 @@ class TensorService(tensor_grpc.GRPCInferenceServiceServicer):
         self, context: Context, request: pb.ModelInferRequest
     ) -> AsyncGenerator[pb.ModelStreamInferResponse, None]:
         call = from_metadata(context.invocation_metadata(), context.time_remaining())
-        with self._admitted(request, call):
-            async with aclosing(self._adapter.stream_infer(self._for_engine(request, call), call)) as responses:
+        with EngineSpan(self._kind, request, call) as span, self._admitted(request, call):
+            async with aclosing(self._adapter.stream_infer(self._for_engine(request, call), span.call)) as responses:
                 async for response in responses:
                     response.infer_response.model_name = request.model_name
                     yield response

@@ -72,6 +72,11 @@ class Call(msgspec.Struct, frozen=True):
             pairs.append((MODEL, self.model))
         return tuple(pairs)
 
+    @property
+    def trace(self) -> Metadata:
+        """The trace context alone, for engines, which are told nothing of who calls."""
+        return () if self.traceparent is None else ((TRACEPARENT, self.traceparent),)
+
     def forwarded(self, model: str) -> Call:
         """The call as the next backend sees it; TOO_MANY_HOPS where routers point at each other."""
         if self.hops >= MAX_HOPS:

@@ -99,6 +99,7 @@ AUTOSCALE_REPLICA = Gauge("thinmesh_autoscale_replica", "1 for each backend that
 AUTOSCALE_WAIT = Gauge("thinmesh_autoscale_wait_seconds", "How long its calls wait.", ["model"])
 RETRIES = Counter("thinmesh_retries", "Calls that this router tried once more.", ["model", "reason"])
 CONFIG_RELOADS = Counter("thinmesh_config_reloads", "Reloads of the configuration file.", ["outcome"])
+SPANS_DROPPED = Counter("thinmesh_spans_dropped", "Spans that the collector of traces did not get.")
 LOG_LINES_DROPPED = Counter("thinmesh_log_lines_dropped", "Lines that could not be written to standard error.")
 CONFIG_STALE = Gauge("thinmesh_config_stale", "Whether the configuration file is wrong and the one before it in force.")
 

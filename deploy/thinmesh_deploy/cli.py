@@ -101,7 +101,8 @@ def up(
     from thinmesh_deploy.up import up as serve  # imports every part, which the other commands need not have installed
 
     setting = setting_of(config, state)
-    run(partial(serve, setting, _listening(setting, http, grpc, admin), console, log_level), log_level=log_level)
+    main = partial(serve, setting, _listening(setting, http, grpc, admin), console, log_level)
+    run(main, service="thinmesh", log_level=log_level, traces=setting.config.traces)
 
 
 @app.command()
@@ -120,7 +121,8 @@ def gateway(
     thinmesh gateway --config thinmesh.yaml
     """
     setting = setting_of(config, state)
-    run(partial(split.gateway, setting, _listening(setting, http, grpc, admin), say), log_level=log_level)
+    main = partial(split.gateway, setting, _listening(setting, http, grpc, admin), say)
+    run(main, service="thinmesh-gateway", log_level=log_level, traces=setting.config.traces)
 
 
 @app.command()
@@ -139,7 +141,9 @@ def router(
 
     thinmesh router --config thinmesh.yaml --listen unix:/run/thinmesh/router-2.sock
     """
-    run(partial(split.router, setting_of(config, state), listen, admin, say), log_level=log_level)
+    setting = setting_of(config, state)
+    main = partial(split.router, setting, listen, admin, say)
+    run(main, service="thinmesh-router", log_level=log_level, traces=setting.config.traces)
 
 
 @app.command()
@@ -163,7 +167,9 @@ def worker(
 
     thinmesh worker --config thinmesh.yaml --version 2026-11-25
     """
-    run(partial(split.worker, setting_of(config, state), listen, version, admin, say), log_level=log_level)
+    setting = setting_of(config, state)
+    main = partial(split.worker, setting, listen, version, admin, say)
+    run(main, service="thinmesh-worker", log_level=log_level, traces=setting.config.traces)
 
 
 @adapter_app.command("run")
@@ -186,11 +192,9 @@ def run_adapter(
     thinmesh adapter run smollm2 --listen 127.0.0.1:8090
     """
     tell = (lambda _: None) if lifeline else say
-    run(
-        partial(split.adapter, setting_of(config, state), backend, listen, admin, grace, tell),
-        log_level=log_level,
-        lifeline=lifeline,
-    )
+    setting = setting_of(config, state)
+    main = partial(split.adapter, setting, backend, listen, admin, grace, tell)
+    run(main, service="thinmesh-adapter", log_level=log_level, lifeline=lifeline, traces=setting.config.traces)
 
 
 @adapter_app.command("new")

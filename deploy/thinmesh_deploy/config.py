@@ -17,6 +17,7 @@ from thinmesh_core.config import ConfigError, Section, load, parse
 from thinmesh_core.exposure import TlsConfig
 from thinmesh_core.ranges import Pause, Seconds
 from thinmesh_core.tenants import QuotaConfig
+from thinmesh_core.traces.config import TracesConfig
 from thinmesh_deploy.containers.config import DeployConfig
 from thinmesh_deploy.edge.config import KEPT_SECONDS, EdgeConfig
 from thinmesh_deploy.seeing.config import ObjectivesConfig
@@ -85,7 +86,7 @@ class MeshConfig(Section, frozen=True, kw_only=True):
     `drain_seconds` how long load balancers have before that to see that a process is told to stop. `database` is a PostgreSQL
     for what gateways share; without one it is a file of the state folder. While it is gone, known keys stay good for
     `keys_stale_seconds`. Without `jobs` there are none. `edge` is the nginx in front, where thinmesh is to say what that does.
-    `objectives` is what is promised of calls, for `thinmesh render alerts`.
+    `objectives` is what is promised of calls, for `thinmesh render alerts`. Without `traces` no spans are made.
     """
 
     tenants: dict[str, TenantEntry]
@@ -110,6 +111,7 @@ class MeshConfig(Section, frozen=True, kw_only=True):
     edge: EdgeConfig | None = None
     objectives: ObjectivesConfig = ObjectivesConfig()
     log: LogConfig = LogConfig()
+    traces: TracesConfig | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,7 +7,7 @@ import gc
 import signal
 import sys
 from collections.abc import Awaitable, Callable
-from contextlib import suppress
+from contextlib import AbstractAsyncContextManager, suppress
 from dataclasses import dataclass, field
 
 import uvloop
@@ -16,6 +16,8 @@ from thinmesh_core.config import ConfigError
 from thinmesh_core.lag import Lag
 from thinmesh_core.log_lines import tell_of_loop
 from thinmesh_core.telemetry import configure_logging
+from thinmesh_core.traces.config import TracesConfig
+from thinmesh_core.traces.exporting import exporting
 
 EXIT_CONFIG = 2
 
@@ -60,8 +62,8 @@ class Signals:
 Main = Callable[[Signals], Awaitable[None]]
 
 
-def run(main: Main, *, log_level: str, lifeline: bool = False) -> None:
-    """Runs `main`; exits with 2 where the configuration is wrong.
+def run(main: Main, *, service: str, log_level: str, lifeline: bool = False, traces: TracesConfig | None = None) -> None:
+    """Runs `main`, with spans of its `service` where traces are configured; exits with 2 where the configuration is wrong.
 
     With `lifeline` the end of standard input stops it too: that is how a child notices that its parent is gone.
     """
@@ -69,14 +71,14 @@ def run(main: Main, *, log_level: str, lifeline: bool = False) -> None:
     gc.freeze()  # what the imports made stays; looking through it again and again would be most of a collection
     gc.set_threshold(COLLECT_EVERY)
     try:
-        uvloop.run(_main(main, lifeline=lifeline))
+        uvloop.run(_main(main, exporting(traces, service), lifeline=lifeline))
     except* ConfigError as group:
         for error in _leaves(group):
             print(f"thinmesh: {error}", file=sys.stderr)
         sys.exit(EXIT_CONFIG)
 
 
-async def _main(main: Main, *, lifeline: bool) -> None:
+async def _main(main: Main, spans: AbstractAsyncContextManager[None], *, lifeline: bool) -> None:
     loop = asyncio.get_running_loop()
     loop.set_exception_handler(tell_of_loop)
     signals = Signals()
@@ -85,7 +87,7 @@ async def _main(main: Main, *, lifeline: bool) -> None:
     loop.add_signal_handler(signal.SIGHUP, signals.reload.set)
     if lifeline:
         await loop.connect_read_pipe(lambda: _Lifeline(signals), sys.stdin)
-    async with asyncio.TaskGroup() as tasks:
+    async with spans, asyncio.TaskGroup() as tasks:
         following = tasks.create_task(signals.lag.follow())
         await main(signals)
         following.cancel()

@@ -17,7 +17,7 @@ log = logging.getLogger(__name__)
 LOOK_SECONDS = 0.5
 """How often the file is looked at."""
 
-FIXED = ("listen", "insecure", "tls", "quotas", "idempotency", "database", "oidc", "jobs")
+FIXED = ("listen", "insecure", "tls", "quotas", "idempotency", "database", "oidc", "jobs", "traces")
 """What a running process can't change."""
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import TYPE_CHECKING
 
-from thinmesh_core.call import AUTHORIZATION, TRACEPARENT, trace_id, traceparent
+from thinmesh_core.call import AUTHORIZATION, TRACEPARENT, traceparent
 from thinmesh_core.errors import MeshError, Reason
 from thinmesh_core.priority import PRIORITIES, Priority
 from thinmesh_core.tenants import TenantConfig
@@ -80,13 +80,11 @@ class Authenticator:
         models = None if action is None else self.roles.granted(holder.roles).get(action)
         if models is None:
             raise MeshError(Reason.PERMISSION_DENIED, f"This key may not do this: none of its roles has {action or 'it'}.")
-        context = traceparent(sent(TRACEPARENT))
-        trail.trace_id = "" if context is None else trace_id(context)
         call = AuthorizedCall(
             trail.request_id,
             holder.tenant,
             holder.name,
-            context,
+            trail.traced(traceparent(sent(TRACEPARENT))),
             priority=best,
             holder=holder,
             models=models,

@@ -34,7 +34,8 @@ class AuthorizedCall(Call, frozen=True, kw_only=True):
 
     def each(self) -> Self:
         """One of the calls that are made within this one."""
-        return msgspec.structs.replace(self, trail=self.trail.each())
+        trail = self.trail.each()
+        return msgspec.structs.replace(self, trail=trail, traceparent=trail.traced(self.traceparent))
 
     def check(self, model: str) -> None:
         """PERMISSION_DENIED unless it may use the model, whether there is one of the name or not."""

@@ -10,7 +10,6 @@ import grpc
 from thinmesh.inference.v1 import inference_service_pb2 as pb
 from thinmesh.inference.v1 import inference_service_pb2_grpc as inference_grpc
 
-from thinmesh_core.call import from_metadata
 from thinmesh_core.capabilities import Request, choices
 from thinmesh_core.channel import cancelling
 from thinmesh_core.rules import StreamRules
@@ -18,7 +17,7 @@ from thinmesh_router.admission import Admission
 from thinmesh_router.attempt import Attempt
 from thinmesh_router.backend import Backend
 from thinmesh_router.hedge import answered, hedged
-from thinmesh_router.ticket import Ticket
+from thinmesh_router.reception import received
 from thinmesh_router.watchdog import watched
 
 Context = grpc.aio.ServicerContext[Any, Any]
@@ -34,7 +33,7 @@ class InferenceService(inference_grpc.InferenceServiceServicer):
 
     async def StreamGenerate(self, request: pb.GenerateRequest, context: Context) -> AsyncGenerator[pb.GenerateEvent, None]:
         """The backend's events, as they come, while the quotas cover them."""
-        with await self._admit(request, context, streaming=True) as ticket:
+        with await received(self._admission, request, context, streaming=True) as ticket:
             while True:
                 with await ticket.attempt() as attempt:
                     rules = StreamRules(choices(request))
@@ -78,15 +77,9 @@ class InferenceService(inference_grpc.InferenceServiceServicer):
             attempt.heard()
             return answer
 
-        with await self._admit(request, context, streaming=False) as ticket:
+        with await received(self._admission, request, context, streaming=False) as ticket:
             hedge = None if isinstance(request, pb.GenerateRequest) else ticket.route.hedge_seconds
             answer = await (answered(ticket, ask) if hedge is None else hedged(ticket, ask, hedge))
             ticket.answered(None if isinstance(answer, pb.CountTokensResponse) else answer.usage)
             await ticket.tell(context)
             return answer
-
-    async def _admit(self, request: Request, context: Context, *, streaming: bool) -> Ticket:
-        call = from_metadata(context.invocation_metadata())
-        ticket = await self._admission.admit(request, call, context.time_remaining(), streaming=streaming)
-        ticket.report = context.set_trailing_metadata
-        return ticket

@@ -20,7 +20,7 @@ from thinmesh_router.admission import Admission
 from thinmesh_router.attempt import Attempt
 from thinmesh_router.hedge import answered
 from thinmesh_router.placement import Place, Wanted
-from thinmesh_router.ticket import Ticket
+from thinmesh_router.reception import received
 from thinmesh_router.watchdog import watched
 
 Context = grpc.aio.ServicerContext[Any, Any]
@@ -75,7 +75,7 @@ class TensorService(tensor_grpc.GRPCInferenceServiceServicer):
             attempt.heard()
             return answer
 
-        with await self._admit(request, context) as ticket:
+        with await received(self._admission, request, context, streaming=False) as ticket:
             answer = await answered(ticket, ask)
             ticket.answered(None)
             await ticket.tell(context)
@@ -97,7 +97,7 @@ class TensorService(tensor_grpc.GRPCInferenceServiceServicer):
     async def _answer(
         self, context: Context, told: list[tuple[str, str]], request: pb.ModelInferRequest
     ) -> AsyncGenerator[pb.ModelStreamInferResponse, None]:
-        with await self._admit(request, context) as ticket:
+        with await received(self._admission, request, context, streaming=False) as ticket:
             while True:
                 with await ticket.attempt() as attempt:
                     stub = attempt.backend.tensors
@@ -113,12 +113,6 @@ class TensorService(tensor_grpc.GRPCInferenceServiceServicer):
                                     told += ticket.told()
                             yield response
                     return
-
-    async def _admit(self, request: pb.ModelInferRequest, context: Context) -> Ticket:
-        call = from_metadata(context.invocation_metadata())
-        ticket = await self._admission.admit(request, call, context.time_remaining(), streaming=False)
-        ticket.report = context.set_trailing_metadata  # of several that share a stream, the last to end is told of
-        return ticket
 
     def _look(self, model: str, context: Context) -> tuple[Place, Call]:
         """A backend to ask about a model, and the call as it sees it."""

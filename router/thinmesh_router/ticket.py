@@ -52,7 +52,7 @@ class Ticket:
 
     __slots__ = (
         "_admission", "_charged", "_first", "_look_at", "_output", "_place", "_placed", "_reservation", "_usage", "begun",
-        "call", "committed", "deadline", "entry", "estimate", "last", "lost", "moved", "position", "report", "route", "waited",
+        "call", "committed", "deadline", "ended", "entry", "estimate", "last", "lost", "moved", "position", "route", "waited",
     )  # fmt: skip
 
     def __init__(
@@ -82,8 +82,8 @@ class Ticket:
         self.waited = 0.0
         self.lost = 0.0
         """How long attempts took that another one cured, in seconds."""
-        self.report: Callable[[tuple[tuple[str, bytes], ...]], object] | None = None
-        """Is told the call's course at its end."""
+        self.ended: Callable[[Course, BaseException | None], None] | None = None
+        """Is told the call's course, and what went wrong."""
         self._admission = admission
         self._reservation = reservation
         self._output = 0
@@ -113,8 +113,8 @@ class Ticket:
             self._reservation.settle(0, 0)
         now = time.monotonic()
         self._measure(usage, error, now)
-        if self.report is not None:
-            self.report(self._course(usage, now).to_metadata())
+        if self.ended is not None:
+            self.ended(self._course(usage, now), error)
 
     @property
     def told_tenant(self) -> str:

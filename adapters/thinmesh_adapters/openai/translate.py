@@ -29,7 +29,7 @@ _MODES = {
 
 def headers(call: Call) -> dict[str, str]:
     """What an engine is told of a call beside its body; every attempt of a job's step has the same key."""
-    told = {"x-request-id": call.request_id}
+    told = {"x-request-id": call.request_id, **dict(call.trace)}
     return told if call.step is None else told | {"idempotency-key": call.step}
 
 

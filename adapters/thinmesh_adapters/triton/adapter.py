@@ -96,21 +96,21 @@ class TritonAdapter(Adapter[Options]):
         found: list[pb.Embedding] = []
         for tensors, count in embedding.requests(texts, signature):
             queued(tensors, self._seconds(call), call)
-            answer = await self._engine.infer(tensors, self._seconds(call))
+            answer = await self._engine.infer(tensors, self._seconds(call), call.trace)
             found += embedding.vectors(answer, count)
         return pb.EmbedResponse(embeddings=found, usage=usage_pb2.Usage(prompt_tokens=embedding.count(texts)))
 
     async def infer(self, request: tensor_pb.ModelInferRequest, call: Call) -> tensor_pb.ModelInferResponse:
         """The engine's answer."""
         seconds = self._seconds(call)
-        return await self._engine.infer(_queued(request, seconds, call), seconds)
+        return await self._engine.infer(_queued(request, seconds, call), seconds, call.trace)
 
     async def stream_infer(
         self, request: tensor_pb.ModelInferRequest, call: Call
     ) -> AsyncGenerator[tensor_pb.ModelStreamInferResponse, None]:
         """The engine's answers."""
         seconds = self._seconds(call)
-        async with aclosing(self._engine.stream(_queued(request, seconds, call), seconds)) as responses:
+        async with aclosing(self._engine.stream(_queued(request, seconds, call), seconds, call.trace)) as responses:
             async for response in responses:
                 yield response
 

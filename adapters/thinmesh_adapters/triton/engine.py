@@ -10,6 +10,7 @@ from tritonclient.grpc import service_pb2 as pb
 from tritonclient.grpc import service_pb2_grpc as tensor_grpc
 
 from thinmesh_adapters.rpc import GrpcEngine, Words
+from thinmesh_core.call import Metadata
 from thinmesh_core.errors import Reason
 from thinmesh_core.tensor_stream import once
 
@@ -40,13 +41,16 @@ class Engine(GrpcEngine):
         super().__init__(address)
         self.stub = tensor_grpc.GRPCInferenceServiceStub(self.channel)
 
-    async def infer(self, request: pb.ModelInferRequest, seconds: float) -> pb.ModelInferResponse:
+    async def infer(self, request: pb.ModelInferRequest, seconds: float, trace: Metadata) -> pb.ModelInferResponse:
         """One answer within `seconds`."""
-        return await self.ask(self.stub.ModelInfer(request, timeout=seconds))
+        return await self.ask(self.stub.ModelInfer(request, timeout=seconds, metadata=trace))
 
-    async def stream(self, request: pb.ModelInferRequest, seconds: float) -> AsyncGenerator[pb.ModelStreamInferResponse, None]:
+    async def stream(
+        self, request: pb.ModelInferRequest, seconds: float, trace: Metadata
+    ) -> AsyncGenerator[pb.ModelStreamInferResponse, None]:
         """Every answer to one request, within `seconds`: one stream a request, since leaving it is what cancels."""
-        async with aclosing(self.read(self.stub.ModelStreamInfer(once(request), timeout=seconds))) as responses:
+        responses = self.read(self.stub.ModelStreamInfer(once(request), timeout=seconds, metadata=trace))
+        async with aclosing(responses):
             async for response in responses:
                 if response.error_message:
                     raise self.words.meaning(None, response.error_message)

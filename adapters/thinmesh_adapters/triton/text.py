@@ -51,7 +51,7 @@ class Text:
         queued(tensors, seconds, call)
         answer = self._answer(request, prompt)
         counted = _Counted()
-        async with aclosing(engine.stream(tensors, seconds)) as responses:
+        async with aclosing(engine.stream(tensors, seconds, call.trace)) as responses:
             async for response in responses:
                 piece = said(response.infer_response, self._model.names)
                 counted.add(piece.prompt_tokens, piece.completion_tokens, piece.text, piece.reason)

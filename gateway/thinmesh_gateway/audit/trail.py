@@ -7,7 +7,10 @@ from collections.abc import Callable, Mapping
 from types import TracebackType
 from typing import Self
 
+from thinmesh_core.call import trace_id
 from thinmesh_core.course import Course
+from thinmesh_core.traces.spans import Kind, Span, begin
+from thinmesh_gateway.audit.attributes import attributes
 from thinmesh_gateway.audit.entry import ALLOWED, Entry, decision, model_name
 from thinmesh_gateway.audit.timing import timing
 from thinmesh_gateway.identity.principal import Principal
@@ -32,6 +35,8 @@ class Trail:
         "_ended",
         "_operation",
         "_personal_data",
+        "_silent",
+        "_span",
         "_surface",
         "action",
         "course",
@@ -53,6 +58,8 @@ class Trail:
         self._decision = ALLOWED
         self._personal_data: dict[str, int] = {}
         self._ended = False
+        self._silent = False
+        self._span: Span | None = None
         self.action = action
         self.request_id = request_id
         self.holder: Principal | None = None
@@ -77,6 +84,14 @@ class Trail:
         for kind, count in counts.items():
             self._personal_data[kind] = self._personal_data.get(kind, 0) + count
 
+    def traced(self, context: str | None) -> str | None:
+        """The trace context that goes on with the call, of the one that came with it: where it is traced, that of its span."""
+        self._span = begin(self._operation, Kind.SERVER, context, self._began)
+        if self._span is not None:
+            context = self._span.context
+        self.trace_id = "" if context is None else trace_id(context)
+        return context
+
     def failed(self, error: BaseException) -> None:
         """Notes why the call ends, of which the first cause is told."""
         if self._decision == ALLOWED:
@@ -84,7 +99,7 @@ class Trail:
 
     def each(self) -> Trail:
         """The trail of one of the calls that are made within this one, which then leaves none itself."""
-        self._ended = True
+        self._silent = True
         one = Trail(self._add, self._surface, self._operation, self.action, self.request_id)
         one.holder = self.holder
         return one
@@ -100,26 +115,29 @@ class Trail:
         took = timing(time.perf_counter() - self._began, course)
         given = None if course is None else course.input_tokens
         made = None if course is None else course.output_tokens
-        self._add(
-            Entry(
-                int(time.time() * 1000),
-                self._surface,
-                self._operation,
-                decided,
-                self.action or "",
-                "" if holder is None else holder.tenant,
-                "" if holder is None else holder.name,
-                "" if holder is None else holder.key or "",
-                model_name(self.model, decided),
-                self.request_id,
-                self.object,
-                self._personal_data,
-                1,
-                self.priority,
-                self.trace_id,
-                "" if course is None else course.backend,
-                self.estimate if given is None else given,
-                self.pieces if made is None else made,
-                *took,
-            )
+        entry = Entry(
+            int(time.time() * 1000),
+            self._surface,
+            self._operation,
+            decided,
+            self.action or "",
+            "" if holder is None else holder.tenant,
+            "" if holder is None else holder.name,
+            "" if holder is None else holder.key or "",
+            model_name(self.model, decided),
+            self.request_id,
+            self.object,
+            self._personal_data,
+            1,
+            self.priority,
+            self.trace_id,
+            "" if course is None else course.backend,
+            self.estimate if given is None else given,
+            self.pieces if made is None else made,
+            *took,
         )
+        if not self._silent:
+            self._add(entry)
+        if self._span is not None:
+            told = attributes(entry) if self._span.kept else {}
+            self._span.end(self._operation, told, None if decided == ALLOWED else decided.lower())

@@ -1,0 +1,1 @@
+"""Traces: one span a hop, sent to an OpenTelemetry collector. Never content."""
