@@ -51,6 +51,7 @@ class Fronted:
     gateways: dict[str, tuple[str, str]]
     key: str = ""
     process: asyncio.subprocess.Process | None = None
+    stack: AsyncExitStack = field(default_factory=AsyncExitStack)
     members: dict[str, asyncio.subprocess.Process] = field(default_factory=dict)
 
     @property
@@ -97,6 +98,13 @@ class Fronted:
         credentials = grpc.ssl_channel_credentials(self.authority.read_bytes())
         return grpc.aio.secure_channel(self.rpc, credentials, options=(("grpc.use_local_subchannel_pool", 1),))
 
+    async def start(self, name: str) -> None:
+        """Starts one of the meshes, for the first time or again."""
+        others = ("--admin", "127.0.0.1:0", "--log-level", "info")
+        process = await self.stack.enter_async_context(command("up", *flags(self.state / f"{name}.yaml", self.state), *others))
+        await said(process, "thinmesh is up")
+        self.members[name] = process
+
     async def reload(self) -> None:
         """Has nginx read its file again, and waits until new workers have begun."""
         assert self.process is not None
@@ -118,20 +126,16 @@ async def fronted(config: str, state: Path, *, nginx: Nginx | None = None, ports
     section = EDGE.replace("HTTP", str(front.http_port)).replace("GRPC", str(front.grpc_port))
     section = section.replace("USER", getpass.getuser())
     section += "".join(f'    - {{http: "{http}", grpc: "{rpc}"}}\n' for http, rpc in gateways.values())
-    async with AsyncExitStack() as stack:
+    async with front.stack:
         for name in NAMES:
-            file = state / f"{name}.yaml"
             member = MEMBER.replace("NAME", name)
             for word, at in zip(("MEMBER-HTTP", "MEMBER-GRPC"), gateways[name], strict=True):
                 member = member.replace(word, at)
-            file.write_text((config + member + section).replace("STATE", str(state)))
-            others = ("--admin", "127.0.0.1:0", "--log-level", "info")
-            process = await stack.enter_async_context(command("up", *flags(file, state), *others))
-            await said(process, "thinmesh is up")
-            front.members[name] = process
+            (state / f"{name}.yaml").write_text((config + member + section).replace("STATE", str(state)))
+            await front.start(name)
         front.key = (state / "dev-key").read_text().strip()
         await render(front)
-        front.process = await stack.enter_async_context(_serving(front))
+        front.process = await front.stack.enter_async_context(_serving(front))
         yield front
 
 

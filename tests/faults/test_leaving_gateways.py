@@ -4,20 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import signal
-from collections.abc import Awaitable, Callable
-from itertools import cycle
 from pathlib import Path
 from random import Random
-from typing import Any
 
-import aiohttp
-import grpc
 import pytest
-from canaries import PHRASE
+from callers import GOOD, Callers
 from edge import Fronted, fronted, render
 from load import Record, percentile, play, poisson, seconds
-from thinmesh.inference.v1 import inference_service_pb2 as pb
-from thinmesh.inference.v1 import inference_service_pb2_grpc as inference_grpc
 
 CONFIG = """
 tenants: {dev: {}}
@@ -27,48 +20,6 @@ models: {echo: {backends: [echo]}}
 RATE, SECONDS, LEAVES_AT = 100, 14, 3
 GONE_SECONDS = 3.0
 """What the recipe in docs/edge.md waits between nginx's reload and the signal."""
-
-GOOD = "good"
-
-
-class Callers:
-    """Calls of every kind in turn: REST and gRPC, whole and streamed. What went wrong is what they say."""
-
-    def __init__(self, front: Fronted, client: aiohttp.ClientSession, channel: grpc.aio.Channel) -> None:
-        self._front = front
-        self._client = client
-        self._stub: Any = inference_grpc.InferenceServiceStub(channel)
-        self._kinds = cycle([self._rest(stream=False), self._whole, self._rest(stream=True), self._stream])
-
-    async def call(self) -> str:
-        """One call."""
-        try:
-            return await next(self._kinds)()
-        except (aiohttp.ClientError, grpc.aio.AioRpcError) as error:
-            return repr(error)
-
-    def _rest(self, *, stream: bool) -> Callable[[], Awaitable[str]]:
-        body = {"model": "echo", "prompt": PHRASE, "stream": stream}
-
-        async def call() -> str:
-            async with self._client.post(f"{self._front.http}/v1/completions", json=body) as response:
-                text = await response.text()
-            whole = response.status == 200 and (text.endswith("[DONE]\n\n") or not stream) and '"error"' not in text
-            return GOOD if whole else f"{response.status} {text}"
-
-        return call
-
-    async def _whole(self) -> str:
-        request = pb.GenerateRequest(model="echo", text=PHRASE)
-        answer = await self._stub.Generate(request, metadata=self._front.metadata, timeout=20)
-        return GOOD if answer.choices else "empty"
-
-    async def _stream(self) -> str:
-        request = pb.GenerateRequest(model="echo", text=PHRASE)
-        finished = False
-        async for event in self._stub.StreamGenerate(request, metadata=self._front.metadata, timeout=20):
-            finished = finished or bool(event.finishes)
-        return GOOD if finished else "unfinished"
 
 
 async def tell(front: Fronted, leaving: tuple[str, ...]) -> int:
