@@ -78,7 +78,7 @@ class World:
         self.port = free_port()
         self._stack = stack
         self._state = state
-        self._run = flags(state / "thinmesh.yaml", state)
+        self.run = flags(state / "thinmesh.yaml", state)
 
     async def start(self) -> None:
         """The processes that are always there."""
@@ -88,9 +88,9 @@ class World:
         config = CONFIG.replace("PORT", str(self.port)).replace("TLS", str(self._state / "tls"))
         (self._state / "thinmesh.yaml").write_text(config + listed)
         key = await self.told("key", "create", "--tenant", "dev")
-        await said(await self._stack.enter_async_context(command("router", *self._run)), "router: gRPC")
+        await said(await self._stack.enter_async_context(command("router", *self.run)), "router: gRPC")
         ports = ("--http", "127.0.0.1:0", "--grpc", "127.0.0.1:0", "--admin", "127.0.0.1:0")
-        gateway = await self._stack.enter_async_context(command("gateway", *self._run, *ports))
+        gateway = await self._stack.enter_async_context(command("gateway", *self.run, *ports))
         self._url = (await said(gateway, r"REST (http://\S+)/v1"))[1]
         headers = {"authorization": f"Bearer {key.strip()}"}
         session = aiohttp.ClientSession(headers=headers, timeout=aiohttp.ClientTimeout(60))
@@ -98,7 +98,7 @@ class World:
 
     async def told(self, *words: str) -> str:
         """What a command prints."""
-        code, printed, error = await output(*words, *self._run)
+        code, printed, error = await output(*words, *self.run)
         assert code == 0, error
         return printed
 
@@ -111,7 +111,7 @@ class World:
 
     async def replica(self, name: str) -> asyncio.subprocess.Process:
         """Starts one."""
-        return await self._stack.enter_async_context(command("adapter", name, *self._run))
+        return await self._stack.enter_async_context(command("adapter", name, *self.run))
 
     @asynccontextmanager
     async def scaler(self, role: str) -> AsyncIterator[grpc.aio.Channel]:
@@ -172,7 +172,11 @@ async def test_replicas_follow_a_burst_rest_when_idle_and_a_call_wakes_them(worl
         keda.pushes.cancel()
 
 
-async def test_no_other_part_of_the_mesh_may_ask_for_keda(world: World) -> None:
+async def test_without_any_replica_the_doctor_finds_no_fault_and_no_other_part_may_ask_for_keda(world: World) -> None:
+    _, printed, error = await output("doctor", "--json", *world.run)
+    found = {one["where"]: one for one in json.loads(printed)}
+    assert found["backends.r0"]["level"] == "note", error
+    assert "autoscale explain fake" in found["backends.r0"]["do"]
     async with world.scaler("gateway") as channel:
         with pytest.raises(grpc.aio.AioRpcError) as refused:
             await keda_grpc.ExternalScalerStub(channel).IsActive(REF, timeout=SECONDS)
