@@ -89,12 +89,12 @@ async def mesh(config: str, state: Path, mode: Mode, log_level: str = "info") ->
 
 
 @asynccontextmanager
-async def command(*arguments: str) -> AsyncIterator[asyncio.subprocess.Process]:
-    """A `thinmesh` command; told to stop on the way out, and killed if it does not. What it says is searched for secrets."""
+async def command(*arguments: str, python: str = sys.executable) -> AsyncIterator[asyncio.subprocess.Process]:
+    """A `thinmesh` command, by a Python's packages; told to stop on the way out, and killed if it does not. What it says is searched for secrets."""
     log = EMITTED.output(f"what `thinmesh {arguments[0]}` said")
     with log.open("wb") as file:
         process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "thinmesh_deploy", *arguments),
+            *(python, "-m", "thinmesh_deploy", *arguments),
             stdout=file,
             stderr=file,
             env=os.environ | {"COLUMNS": "200"},
