@@ -31,6 +31,7 @@ PROBE_SECONDS = 5
 """Between two questions of a starting engine."""
 
 REDIS_PORT = 6379
+OTLP_PORT = 4317
 ROUTER = "router"
 
 TAKEN = ("/etc/thinmesh", "/var/lib/thinmesh", "/tmp", "/models")  # noqa: S108  # of a pod
@@ -49,7 +50,8 @@ def helm_values(setting: Setting) -> str:
             "version": VERSION,
             "config": setting.path.read_text(encoding="utf-8"),
             "router": address.parse(setting.router_addresses[0]).port,
-            "store": _port(config.quotas.store),
+            "store": None if config.quotas.store == "memory" else _port(config.quotas.store, REDIS_PORT),
+            "collector": None if config.traces is None else _port(config.traces.otlp, OTLP_PORT),
             "jobs": config.jobs is not None,
             "endingSeconds": _ending(config),
             "tls": None if config.tls is None else _folder("tls", config.tls.authority, config.tls.certificate, config.tls.key),
@@ -92,9 +94,8 @@ def _folder(at: str, *files: str) -> str:
     return str(folder)
 
 
-def _port(store: str) -> int | None:
-    """Of the store that routers share, where they do."""
-    return None if store == "memory" else urlsplit(store).port or REDIS_PORT
+def _port(url: str, usual: int) -> int:
+    return urlsplit(url).port or usual
 
 
 def _ending(config: MeshConfig) -> int:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 import yaml
-from deploy.render.charts import Object, check, values
+from deploy.render.charts import Object, check, named, objects, values
 
 from thinmesh_core.config import ConfigError
 
@@ -42,6 +42,17 @@ def test_a_store_that_routers_share_is_reached(tmp_path: Path) -> None:
     assert changed(tmp_path)["mesh"]["store"] is None
     assert changed(tmp_path, quotas={"store": "redis://valkey:6380"})["mesh"]["store"] == 6380
     assert changed(tmp_path, quotas={"store": "redis://valkey"})["mesh"]["store"] == 6379
+
+
+def test_spans_reach_their_collector_and_nothing_else_is_opened(tmp_path: Path) -> None:
+    given = changed(tmp_path, traces={"otlp": "http://collector.seeing:4317"}, quotas={"store": "redis://valkey"})
+    check(given, tmp_path)
+    found = objects(given)
+    assert named(found, "NetworkPolicy", "one")["spec"]["egress"][1:] == [{"ports": [{"port": 4317}]}]
+    assert named(found, "NetworkPolicy", "router")["spec"]["egress"][2:] == [
+        {"ports": [{"port": 6379}]},
+        {"ports": [{"port": 4317}]},
+    ]
 
 
 def test_an_option_that_changes_restarts_the_adapters_and_a_tenant_does_not(tmp_path: Path) -> None:
