@@ -20,6 +20,7 @@ from thinmesh_deploy.model.commands import model_app
 from thinmesh_deploy.options import STATE, Config, State, console, fail, say, setting_of
 from thinmesh_deploy.payloads import payload_app
 from thinmesh_deploy.process import run
+from thinmesh_deploy.rehearse import rehearse
 from thinmesh_deploy.render.commands import render_app
 from thinmesh_deploy.top import top
 from thinmesh_deploy.trace import trace
@@ -70,6 +71,7 @@ app.command()(keys.whoami)
 app.add_typer(audit.audit_app, name="audit")
 app.command()(trace)
 app.command()(usage)
+app.command()(rehearse)
 
 Http = Annotated[str | None, typer.Option("--http", metavar="HOST:PORT", help="Where REST listens. [127.0.0.1:8080]")]
 Grpc = Annotated[str | None, typer.Option("--grpc", metavar="HOST:PORT", help="Where gRPC listens. [127.0.0.1:8081]")]

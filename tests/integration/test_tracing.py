@@ -40,12 +40,19 @@ async def test_each_call_leaves_a_line_with_its_parts_that_commands_find_again(s
         parts = await told_by("trace", "req-traced", "--json", *flags(file, state))
         table = await told_by("trace", "req-traced", *flags(file, state))
         code, _, error = await output("trace", "req-unheard-of", *flags(file, state))
+        assert code == 2
+        assert "is in the audit log" in error
         used = await told_by("usage", "--json", *flags(file, state))
         sheet = await told_by("usage", "--by", "tenant,day", "--csv", *flags(file, state))
+        lines, other = state / "access.log", state / "other.yaml"
+        lines.write_text(line.string)
+        other.write_text(CONFIG.replace("tenants: {dev: {}, other: {}}", "tenants: {other: {}}"))
+        assert (await output("rehearse", str(lines), *flags(file, state)))[0] == 0
+        code, refused, _ = await output("rehearse", str(lines), "--json", *flags(other, state))
+    assert code == 1
+    assert json.loads(refused)["decision"] == "INVALID_KEY"
     assert json.loads(parts) == told
     assert "first token" in table
-    assert code == 2
-    assert "is in the audit log" in error
     tokens = {"input_tokens": told["input_tokens"], "output_tokens": told["output_tokens"]}
     cost = told["input_tokens"] * 2 / 1e6 + told["output_tokens"] * 6 / 1e6
     assert json.loads(used) == {"tenant": "dev", "model": "echo", "calls": 1, **tokens, "cost": pytest.approx(cost)}
