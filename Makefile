@@ -22,7 +22,7 @@ help: ## List the targets
 up: .venv/.up ## Install what is needed and start the mesh; flags go into ARGS="--http 127.0.0.1:9000"
 	@$(VENV)/thinmesh up $(ARGS)
 
-test: .venv/.dev .engines/triton/.installed .engines/promtool/.installed ## Install what is needed and run the tests; ARGS go to pytest
+test: .venv/.dev .engines/triton/.installed .engines/promtool/.installed .engines/chromium/.installed ## Install what is needed and run the tests; ARGS go to pytest
 	@$(VENV)/pytest $(ARGS)
 
 test-vllm: .venv/.dev $(VLLM)/models/tiny/.made $(VLLM)/models/smollm2/.made ## Install a real vLLM (2.5 GB) and run the tests that need it
@@ -97,6 +97,11 @@ $(UV):
 .engines/promtool/.installed:
 	@echo "unpacking Debian's promtool for the tests into .engines/promtool"
 	@mkdir -p $(@D) && cd $(@D) && apt-get download --quiet=2 prometheus && dpkg --extract prometheus_*.deb . && rm prometheus_*.deb
+	@touch $@
+
+.engines/chromium/.installed: tests/engines/chromium.sh
+	@echo "unpacking Debian's Chromium for the tests into .engines/chromium"
+	@rm -rf $(@D) && sh $< $(@D)
 	@touch $@
 
 .engines/presidio/.installed: tests/bench/privacy/presidio.txt | $(UV)

@@ -26,6 +26,8 @@ from thinmesh_core.peers import ADAPTER, GATEWAY
 from thinmesh_core.server import serve_grpc
 from thinmesh_deploy.children import Children
 from thinmesh_deploy.config import Listen, Setting
+from thinmesh_deploy.console.pages import console
+from thinmesh_deploy.console.watching import Known
 from thinmesh_deploy.hosted import Hosted, Hosting
 from thinmesh_deploy.reload import Reloader
 from thinmesh_deploy.temporal import Temporal
@@ -86,9 +88,9 @@ class Mesh:
             if config.jobs is not None:
                 await self._work(config.jobs, gateway, stack, tasks)
             stack.callback(tasks.create_task(self._reloader.follow(reload)).cancel)
-            admin_at = await stack.enter_async_context(
-                serve_http(admin(self.problems, self.notes), address.parse(at.admin), grace=1, exposure=exposure)
-            )
+            watched = address.parse(at.admin)
+            pages = admin(watched, self.problems, self.notes, console(self._known()))
+            admin_at = await stack.enter_async_context(serve_http(pages, watched, grace=1, exposure=exposure))
             grpc_at = await stack.enter_async_context(
                 serve_grpc(gateway, address.parse(at.grpc), grace=grace, exposure=exposure, doors=self.doors)
             )
@@ -152,6 +154,17 @@ class Mesh:
         await stack.enter_async_context(worker)
         worker.register(self._servers[WORKER])
         self._worker = worker
+
+    def _known(self) -> Known:
+        """What the console shows: all of it is in this process."""
+        return Known(
+            process="mesh",
+            config=lambda: self._reloader.setting.config,
+            problems=self.problems,
+            notes=self.notes,
+            router=self._channel(ROUTER),
+            jobs=None if self._worker is None else self._worker.current,
+        )
 
     def _start(self, setting: Setting) -> list[Hosted]:
         assert self._hosting is not None

@@ -10,6 +10,8 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING
 
+import grpc
+
 from thinmesh_core import address, peers
 from thinmesh_core.admin import Lines, admin
 from thinmesh_core.app import App
@@ -17,8 +19,12 @@ from thinmesh_core.config import ConfigError
 from thinmesh_core.doors import Doors
 from thinmesh_core.exposure import Exposure, exposed
 from thinmesh_core.http import serve_http
+from thinmesh_core.inprocess import InProcessChannel, InProcessServer
+from thinmesh_core.interceptors import ErrorInterceptor
 from thinmesh_core.server import serve_grpc
-from thinmesh_deploy.config import Listen, Setting
+from thinmesh_deploy.config import Listen, MeshConfig, Setting
+from thinmesh_deploy.console.pages import console
+from thinmesh_deploy.console.watching import Current, Known
 from thinmesh_deploy.process import Signals
 from thinmesh_deploy.reload import Reloader
 
@@ -46,7 +52,7 @@ async def gateway(setting: Setting, at: Listen, say: Say, signals: Signals) -> N
             app,
             _inner(app, setting, exposure),
             _following(Reloader(setting, apply), signals) as reloader,
-            _admin(app, at.admin, exposure, signals, reloader.notes),
+            _admin("gateway", app, at.admin, exposure, signals, lambda: reloader.setting.config, reloader.notes),
             serve_grpc(app, address.parse(at.grpc), grace=grace, exposure=exposure, doors=doors) as grpc_bound,
             serve_http(app.rest, address.parse(at.http), grace=grace, exposure=exposure, doors=doors) as http_bound,
         ):
@@ -70,7 +76,9 @@ async def router(setting: Setting, listen: str | None, admin_at: str | None, say
 
         async with (
             _following(Reloader(setting, apply), signals) as reloader,
-            _admin(app, admin_at, exposure, signals, reloader.notes),
+            _admin(
+                "router", app, admin_at, exposure, signals, lambda: reloader.setting.config, reloader.notes, router=_within(app)
+            ),
         ):
             await _serve(app, "router", at, setting.config.grace_seconds, exposure, setting, say, signals)
 
@@ -95,7 +103,7 @@ async def adapter(
     app = build(entry, Place(name, setting.sockets, entry.insecure))
     async with (
         exposed(setting.config.tls, peers.ADAPTER, insecure=setting.config.insecure) as exposure,
-        _admin(app, admin_at, exposure, signals),
+        _admin(f"adapter {name}", app, admin_at, exposure, signals, lambda: setting.config),
     ):
         longest = setting.config.grace_seconds if grace is None else grace
         at = listen or setting.backend_address(name)
@@ -127,7 +135,9 @@ async def worker(
 
         async with (
             _following(Reloader(setting, apply), signals) as reloader,
-            _admin(app, admin_at, exposure, signals, reloader.notes),
+            _admin(
+                "worker", app, admin_at, exposure, signals, lambda: reloader.setting.config, reloader.notes, jobs=app.current
+            ),
         ):
             await _serve(app, "worker", at, setting.config.grace_seconds, exposure, setting, say, signals)
 
@@ -163,8 +173,26 @@ async def _following(reloader: Reloader, signals: Signals) -> AsyncIterator[Relo
             following.cancel()
 
 
+def _within(app: App) -> grpc.aio.Channel:
+    """Leads to a part's services from inside its own process."""
+    server = InProcessServer("console", [ErrorInterceptor()])
+    app.register(server)
+    return InProcessChannel(server)
+
+
 @asynccontextmanager
-async def _admin(app: App, at: str | None, exposure: Exposure, signals: Signals, notes: Lines = list) -> AsyncIterator[None]:
+async def _admin(
+    process: str,
+    app: App,
+    at: str | None,
+    exposure: Exposure,
+    signals: Signals,
+    config: Callable[[], MeshConfig],
+    notes: Lines = list,
+    router: grpc.aio.Channel | None = None,
+    jobs: Current | None = None,
+) -> AsyncIterator[None]:
+    """What a process says of itself to operators."""
     if at is None:
         yield
         return
@@ -175,5 +203,12 @@ async def _admin(app: App, at: str | None, exposure: Exposure, signals: Signals,
     def told() -> list[str]:
         return [*app.notes(), *notes()]
 
-    async with serve_http(admin(problems, told), address.parse(at), grace=1, exposure=exposure):
+    unseen = []
+    if router is None:
+        unseen.append("Models, queues, backends and tenants are a router's to show, at its --admin.")
+    if jobs is None:
+        unseen.append("Jobs are a worker's to show, at its --admin.")
+    pages = console(Known(process, config, problems, told, router, jobs, tuple(unseen)))
+    listening = address.parse(at)
+    async with serve_http(admin(listening, problems, told, pages), listening, grace=1, exposure=exposure):
         yield

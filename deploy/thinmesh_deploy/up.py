@@ -52,7 +52,7 @@ def _greeting(setting: Setting, bound: Listen, key_file: Path | None, temporal: 
     return f"""[bold green]thinmesh is up[/bold green]
   REST   http://{bound.http}/v1
   gRPC   {bound.grpc}
-  admin  http://{bound.admin}  (/metrics, /healthz, /readyz){jobs}
+  admin  http://{bound.admin}  (a page to look at, /metrics, /healthz, /readyz){jobs}
   models {", ".join(setting.config.models)}
 
 Try it:

@@ -16,6 +16,7 @@ from temporalio.client import Client
 from temporalio.service import RPCError
 from temporalio.worker import Worker
 from thinmesh.job.v1 import file_service_pb2_grpc as file_grpc
+from thinmesh.job.v1 import job_service_pb2 as pb
 from thinmesh.job.v1 import job_service_pb2_grpc as job_grpc
 from thinmesh.job.v1 import response_service_pb2_grpc as response_grpc
 
@@ -81,6 +82,7 @@ class WorkerApp(App):
         self._config = config
         self._gateway = channels(config.gateway)
         self._steps = Steps(self._gateway, config.call_seconds)
+        self._jobs: Jobs | None = None
         self._service: JobService | None = None
         self._objects = objects(config.jobs.payloads, config.state)
         ring = KeyRing(config.state)
@@ -118,6 +120,11 @@ class WorkerApp(App):
         """That Temporal is away."""
         return [] if self._trouble is None else [self._trouble]
 
+    async def current(self, limit: int) -> list[tuple[str, pb.Job]]:
+        """Jobs of all tenants, each with whose it is, for operators; it must have been entered."""
+        assert self._jobs is not None
+        return await self._jobs.current(limit)
+
     def prepared(self, webhooks: Mapping[str, Sequence[WebhookConfig]]) -> Callable[[], None]:
         """What puts other webhooks in force. ConfigError where a secret is missing, or is none."""
         endpoints = Endpoints.of(webhooks, os.environ)
@@ -129,8 +136,8 @@ class WorkerApp(App):
 
     async def __aenter__(self) -> Self:
         """Starts to look for Temporal, and to work once it is there."""
-        jobs = Jobs(await self._connect(lazy=True), self._config, self._batches)
-        self._service = JobService(jobs, self._batches, self._pipelines)
+        self._jobs = Jobs(await self._connect(lazy=True), self._config, self._batches)
+        self._service = JobService(self._jobs, self._batches, self._pipelines)
         tasks = await self._stack.enter_async_context(asyncio.TaskGroup())
         stop = asyncio.Event()
         tasks.create_task(self._work(stop))

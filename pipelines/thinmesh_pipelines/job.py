@@ -75,6 +75,11 @@ def job_of(workflow: str) -> str:
     return workflow.rpartition("/")[2]
 
 
+def tenant_of(workflow: str) -> str:
+    """Whose job it is."""
+    return workflow.rpartition("/")[0]
+
+
 def fingerprint(request: pb.CreateJobRequest) -> str:
     """The same for the same work, whatever it is asked for under."""
     return sha256(request.SerializeToString(deterministic=True)).hexdigest()

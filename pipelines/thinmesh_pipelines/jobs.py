@@ -35,7 +35,7 @@ from thinmesh_pipelines.batches.workflow import BATCH, GATHER_TIME, PROGRESS, Ba
 from thinmesh_pipelines.config import WorkerConfig
 from thinmesh_pipelines.expiry import EXPIRED, SPARE
 from thinmesh_pipelines.flow.run import SAID, WAITING
-from thinmesh_pipelines.job import Owner, Said, failed, fingerprint, job_of, new_id, workflow_id
+from thinmesh_pipelines.job import Owner, Said, failed, fingerprint, job_of, new_id, tenant_of, workflow_id
 from thinmesh_pipelines.listing import FirstRuns, Mark, mark_of
 from thinmesh_pipelines.memo import KIND, PIPELINE, SAME, pipeline_memo
 from thinmesh_pipelines.registry import workflow_type
@@ -140,6 +140,16 @@ class Jobs:
             jobs=jobs, next_page_token=Mark.listed(runs[limit - 1]).written() if len(runs) > limit else None
         )
 
+    async def current(self, limit: int) -> list[tuple[str, pb.Job]]:
+        """Jobs of all tenants, each with whose it is, for operators: those that have not ended, then those that ended last."""
+        kinds = " OR ".join((_REQUESTS, *_OF_KIND.values()))
+        query = f"({kinds}) AND {_ITSELF} AND ExecutionStatus != 'ContinuedAsNew'"
+        async with _answering():
+            runs = [run async for run in self._client.list_workflows(query, limit=limit, page_size=limit)]
+            return [
+                (tenant_of(run.id), job) for run, job in zip(runs, await asyncio.gather(*map(self._now, runs)), strict=True)
+            ]
+
     async def cancel(self, tenant: str, job_id: str) -> pb.Job:
         """The job, which is told to end unless it has."""
         async with _answering():
@@ -201,6 +211,11 @@ class Jobs:
         if not _ELSEWHERE.isdisjoint(job_id):
             raise _unknown()
         return self._client.get_workflow_handle(workflow_id(tenant, job_id), result_type=pb.JobResult)
+
+    async def _now(self, run: WorkflowExecution) -> pb.Job:
+        """A job of a list, with the steps that run, which lists do not know."""
+        running = run.status is WorkflowExecutionStatus.RUNNING
+        return await self._told(await self._client.get_workflow_handle(run.id).describe() if running else run)
 
     async def _last(self, run: WorkflowExecution) -> WorkflowExecution:
         """The last run of a job, of which this is the first."""
