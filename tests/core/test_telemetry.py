@@ -14,7 +14,9 @@ ROW = re.compile(r"^\| `(\w+)` \| (\w+) \| ([^|]*)\| (.+) \|$", re.MULTILINE)
 
 
 def test_the_page_lists_every_metric_with_its_type_and_labels_and_no_other() -> None:
-    written = {name: (kind, tuple(re.findall(r"\w+", labels))) for name, kind, labels, _ in ROW.findall(PAGE.read_text())}
+    rows = ROW.findall(PAGE.read_text())
+    written = {name: (kind, tuple(re.findall(r"\w+", labels))) for name, kind, labels, _ in rows}
+    assert len(written) == len(rows)
     metrics = [one for one in vars(telemetry).values() if isinstance(one, MetricWrapperBase)]
     assert written == {_name(one): (one._type, tuple(one._labelnames)) for one in metrics}
 
