@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from dataclasses import dataclass, field
 
+from msgspec.structs import replace
+
 from thinmesh_adapters.app import AdapterApp, build
 from thinmesh_adapters.contract import Place
 from thinmesh_adapters.registry import find
@@ -46,7 +48,11 @@ class Hosting:
 
         ConfigError where an entry makes no sense; nothing has been started then.
         """
-        wanted = {name: entry for name, entry in setting.config.backends.items() if entry.address is None}
+        wanted = {
+            name: replace(entry, deploy=None)  # what only renders read restarts nothing
+            for name, entry in setting.config.backends.items()
+            if entry.address is None
+        }
         new = {name: entry for name, entry in wanted.items() if name not in self._hosted or self._hosted[name].entry != entry}
         here = {
             name: build(entry, Place(name, setting.sockets, entry.insecure))

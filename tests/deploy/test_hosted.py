@@ -1,0 +1,30 @@
+"""Adapters beside the mesh: what a new configuration replaces, and what it leaves alone."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from thinmesh_deploy.children import Children
+from thinmesh_deploy.config import Setting, read
+from thinmesh_deploy.hosted import Hosting
+
+
+def setting(tmp_path: Path, **more: Any) -> Setting:
+    file = tmp_path / "thinmesh.yaml"
+    whole = {"tenants": {}, "backends": {"echo": {"adapter": "echo"} | more}, "models": {"echo": {"backends": ["echo"]}}}
+    file.write_text(yaml.safe_dump(whole))
+    return read(file, tmp_path / "state")
+
+
+async def test_an_option_replaces_an_adapter_and_what_only_renders_read_does_not(tmp_path: Path) -> None:
+    async with asyncio.TaskGroup() as tasks:
+        hosting = Hosting(tasks, Children(tmp_path, "info"))
+        assert hosting.start(setting(tmp_path)) == []
+        assert hosting.start(setting(tmp_path, deploy={"memory": "2Gi"})) == []
+        (ended,) = hosting.start(setting(tmp_path, options={"delay_ms": 1}))
+        hosting.end([ended])
+        hosting.end_all()
