@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from pathlib import Path
 from typing import Any
 
@@ -10,13 +11,16 @@ import aiohttp
 import grpc
 import pytest
 from canaries import PROMPT
+from edge import fronted
 from launch import ECHO, Mode, Running, mesh
+from openai.types.chat import ChatCompletionMessageParam
 from opentelemetry.proto.trace.v1 import trace_pb2
 from otlp_receiver import attributes, receiver
 from thinmesh.inference.v1 import inference_service_pb2 as pb
 from thinmesh.inference.v1 import inference_service_pb2_grpc as inference_grpc
 
 from fakes.openai_engine import fake_engine
+from thinmesh_core.call import trace_id
 from thinmesh_core.channel import dial
 
 TRACES = """
@@ -101,3 +105,16 @@ async def test_a_collector_that_is_gone_costs_no_call_and_no_stop(state: Path) -
         config = CONFIG.format(otlp="http://127.0.0.1:1", sample=1, url=engine.base_url)
         async with mesh(config, state, "up") as running:
             assert await asyncio.gather(*(ask(running) for _ in range(20))) == [200] * 20
+
+
+async def test_nginx_begins_the_trace_of_a_call_that_brings_none(state: Path) -> None:
+    async with receiver() as received:
+        async with fronted(ECHO + TRACES.format(otlp=received.address, sample=1), state) as front, front.openai() as client:
+            hops = ["POST /v1/chat/completions", "route", "chat echo"]
+            said: list[ChatCompletionMessageParam] = [{"role": "user", "content": PROMPT}]
+            await client.chat.completions.create(model="echo", messages=said)
+            sent = await received.sent(3, lambda span: span.name in hops)
+        lines = [json.loads(line) for path in state.rglob("access.log") for line in path.read_text().splitlines()]
+    (context,) = (line["traceparent"] for line in lines if line["path"] == "/v1/chat/completions")
+    begun = [one for one in sent if one[1].trace_id.hex() == trace_id(context)]
+    assert [span.name for _, span in chain(begun, context.split("-")[2])] == hops

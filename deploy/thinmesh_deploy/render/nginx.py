@@ -56,7 +56,7 @@ def nginx_conf(
     known = {text for one in behind for text in (one.http, one.grpc)}
     if unknown := set(leaving) - known:
         raise ConfigError(f"no gateway is at {', '.join(sorted(unknown))}; there are: {', '.join(sorted(known))}")
-    folder = folder_of(setting)
+    folder, traces = folder_of(setting), setting.config.traces
     words = {
         "edge": edge,
         "source": setting.path.name,
@@ -76,6 +76,7 @@ def nginx_conf(
         "reuse_seconds": REUSE_SECONDS,
         "upload_bytes": None if setting.config.jobs is None else setting.config.jobs.files.max_bytes + FORM_BYTES,
         "refusals": REFUSALS,
+        "traced": None if traces is None else round(traces.sample * 100, 2),
     }
     return fill("nginx", "nginx.conf.j2", words, {"quoted": quoted})
 
