@@ -12,7 +12,7 @@ import typer
 from typer.core import TyperGroup
 
 from thinmesh_core.config import ConfigError
-from thinmesh_deploy import audit, autoscale, batches, jobs, keys, operate, pipelines, split
+from thinmesh_deploy import audit, autoscale, batches, completion, jobs, keys, operate, pipelines, split
 from thinmesh_deploy.config import Listen, Setting
 from thinmesh_deploy.diagnose.commands import diagnose_app
 from thinmesh_deploy.doctor.command import doctor
@@ -30,7 +30,6 @@ from thinmesh_deploy.webhooks import webhook_app
 app = typer.Typer(
     help="An inference mesh: one typed gRPC contract and an OpenAI-compatible edge around unmodified engines.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
     context_settings={"help_option_names": ["-h", "--help"]},
@@ -176,7 +175,7 @@ def worker(
 
 @adapter_app.command("run")
 def run_adapter(
-    backend: Annotated[str, typer.Argument(help="A backend of the configuration.")],
+    backend: Annotated[str, typer.Argument(help="A backend of the configuration.", autocompletion=completion.backends)],
     config: Config = None,
     listen: Annotated[str | None, typer.Option("--listen", help="Where it listens. [the backend's address]")] = None,
     admin: Admin = None,

@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable
 from datetime import UTC, datetime
+from typing import Any
 
-from google.protobuf.json_format import MessageToJson
+from google.protobuf.json_format import MessageToDict, MessageToJson
 from rich.table import Column, Table
 from rich.text import Text
 from thinmesh.job.v1 import job_service_pb2 as pb
@@ -28,6 +29,11 @@ def word(state: pb.JobState.ValueType) -> str:
 def now(job: pb.Job) -> str:
     """What a job does now: its state, and its steps."""
     return " ".join([word(job.state), *job.steps])
+
+
+def plain(listed: Iterable[pb.Job] | Iterable[pb.Pipeline]) -> list[dict[str, Any]]:
+    """For programs, by the names of the contract."""
+    return [MessageToDict(one, preserving_proto_field_name=True) for one in listed]
 
 
 def pipelines(listed: Iterable[pb.Pipeline], *, schemas: bool) -> Table:

@@ -19,9 +19,9 @@ from thinmesh_core.call import AUTHORIZATION, PRIORITY, Metadata
 from thinmesh_core.channel import dial
 from thinmesh_core.priority import PRIORITIES
 from thinmesh_core.status import from_rpc_error, lost
-from thinmesh_deploy import job_tables
+from thinmesh_deploy import completion, job_tables
 from thinmesh_deploy.keys import development_key
-from thinmesh_deploy.options import STATE, Config, State, fail, say, setting_of
+from thinmesh_deploy.options import STATE, Config, Json, State, fail, say, setting_of, show_json
 
 SECONDS = 5.0
 """What a gateway may take to answer."""
@@ -42,7 +42,7 @@ Gateway = Annotated[str | None, typer.Option("--gateway", metavar="HOST:PORT", h
 
 @job_app.command("submit")
 def submit(
-    model: Annotated[str, typer.Argument(help="A model or alias.")],
+    model: Annotated[str, typer.Argument(help="A model or alias.", autocompletion=completion.models)],
     prompt: Annotated[str, typer.Argument(help="What to say to it; - reads standard input.")],
     priority: Annotated[str | None, typer.Option("--priority", help="critical, standard or batch; else the tenant's.")] = None,
     idempotency_key: Annotated[str | None, typer.Option("--idempotency-key", help="Asked for twice, it is made once.")] = None,
@@ -85,6 +85,7 @@ def list_jobs(
     gateway: Gateway = None,
     config: Config = None,
     state: State = STATE,
+    json: Json = False,
 ) -> None:
     """Show the tenant's jobs.
 
@@ -96,7 +97,11 @@ def list_jobs(
     async def ask(stub: job_grpc.JobServiceAsyncStub, metadata: Metadata) -> pb.ListJobsResponse:
         return await stub.ListJobs(pb.ListJobsRequest(limit=limit), metadata=metadata, timeout=SECONDS)
 
-    output.print(job_tables.jobs(asked(ask, key, gateway, config, state).jobs))
+    found = asked(ask, key, gateway, config, state).jobs
+    if json:
+        show_json(job_tables.plain(found))
+    else:
+        output.print(job_tables.jobs(found))
 
 
 @job_app.command("watch")

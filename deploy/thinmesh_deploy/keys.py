@@ -9,9 +9,9 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-from thinmesh_deploy import tables
+from thinmesh_deploy import completion, tables
 from thinmesh_deploy.audit import audited, operator
-from thinmesh_deploy.options import STATE, Config, State, fail, opened, say, setting_of
+from thinmesh_deploy.options import STATE, Config, Json, State, fail, opened, say, setting_of, show_json
 from thinmesh_gateway.identity.key import id_of
 from thinmesh_gateway.identity.principal import is_name
 from thinmesh_gateway.roles import Roles
@@ -30,7 +30,7 @@ KeyId = Annotated[str, typer.Argument(metavar="ID", help="A key's id, as `thinme
 
 @key_app.command("create")
 def create(
-    tenant: Annotated[str, typer.Option("--tenant", help="A tenant of the configuration.")],
+    tenant: Annotated[str, typer.Option("--tenant", help="A tenant of the configuration.", autocompletion=completion.tenants)],
     principal: Annotated[str | None, typer.Option("--principal", help="Whose it is, by a name; else it is its own.")] = None,
     role: Annotated[list[str] | None, typer.Option("--role", help="A role, again for more; else the tenant's.")] = None,
     days: Annotated[float | None, typer.Option("--days", help="How long it holds; else for ever.", min=0)] = None,
@@ -65,9 +65,12 @@ def create(
 
 @key_app.command("list")
 def list_keys(
-    tenant: Annotated[str | None, typer.Option("--tenant", help="Only this tenant's.")] = None,
+    tenant: Annotated[
+        str | None, typer.Option("--tenant", help="Only this tenant's.", autocompletion=completion.tenants)
+    ] = None,
     config: Config = None,
     state: State = STATE,
+    json: Json = False,
 ) -> None:
     """Show the keys: whose they are, what they may, when they were used, how long they hold.
 
@@ -76,7 +79,11 @@ def list_keys(
     thinmesh key list --tenant search-team
     """
     with opened(setting_of(config, state)) as store:
-        output.print(tables.keys(store.all(tenant), time.time()))
+        found = store.all(tenant)
+    if json:
+        show_json(list(found))
+    else:
+        output.print(tables.keys(found, time.time()))
 
 
 @key_app.command("rotate")
@@ -122,6 +129,7 @@ def whoami(
     ] = None,
     config: Config = None,
     state: State = STATE,
+    json: Json = False,
 ) -> None:
     """Show whose a key is and what it may do.
 
@@ -138,10 +146,15 @@ def whoami(
         holder = store.read(now).get(store.digest(text.strip()))
     if holder is None:
         fail("the key is not known, or it is revoked or expired")
+    granted = Roles(setting.config.roles).granted(holder.roles)
+    if json:
+        may = {action.value: models.patterns for action, models in granted.items()}
+        show_json({"principal": holder.name, "tenant": holder.tenant, "key": holder.key, "roles": holder.roles, "may": may})
+        return
     say(f"{holder.name}, tenant {holder.tenant}, key {holder.key}, roles {', '.join(holder.roles)}")
     if holder.tenant not in setting.config.tenants:
         say(f"{setting.path} has no tenant {holder.tenant!r}: gateways refuse the key")
-    output.print(tables.grants(Roles(setting.config.roles).granted(holder.roles)))
+    output.print(tables.grants(granted))
 
 
 def development_key(state: Path) -> str:

@@ -15,21 +15,22 @@ from thinmesh.router.v1 import quota_service_pb2 as quota_pb
 from thinmesh.router.v1 import quota_service_pb2_grpc as quota_grpc
 
 from thinmesh_core.config import ConfigError
-from thinmesh_deploy import tables
-from thinmesh_deploy.options import STATE, Config, State, fail, say
+from thinmesh_deploy import completion, sight, tables
+from thinmesh_deploy.options import STATE, Config, State, fail, say, show_json_line
 from thinmesh_deploy.routers import SECONDS, each
 
 MOST_HOURS = 31 * 24
 """How long a limit may hold, as QuotaService has it."""
 
-Name = Annotated[str, typer.Argument(help="A backend of the configuration.")]
-Tenant = Annotated[str | None, typer.Option("--tenant", help="Only this tenant's.")]
+Name = Annotated[str, typer.Argument(help="A backend of the configuration.", autocompletion=completion.backends)]
+Tenant = Annotated[str | None, typer.Option("--tenant", help="Only this tenant's.", autocompletion=completion.tenants)]
+JsonLines = Annotated[bool, typer.Option("--json", help="Print a line of JSON for each router.")]
 
 quota_app = typer.Typer(help="What tenants may use, and what they have used.", no_args_is_help=True)
 output = Console(highlight=False)
 
 
-def status(config: Config = None, state: State = STATE) -> None:
+def status(config: Config = None, state: State = STATE, json: JsonLines = False) -> None:
     """Show each backend: its state, health, calls, and whether its engine is told of priorities.
 
     [bold]Example[/bold]
@@ -41,12 +42,15 @@ def status(config: Config = None, state: State = STATE) -> None:
         return await backend_grpc.BackendServiceStub(channel).ListBackends(pb.ListBackendsRequest(), timeout=SECONDS)
 
     for router, answer in each(config, state, ask):
+        if json:
+            show_json_line({"router": router, "backends": [sight.backend(one) for one in answer.backends]})
+            continue
         output.print(tables.backends(router, answer.backends))
         for line in tables.troubles(answer.backends):
             output.print(f"  {line}", markup=False, style="yellow")
 
 
-def queue(config: Config = None, state: State = STATE) -> None:
+def queue(config: Config = None, state: State = STATE, json: JsonLines = False) -> None:
     """Show who waits for which model, and for how long yet.
 
     [bold]Example[/bold]
@@ -58,7 +62,10 @@ def queue(config: Config = None, state: State = STATE) -> None:
         return await backend_grpc.BackendServiceStub(channel).ListQueues(pb.ListQueuesRequest(), timeout=SECONDS)
 
     for router, answer in each(config, state, ask):
-        output.print(tables.queues(router, answer.queues))
+        if json:
+            show_json_line({"router": router, "queues": [sight.queue(one) for one in answer.queues]})
+        else:
+            output.print(tables.queues(router, answer.queues))
 
 
 def drain(backend: Name, config: Config = None, state: State = STATE) -> None:
@@ -99,7 +106,7 @@ COMMANDS = (status, queue, drain, undrain)
 
 
 @quota_app.command("list")
-def list_quotas(tenant: Tenant = None, config: Config = None, state: State = STATE) -> None:
+def list_quotas(tenant: Tenant = None, config: Config = None, state: State = STATE, json: JsonLines = False) -> None:
     """Show the quotas in force, and what is used of each.
 
     [bold]Examples[/bold]
@@ -116,7 +123,9 @@ def list_quotas(tenant: Tenant = None, config: Config = None, state: State = STA
         return await stub.GetQuota(quota_pb.GetQuotaRequest(tenant=tenant), timeout=SECONDS)
 
     for router, answer in each(config, state, ask):
-        if answer.quotas:
+        if json:
+            show_json_line({"router": router, "quotas": [sight.quota(one) for one in answer.quotas]})
+        elif answer.quotas:
             output.print(tables.quotas(router, answer.quotas))
         else:
             output.print(f"router {router}: no quotas; tenants.NAME.quota in thinmesh.yaml sets them", soft_wrap=True)
@@ -124,7 +133,7 @@ def list_quotas(tenant: Tenant = None, config: Config = None, state: State = STA
 
 @quota_app.command("set")
 def set_quota(
-    tenant: Annotated[str, typer.Argument(help="A tenant of the configuration.")],
+    tenant: Annotated[str, typer.Argument(help="A tenant of the configuration.", autocompletion=completion.tenants)],
     measure: Annotated[tables.Measure, typer.Argument(help="What is counted.")],
     limit: Annotated[float, typer.Argument(help="The most there may be; money in the price table's currency.", min=0)],
     model: Annotated[str | None, typer.Option("--model", help="Only with this model.")] = None,
@@ -134,6 +143,7 @@ def set_quota(
     ] = 1.0,
     config: Config = None,
     state: State = STATE,
+    json: JsonLines = False,
 ) -> None:
     """Put another limit in force for a time. To change it for good, edit thinmesh.yaml.
 
@@ -156,4 +166,7 @@ def set_quota(
         return await quota_grpc.QuotaServiceStub(channel).SetQuota(request, timeout=SECONDS)
 
     for router, answer in each(config, state, ask):
-        output.print(tables.quotas(router, [answer.quota]))
+        if json:
+            show_json_line({"router": router, "quota": sight.quota(answer.quota)})
+        else:
+            output.print(tables.quotas(router, [answer.quota]))

@@ -72,3 +72,8 @@ def say(line: str) -> None:
 def show_json(value: object) -> None:
     """Prints a value for programs."""
     print(msgspec.json.format(msgspec.json.encode(value)).decode())
+
+
+def show_json_line(value: object) -> None:
+    """Prints one of several values for programs, in a line."""
+    print(msgspec.json.encode(value).decode())

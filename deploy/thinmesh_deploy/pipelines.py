@@ -14,7 +14,7 @@ from thinmesh_core.call import PRIORITY, Metadata
 from thinmesh_core.priority import PRIORITIES
 from thinmesh_deploy import job_tables
 from thinmesh_deploy.jobs import SECONDS, Gateway, JobId, Key, asked, output, watch
-from thinmesh_deploy.options import STATE, Config, State, fail, say
+from thinmesh_deploy.options import STATE, Config, Json, State, fail, say, show_json
 
 pipeline_app = typer.Typer(help="Work of several steps, written as Python code.", no_args_is_help=True)
 
@@ -26,6 +26,7 @@ def list_pipelines(
     gateway: Gateway = None,
     config: Config = None,
     state: State = STATE,
+    as_json: Json = False,
 ) -> None:
     """Show the pipelines that the workers have.
 
@@ -37,7 +38,11 @@ def list_pipelines(
     async def ask(stub: job_grpc.JobServiceAsyncStub, metadata: Metadata) -> pb.ListPipelinesResponse:
         return await stub.ListPipelines(pb.ListPipelinesRequest(), metadata=metadata, timeout=SECONDS)
 
-    output.print(job_tables.pipelines(asked(ask, key, gateway, config, state).pipelines, schemas=schemas))
+    found = asked(ask, key, gateway, config, state).pipelines
+    if as_json:
+        show_json(job_tables.plain(found))
+    else:
+        output.print(job_tables.pipelines(found, schemas=schemas))
 
 
 @pipeline_app.command("run")

@@ -47,6 +47,29 @@ class ModelSeen:
 
 
 @dataclass(frozen=True, slots=True)
+class LineSeen:
+    """A tenant's calls of one class that wait; `wait_seconds` is how long one that came now would."""
+
+    priority: str
+    tenant: str
+    calls: int
+    tokens: int
+    waited_seconds: float
+    wait_seconds: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class QueueSeen:
+    """Who waits for a model."""
+
+    model: str
+    calls: int
+    tokens: int
+    tokens_per_second: float | None
+    lines: tuple[LineSeen, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class QuotaSeen:
     """A quota: of the tenant, or of one of its models or keys."""
 
@@ -95,6 +118,23 @@ def backend(one: pb.Backend) -> BackendSeen:
         failures=one.failures,
         message=status.message,
     )
+
+
+def queue(one: pb.Queue) -> QueueSeen:
+    """A queue."""
+    lines = [
+        LineSeen(
+            priority=line.priority,
+            tenant=line.tenant,
+            calls=line.calls,
+            tokens=line.tokens,
+            waited_seconds=line.waited_seconds,
+            wait_seconds=line.wait_seconds if line.HasField("wait_seconds") else None,
+        )
+        for line in one.lines
+    ]
+    rate = one.tokens_per_second if one.HasField("tokens_per_second") else None
+    return QueueSeen(one.model, one.calls, one.tokens, rate, tuple(lines))
 
 
 def quota(one: quota_pb.Quota) -> QuotaSeen:

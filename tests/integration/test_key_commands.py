@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 from pathlib import Path
 
 import aiohttp
@@ -55,6 +56,10 @@ async def test_a_key_is_made_rotated_and_revoked_while_the_mesh_runs(state: Path
         assert listed.count("search nightly parrot") == 2
         _, granted, who = await thinmesh(state, "whoami", "--key", new)
         assert ("nightly, tenant search" in who, "infer ec*" in granted) == (True, True)
+        held = json.loads((await thinmesh(state, "whoami", "--key", new, "--json"))[1])
+        assert (held["principal"], held["tenant"], held["may"]["infer"]) == ("nightly", "search", ["ec*"])
+        known = json.loads((await thinmesh(state, "key", "list", "--tenant", "search", "--json"))[1])
+        assert {one["id"] for one in known} == {key_id, held["key"]}
 
         assert (await thinmesh(state, "key", "revoke", key_id))[0] == 0
         await until(session, key, 401)

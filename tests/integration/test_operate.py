@@ -63,6 +63,11 @@ async def test_operators_see_and_drain_backends_and_set_quotas(
         ):
             code, said = await thinmesh(state, "quota", "set", "search", *rubbish.split())
             assert (code, why in said, "Traceback" in said) == (2, True, False), said
+        for words, key in ((("status",), "backends"), (("queue",), "queues"), (("quota", "list"), "quotas")):
+            told = json.loads((await thinmesh(state, *words, "--json"))[1])
+            assert (told["router"].startswith("unix:"), bool(told[key])) == (True, True)
+        set_to = json.loads((await thinmesh(state, "quota", "set", "search", "spend-per-month", "3.5", "--json"))[1])["quota"]
+        assert (set_to["measure"], set_to["limit"], set_to["expires_in_seconds"] <= 3600) == ("spend-per-month", 3.5, True)
         assert "no quotas" in (await thinmesh(state, "quota", "list", "--tenant", "dev"))[1]
         code, said = await thinmesh(state, "quota", "list", "--tenant", "nobody")
         assert (code, "no tenant 'nobody'" in said) == (2, True)

@@ -212,6 +212,8 @@ async def test_the_commands_run_list_and_approve(running: Running, stub: Stub) -
     code, listed, error = await output("pipeline", "list", *at)
     assert code == 0, error
     assert all(name in listed for name in ("example-rag", "example-approved-draft"))
+    plain = json.loads((await output("pipeline", "list", "--json", *at))[1])
+    assert all(one["name"] in listed and one["input_schema"] for one in plain)
     code, job_id, error = await output("pipeline", "run", "example-approved-draft", '{"about": "tea"}', *at)
     assert code == 0, error
     await until(stub, running.metadata, pb.Job(id=job_id.strip()), {pb.JOB_STATE_WAITING})
@@ -219,6 +221,8 @@ async def test_the_commands_run_list_and_approve(running: Running, stub: Stub) -
     assert code == 0, error
     code, text, error = await output("job", "watch", job_id.strip(), *at)
     assert code == 0, error
+    code, jobs, error = await output("job", "list", "--json", *at)
+    assert (code, job_id.strip() in {one["id"] for one in json.loads(jobs)}) == (0, True), error
     assert json.loads(text)["approved_by"] == running.key.split("_")[2]
     code, _, error = await output("pipeline", "run", "example-rag", "no json", *at)
     assert code == 2

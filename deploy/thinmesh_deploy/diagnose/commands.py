@@ -16,7 +16,7 @@ from thinmesh.router.v1 import backend_service_pb2_grpc as backend_grpc
 from thinmesh_core.config import ConfigError
 from thinmesh_core.errors import MeshError
 from thinmesh_core.scraped import Scraped
-from thinmesh_deploy import sight
+from thinmesh_deploy import completion, sight
 from thinmesh_deploy.admin import fetch
 from thinmesh_deploy.config import Setting
 from thinmesh_deploy.diagnose import down as judgement
@@ -36,7 +36,9 @@ NOTHING = Scraped(())
 diagnose_app = typer.Typer(help="Why a model is slow, or down.", no_args_is_help=True)
 output = Console(highlight=False)
 
-ModelName = Annotated[str, typer.Argument(metavar="MODEL", help="A model of the configuration, or an alias.")]
+ModelName = Annotated[
+    str, typer.Argument(metavar="MODEL", help="A model of the configuration, or an alias.", autocompletion=completion.models)
+]
 Admins = Annotated[
     list[str] | None,
     typer.Option("--admin", metavar="HOST:PORT", help="Where a process has /metrics; again for each. [listen.admin]"),

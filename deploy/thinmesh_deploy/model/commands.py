@@ -15,6 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from thinmesh_core.config import ConfigError
+from thinmesh_deploy import completion
 from thinmesh_deploy.config import DEFAULT, Setting
 from thinmesh_deploy.model import file
 from thinmesh_deploy.model.catalogue import ENGINE, Found, chosen
@@ -109,7 +110,11 @@ def list_models(config: Config = None, state: State = STATE, json: Json = False)
 
 
 @model_app.command("remove")
-def remove(name: Annotated[str, typer.Argument(help="A model.")], config: Config = None, state: State = STATE) -> None:
+def remove(
+    name: Annotated[str, typer.Argument(help="A model.", autocompletion=completion.models)],
+    config: Config = None,
+    state: State = STATE,
+) -> None:
     """Take a model out of thinmesh.yaml, and the backends that no other model has; running calls end as they would.
 
     [bold]Example[/bold]
