@@ -14,7 +14,7 @@ export MYPY_CACHE_DIR := .cache/mypy
 export RUFF_CACHE_DIR := .cache/ruff
 
 .DEFAULT_GOAL := help
-.PHONY: help up test test-vllm faults fuzz histories lint fix protos conformance bench simulate privacy docs wheel clean
+.PHONY: help up test test-vllm faults fuzz histories series lint fix protos conformance bench simulate privacy docs wheel clean
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  make %-11s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -60,6 +60,9 @@ conformance: .venv/.dev .engines/triton/.installed ## Run the conformance cases 
 
 histories: .venv/.dev ## Record anew what the workflows of jobs do, for the tests that replay it
 	PYTHONPATH=tests $(VENV)/python tests/pipelines/recording.py
+
+series: .venv/.dev ## Record anew what a mesh tells while each fault is caused, for the tests of alerts (12 minutes); ARGS names some
+	PYTHONPATH=tests $(VENV)/python tests/series/recording.py $(ARGS)
 
 bench: .venv/.dev ## Print what the mesh costs in CPU time, in one process and split
 	PYTHONPATH=tests $(VENV)/python tests/bench/admission.py
