@@ -11,13 +11,16 @@ from prometheus_client.samples import Sample
 
 from thinmesh_core.telemetry import exposition
 
+PARTS = {"histogram": ("_bucket", "_count", "_sum"), "summary": ("_count", "_sum"), "counter": ("_total",)}
+"""What the names of series have behind their family's."""
+
 
 @dataclass(frozen=True, slots=True)
 class Scraped:
-    """One scrape. `types` are those of the families, by name as documents write it: a counter's has its _total."""
+    """One scrape. `names` are those that series have or may have: a family is told before it has any."""
 
     samples: tuple[Sample, ...]
-    types: dict[str, str]
+    names: frozenset[str]
 
     def of(self, name: str, **labels: str) -> Iterator[Sample]:
         """The samples of this name that have these labels."""
@@ -38,15 +41,13 @@ class Scraped:
 def parse(text: str) -> Scraped:
     """A scrape's text."""
     families = list(text_string_to_metric_families(text))
-    types = {one.name + ("_total" if one.type == "counter" else ""): one.type for one in families}
-    return Scraped(tuple(sample for one in families for sample in one.samples if not sample.name.endswith("_created")), types)
+    names = frozenset(one.name + part for one in families for part in PARTS.get(one.type, ("",)))
+    return Scraped(tuple(sample for one in families for sample in one.samples if not sample.name.endswith("_created")), names)
 
 
-def declared() -> set[str]:
-    """The names of all series that a process may tell."""
-    families = text_string_to_metric_families(exposition().decode())
-    parts = {"histogram": ("_bucket", "_count", "_sum"), "summary": ("_count", "_sum"), "counter": ("_total",)}
-    return {one.name + part for one in families for part in parts.get(one.type, ("",))}
+def declared() -> frozenset[str]:
+    """The names that a process of thinmesh tells."""
+    return parse(exposition().decode()).names
 
 
 async def scrape(admin: str) -> Scraped:

@@ -9,7 +9,7 @@ import aiohttp
 from canaries import PHRASE
 from launch import Running, mesh
 from load import session
-from scraped import Scraped, scrape
+from scraped import Scraped, declared, scrape
 
 from thinmesh_core.errors import Reason
 from thinmesh_core.priority import PRIORITIES
@@ -60,7 +60,9 @@ async def test_labels_have_the_values_of_the_configuration_and_of_strangers_none
         await traffic(client, running, "first")
         before = told(await scrape(running.admin))
         await traffic(client, running, "second")
-        assert told(await scrape(running.admin)) == before
+        after = await scrape(running.admin)
+        assert told(after) == before
+    assert declared() <= after.names
     found: dict[str, set[str]] = {}
     for _, labels in before:
         for label, value in labels:

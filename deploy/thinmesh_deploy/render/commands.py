@@ -75,6 +75,22 @@ def alerts(config: Config = None, state: State = STATE, into: Into = None) -> No
         _write(rules(setting_of(config, state).config), into, f"check it with promtool check rules {into}")
 
 
+@render_app.command("dashboard")
+def dashboard(into: Into = None) -> None:
+    """Write a dashboard for Grafana: calls, objectives, models, queue, tenants, backends, jobs, processes.
+
+    [bold]Examples[/bold]
+
+    thinmesh render dashboard --into thinmesh-dashboard.json
+    """
+    try:
+        from thinmesh_deploy.seeing.dashboard import dashboard_json
+    except ModuleNotFoundError:
+        fail("thinmesh render dashboard: install the extra `grafana`")
+    with _failing(into):
+        _write(dashboard_json(), into, "import it in Grafana, and choose your Prometheus there")
+
+
 @render_app.command("compose")
 def compose(config: Config = None, state: State = STATE, into: Into = None) -> None:
     """Write the compose.yaml that runs all of it on one machine: nginx, gateway, router, and each adapter beside its engine.
