@@ -97,14 +97,14 @@ $(UV):
 	@touch $@
 
 # Debian's package, unpacked and not installed: no root is needed.
-.engines/promtool/.installed:
+.engines/promtool/.installed: tests/engines/debian.sh
 	@echo "unpacking Debian's promtool for the tests into .engines/promtool"
-	@mkdir -p $(@D) && cd $(@D) && apt-get download --quiet=2 prometheus && dpkg --extract prometheus_*.deb . && rm prometheus_*.deb
+	@sh $< $(@D) alone prometheus
 	@touch $@
 
-.engines/chromium/.installed: tests/engines/chromium.sh
+.engines/chromium/.installed: tests/engines/chromium.sh tests/engines/debian.sh
 	@echo "unpacking Debian's Chromium for the tests into .engines/chromium"
-	@rm -rf $(@D) && sh $< $(@D)
+	@sh $< $(@D)
 	@touch $@
 
 .engines/presidio/.installed: tests/bench/privacy/presidio.txt | $(UV)

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from launch import ROOT
 
-OURS = ROOT / ".engines" / "promtool" / "usr" / "bin" / "promtool"
+OURS = ROOT / ".engines" / "promtool" / "root" / "usr" / "bin" / "promtool"
 
 
 def promtool(*arguments: str | Path) -> str:

@@ -1,13 +1,8 @@
 #!/bin/sh
-# Unpacks Debian's Chromium, what it needs that this machine lacks, and a typeface into the folder given; no root is needed.
+# Unpacks Debian's Chromium and a typeface into the folder given.
 set -eu
-mkdir -p "$1/lists/partial" "$1/debs/partial" "$1/root"
+sh "$(dirname "$0")/debian.sh" "$1" needs chromium fonts-inter
 cd "$1"
-apt="apt-get --quiet=2 -o Dir::State::lists=$PWD/lists -o Dir::Cache=$PWD/debs -o Dir::Cache::archives=$PWD/debs -o Debug::NoLocking=1"
-$apt update
-$apt install --yes --no-install-recommends --download-only chromium fonts-inter
-for package in debs/*.deb; do dpkg --extract "$package" root; done
-rm -r lists debs
 cat > fonts.conf <<CONF
 <?xml version="1.0"?>
 <!DOCTYPE fontconfig SYSTEM "fonts.dtd">
