@@ -14,6 +14,13 @@ Lines = Callable[[], list[str]]
 
 TEXT = "text/plain; charset=utf-8"
 
+Metrics = Callable[[], Awaitable[bytes]]
+
+
+async def own() -> bytes:
+    """This process's metrics."""
+    return exposition()
+
 
 @dataclass(frozen=True, slots=True)
 class Answer:
@@ -29,7 +36,7 @@ Pages = Callable[[str], Awaitable[Answer | None]]
 """What a path that is not the listener's own answers; None where there is no such page."""
 
 
-def admin(at: Address, problems: Lines, notes: Lines = list, pages: Pages | None = None) -> Asgi:
+def admin(at: Address, problems: Lines, notes: Lines = list, pages: Pages | None = None, metrics: Metrics = own) -> Asgi:
     """The admin application of a listener.
 
     /readyz answers 503 with a line per problem while there are any, else 200, with a line per note. Who asks by a name that
@@ -38,7 +45,7 @@ def admin(at: Address, problems: Lines, notes: Lines = list, pages: Pages | None
     """
 
     async def app(scope: Message, receive: Receive, send: Send) -> None:
-        answer = _told(scope["path"], problems, notes)
+        answer = await _told(scope["path"], problems, notes, metrics)
         if (at.local or answer is None) and not meant(_host(scope["headers"]), at):
             answer = Answer(421, b"ask by an address, localhost, or the name that thinmesh listens on\n")
         elif answer is None and pages is not None and scope["method"] in {"GET", "HEAD"}:
@@ -48,10 +55,10 @@ def admin(at: Address, problems: Lines, notes: Lines = list, pages: Pages | None
     return app
 
 
-def _told(path: str, problems: Lines, notes: Lines) -> Answer | None:
+async def _told(path: str, problems: Lines, notes: Lines, metrics: Metrics) -> Answer | None:
     match path:
         case "/metrics":
-            return Answer(200, exposition())
+            return Answer(200, await metrics())
         case "/healthz":
             return Answer(200, b"ok\n")
         case "/readyz":

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import shlex
 from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from rich.console import Console
 from typer.core import TyperGroup
 
 from thinmesh_core.config import ConfigError
@@ -90,6 +92,13 @@ def up(
     admin: Admin = None,
     state: State = STATE,
     log_level: LogLevel = "warning",
+    edge: Annotated[
+        bool, typer.Option("--edge", help="Put nginx in front, over TLS; --http and --grpc are its own then.")
+    ] = False,
+    workers: Annotated[
+        int | None, typer.Option("--workers", min=1, max=64, help="How many processes serve behind it. [the processors]")
+    ] = None,
+    lifeline: Lifeline = False,
 ) -> None:
     """Start the whole mesh in the foreground.
 
@@ -98,12 +107,34 @@ def up(
     thinmesh up
 
     thinmesh up --config thinmesh.yaml --http 127.0.0.1:9000
+
+    thinmesh up --edge --workers 4
     """
+    setting = setting_of(config, state)
+    if edge:
+        _up_edge(setting, workers or os.cpu_count() or 1, http, grpc, admin or setting.config.listen.admin, log_level)
+        return
+    if workers is not None:
+        fail("--workers is how many serve behind nginx: give --edge too")
     from thinmesh_deploy.up import up as serve  # imports every part, which the other commands need not have installed
 
-    setting = setting_of(config, state)
-    main = partial(serve, setting, _listening(setting, http, grpc, admin), console, log_level)
-    run(main, service="thinmesh", log_level=log_level, traces=setting.config.traces)
+    at, tell = _listening(setting, http, grpc, admin), Console(quiet=True) if lifeline else console
+    main = partial(serve, setting, at, tell, log_level)
+    run(main, service="thinmesh", log_level=log_level, lifeline=lifeline, traces=setting.config.traces)
+
+
+def _up_edge(setting: Setting, workers: int, http: str | None, grpc: str | None, admin: str, log_level: str) -> None:
+    from thinmesh_deploy.edge.certificate import self_signed
+    from thinmesh_deploy.edge.derived import fronted
+    from thinmesh_deploy.edge.up import up as serve
+
+    try:
+        made = self_signed(setting.state / "tls") if setting.config.edge is None else None
+        setting = fronted(setting, made, http, grpc)
+    except ConfigError as error:
+        fail(str(error))
+    authority = None if made is None else made[0]
+    run(partial(serve, setting, workers, admin, authority, console, log_level), service="thinmesh", log_level=log_level)
 
 
 @app.command()

@@ -204,7 +204,7 @@ class Setting:
     @property
     def running(self) -> Path:
         """A copy of the file as it was when it was put in force, for child processes that start later."""
-        return self.sockets / "thinmesh.yaml"
+        return self.sockets / f"running-{self.path.name}"
 
     def router(self, addresses: dict[str, str], name: str) -> RouterConfig:
         """The router's part, with each backend's address; `name` tells it from others of this state folder."""

@@ -26,7 +26,7 @@ LOOK_SECONDS = 0.1
 
 async def up(setting: Setting, at: Listen, console: Console, log_level: str, signals: Signals) -> None:
     """Serves until told to stop; says what is awaited while models load, then where the mesh listens and what to try."""
-    key_file = _dev_key(setting)
+    key_file = dev_key(setting)
     mesh = Mesh(setting, log_level, signals.lag)
     stop = signals.stop
     async with mesh.serving(at, signals.reload) as bound:
@@ -60,7 +60,7 @@ curl -s http://{bound.http}/v1/chat/completions -H "authorization: Bearer {key}"
 """
 
 
-def _dev_key(setting: Setting) -> Path | None:
+def dev_key(setting: Setting) -> Path | None:
     """The file with the development key, made on first start; none where the configuration has no tenant for it."""
     if DEV_TENANT not in setting.config.tenants:
         return None

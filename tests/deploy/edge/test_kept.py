@@ -1,0 +1,44 @@
+"""Programs that are kept: started again, ended as they want to be, and nothing of them left."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from thinmesh_deploy.edge import kept
+from thinmesh_deploy.edge.kept import Kept, Program, keeping
+
+
+async def lines(file: Path, count: int) -> list[str]:
+    """What was written there, once it is so much."""
+    async with asyncio.timeout(10):
+        while len(found := file.read_text().splitlines() if file.exists() else []) < count:
+            await asyncio.sleep(0.01)
+    return found
+
+
+async def test_one_that_dies_is_started_again(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(kept, "FIRST_PAUSE_SECONDS", 0.01)
+    file = tmp_path / "said"
+    one = Kept(Program("it", ("sh", "-c", f"echo $$ >> {file}; exit 3")))
+    async with keeping([one]):
+        assert len(set(await lines(file, 3))) >= 3
+
+
+async def test_one_that_refuses_its_configuration_is_not(tmp_path: Path) -> None:
+    one = Kept(Program("it", ("sh", "-c", "exit 2")))
+    async with asyncio.timeout(10):
+        await one.keep()
+    assert one.refused
+
+
+async def test_what_it_has_started_ends_with_it(tmp_path: Path) -> None:
+    file = tmp_path / "said"
+    script = f"sleep 600 & echo $! >> {file}; wait"
+    async with keeping([Kept(Program("it", ("sh", "-c", script)))]):
+        (child,) = await lines(file, 1)
+    async with asyncio.timeout(5):
+        while Path(f"/proc/{child}").exists():
+            await asyncio.sleep(0.01)
