@@ -1,0 +1,256 @@
+"""What strangers do to nginx: it refuses, closes and bounds, and the meshes behind it serve the others as before."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import ssl
+import struct
+from collections import Counter
+from collections.abc import AsyncIterator, Callable
+from pathlib import Path
+from random import Random
+from typing import Any
+
+import aiohttp
+import grpc
+import pytest
+from callers import GOOD, Callers
+from canaries import PROMPT
+from edge import HOST, Fronted, fronted
+from launch import ECHO
+from load import Record, percentile, play, poisson, seconds
+from raw_grpc import DATA, END_HEADERS, END_STREAM, HEADERS, PREFACE, SETTINGS, frame, headers
+
+from thinmesh_core.wire import MAX_REQUEST_BYTES
+
+GENERATE = "/thinmesh.inference.v1.InferenceService/Generate"
+LARGE = 10 * 1024 * 1024
+SLOW_SECONDS = 10
+"""What nginx gives the slow: the default of `edge.slow_seconds`."""
+
+Writer = asyncio.StreamWriter
+Reader = asyncio.StreamReader
+
+
+async def test_fault_39_large_bodies_at_the_edge(state: Path, record_property: Record) -> None:
+    """A body of 10 MB, declared or in pieces, and a message of 4 MiB and a byte, through nginx -> 413 without the upload, and RESOURCE_EXHAUSTED."""
+    piece = b" " * 65536
+    uploaded = 0
+
+    async def pieces() -> AsyncIterator[bytes]:
+        nonlocal uploaded
+        for _ in range(LARGE // len(piece)):
+            uploaded += len(piece)
+            yield piece
+
+    async with fronted(ECHO, state) as front:
+        reader, writer = await opened(front)
+        writer.write(head(front, f"content-length: {LARGE}"))
+        async with asyncio.timeout(5):
+            declared = await reader.read(4096)
+        writer.close()
+        assert declared.startswith(b"HTTP/1.1 413 "), declared
+        async with front.session() as client:
+            try:
+                async with client.post(f"{front.http}/v1/completions", data=pieces()) as response:
+                    assert response.status == 413
+                    assert (await response.json())["error"]["code"]
+            except aiohttp.ClientError:  # closed while this side still wrote
+                assert uploaded < LARGE
+        async with front.channel() as channel:
+            send: Any = channel.unary_unary(GENERATE)
+            with pytest.raises(grpc.aio.AioRpcError) as failed:
+                await send(b"x" * (MAX_REQUEST_BYTES + 1), metadata=front.metadata, timeout=10)
+        assert failed.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
+    record_property("uploaded in pieces", f"{uploaded / 1e6:.1f} MB")
+
+
+async def opened(front: Fronted, *, h2: bool = False, port: int = 0) -> tuple[Reader, Writer]:
+    """A connection to the edge."""
+    trusting = front.trusting
+    trusting.set_alpn_protocols(["h2" if h2 else "http/1.1"])
+    return await asyncio.open_connection("127.0.0.1", port or front.http_port, ssl=trusting, server_hostname=HOST)
+
+
+def head(front: Fronted, *lines: str, path: str = "/v1/completions") -> bytes:
+    """A POST's head."""
+    first = (f"POST {path} HTTP/1.1", f"host: {HOST}", f"authorization: Bearer {front.key}", *lines)
+    return "\r\n".join(first).encode() + b"\r\n\r\n"
+
+
+BODY = f'{{"model": "echo", "prompt": "{PROMPT}"}}'.encode()
+HIDDEN = b"GET /v1/models HTTP/1.1\r\nhost: x\r\n\r\n"
+
+
+def smuggled(front: Fronted) -> dict[str, bytes]:
+    """Requests in which two parsers may see different ends, and a second one in what one of them takes for the body."""
+    length = f"content-length: {len(BODY)}"
+    chunked = b"0\r\n\r\n" + HIDDEN
+    return {
+        "both lengths": head(front, f"content-length: {len(chunked)}", "transfer-encoding: chunked") + chunked,
+        "two lengths": head(front, "content-length: 0", f"content-length: {len(HIDDEN)}") + HIDDEN,
+        "TE with a space": head(front, length, "transfer-encoding : chunked") + BODY,
+        "a NUL": head(front, length, "x-a: b\0c") + BODY,
+        "two hosts": head(front, "host: other", length) + BODY,
+        "a host with a path": head(front, length).replace(HOST.encode(), b"a/health?x#y") + BODY,
+    }
+
+
+async def test_fault_48_smuggling_at_the_edge(state: Path, record_property: Record) -> None:
+    """Two lengths, two hosts, a NUL, a space before the colon, a bare line feed -> 400, and never two requests behind nginx."""
+    async with fronted(ECHO, state) as front:
+        for name, sent in smuggled(front).items():
+            said = await everything(front, sent)
+            assert said.startswith(b"HTTP/1.1 400 "), (name, said[:200])
+            assert said.count(b"HTTP/1.1 ") == 1, name
+        bare = head(front, f"content-length: {len(BODY)}", "connection: close").replace(b"\r\n", b"\n") + BODY
+        said = await everything(front, bare)  # nginx takes it for what it means, and writes it anew
+        assert len(re.findall(rb"HTTP/1\.1 \d", said)) == 1
+        access = (state / "edge" / "access.log").read_text().splitlines()
+        reached = [line for line in access if '"gateway":"unix:' in line]
+        assert len(reached) <= 1
+        assert not any("/v1/models" in line for line in access)
+    record_property("reached a gateway", f"{len(reached)} of {len(smuggled(front)) + 1}")
+
+
+async def everything(front: Fronted, sent: bytes) -> bytes:
+    """What is answered until the edge closes."""
+    reader, writer = await opened(front)
+    writer.write(sent)
+    try:
+        async with asyncio.timeout(5):
+            return await reader.read()
+    finally:
+        writer.close()
+
+
+async def others(front: Fronted, amount: float, random: int) -> tuple[float, list[str]]:
+    """p99 of good callers for so many seconds, and what went wrong with them."""
+    async with front.session() as client, front.channel() as channel:
+        sent = await play(poisson(Random(random), 30, amount), Callers(front, client, channel).call)
+    return percentile(seconds(sent), 99), [one.outcome for one in sent if one.outcome != GOOD]
+
+
+@pytest.mark.faults
+@pytest.mark.parametrize("part", ["head", "body"])
+async def test_fault_46_slow_strangers_at_the_edge(state: Path, record_property: Record, part: str) -> None:
+    """200 connections of one address send a byte of a head a second, or stop within a body -> closed after 10 s, the others do not notice."""
+    ends: list[float] = []
+
+    async def slow(front: Fronted) -> None:
+        began = asyncio.get_running_loop().time()
+        reader, writer = await opened(front)
+        reading = asyncio.create_task(_drained(reader))
+        writer.write(head(front)[:-2] if part == "head" else head(front, f"content-length: {len(BODY)}") + BODY[:5])
+        while part == "head" and not (await asyncio.wait({reading}, timeout=1))[0]:
+            writer.write(b"x")
+        async with asyncio.timeout(2 * SLOW_SECONDS):
+            await reading
+        ends.append(asyncio.get_running_loop().time() - began)
+        writer.close()
+
+    async with fronted(ECHO, state) as front:
+        usual, _ = await others(front, 5, 1)
+        async with asyncio.TaskGroup() as tasks:
+            for _ in range(200):
+                tasks.create_task(slow(front))
+            during, bad = await others(front, 8, 2)
+        assert not bad
+    record_property("closed after", f"{min(ends):.1f} to {max(ends):.1f} s")
+    record_property("p99 of others", f"{during * 1e3:.0f} ms, before {usual * 1e3:.0f} ms")
+    assert max(ends) < 2 * SLOW_SECONDS
+
+
+RST_STREAM, PING, CONTINUATION = 3, 6, 9
+
+
+def opening(front: Fronted, stream: int) -> bytes:
+    """A request's head on a stream of its own."""
+    block = headers(
+        (":method", "POST"), (":scheme", "https"), (":path", GENERATE), (":authority", HOST),
+        ("te", "trailers"), ("content-type", "application/grpc"), *front.metadata,
+    )  # fmt: skip
+    return frame(HEADERS, END_HEADERS, block, stream)
+
+
+async def rapid_reset(front: Fronted) -> AsyncIterator[bytes]:
+    """40 000 calls, each cancelled at once."""
+    for number in range(400):
+        yield b"".join(
+            opening(front, stream) + frame(RST_STREAM, 0, struct.pack(">I", 8), stream)
+            for stream in range(number * 200 + 1, number * 200 + 201, 2)
+        )
+
+
+async def settings(_: Fronted) -> AsyncIterator[bytes]:
+    """40 000 SETTINGS and PINGs."""
+    for _number in range(400):
+        yield (frame(SETTINGS, 0, b"", 0) + frame(PING, 0, bytes(8), 0)) * 50
+
+
+async def continuation(_: Fronted) -> AsyncIterator[bytes]:
+    """A head that never ends: 40 000 pieces of it."""
+    yield frame(HEADERS, 0, headers((":method", "GET")), 1)
+    for _number in range(400):
+        yield frame(CONTINUATION, 0, headers(("x-a", "b" * 20)), 1) * 100
+
+
+async def stalled(front: Fronted) -> AsyncIterator[bytes]:
+    """100 calls whose answers have no room to come."""
+    yield frame(SETTINGS, 0, struct.pack(">HI", 4, 0), 0)
+    for stream in range(1, 201, 2):
+        yield opening(front, stream) + frame(DATA, END_STREAM, b"\0\0\0\0\0", stream)
+
+
+FLOODS: dict[str, Callable[[Fronted], AsyncIterator[bytes]]] = {
+    "rapid reset": rapid_reset, "settings and pings": settings, "continuation": continuation, "a window of none": stalled,
+}  # fmt: skip
+
+
+@pytest.mark.faults
+@pytest.mark.parametrize("flood", FLOODS)
+async def test_fault_47_floods_at_the_edge(state: Path, record_property: Record, flood: str) -> None:
+    """40 000 resets, settings and pings, continuations, or a window of none, from 4 connections -> closed, and the others do not notice."""
+    ends = Counter[str]()
+
+    async def attack(front: Fronted) -> None:
+        reader, writer = await opened(front, h2=True, port=front.grpc_port)
+        writer.write(PREFACE + frame(SETTINGS, 0, b"", 0))
+        reading = asyncio.create_task(_drained(reader))
+        try:
+            async for piece in FLOODS[flood](front):
+                writer.write(piece)
+                await writer.drain()
+            ends["took all"] += 1
+            async with asyncio.timeout(2 * SLOW_SECONDS):
+                ends["closed" if await reading else "cut"] += 1
+        except (ConnectionError, ssl.SSLError):
+            ends["closed"] += 1
+        except TimeoutError:
+            ends["left open"] += 1
+        finally:
+            reading.cancel()
+            writer.close()
+
+    async with fronted(ECHO, state) as front:
+        usual, _ = await others(front, 5, 1)
+        async with asyncio.TaskGroup() as tasks:
+            for _ in range(4):
+                tasks.create_task(attack(front))
+            during, bad = await others(front, 8, 2)
+        after, late = await others(front, 3, 3)
+        assert not bad
+        assert not late
+        assert all(process.returncode is None for process in front.members.values())
+    record_property("ended", ", ".join(f"{count} times {what}" for what, count in ends.items()))
+    record_property("p99 of others", f"{during * 1e3:.0f} ms, before {usual * 1e3:.0f} ms, after {after * 1e3:.0f} ms")
+
+
+async def _drained(reader: Reader) -> bool:
+    try:
+        while await reader.read(65536):
+            pass
+    except (ConnectionError, ssl.SSLError):
+        return False
+    return True
