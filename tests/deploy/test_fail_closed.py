@@ -107,7 +107,7 @@ SERVED = {
     IdempotencyConfig: {"window_seconds", "max_bytes"},
     TlsConfig: {"certificate", "key"},
     MeshConfig: {
-        "backends", "models", "queue", "watchdog", "jobs", "insecure", "edge",
+        "backends", "models", "queue", "watchdog", "jobs", "insecure", "edge", "traces",
         "keys_stale_seconds", "call_seconds", "grace_seconds", "drain_seconds",
     },
 }  # fmt: skip

@@ -167,8 +167,10 @@ async def test_an_upload_that_breaks_off_leaves_nothing(running: Running, sdk: o
     for _ in range(8):
         writer.write(written([chat("a", WORD * 1500)]) * 30)
         await writer.drain()
-    writer.close()
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(20):
+        while not files(objects) - kept:  # it is being kept
+            await asyncio.sleep(0.05)
+        writer.close()
         while files(objects) - kept:
             await asyncio.sleep(0.05)
     assert [one.id async for one in sdk.files.list()] == before
