@@ -25,7 +25,7 @@ JOBS = 500
 
 @pytest.mark.faults
 async def test_fault_10_a_rolling_restart_behind_the_edge(state: Path, record_property: Record) -> None:
-    """Both meshes behind nginx are restarted in turn at 50 calls a second -> at least 99.9 % are answered, p99 is less than twice what it was."""
+    """Both meshes behind nginx are restarted in turn at 50 calls a second -> at least 99.9 % are answered."""
     async with fronted(CONFIG, state) as front, front.session() as client, front.channel() as channel:
         callers = Callers(front, client, channel)
         before = await play(poisson(Random(9), 50, 5), callers.call)

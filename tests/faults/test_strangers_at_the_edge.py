@@ -211,7 +211,7 @@ FLOODS: dict[str, Callable[[Fronted], AsyncIterator[bytes]]] = {
 @pytest.mark.faults
 @pytest.mark.parametrize("flood", FLOODS)
 async def test_fault_47_floods_at_the_edge(state: Path, record_property: Record, flood: str) -> None:
-    """40 000 resets, settings and pings, continuations, or a window of none, from 4 connections -> closed, and the others do not notice."""
+    """40 000 resets, settings and pings, continuations, or a window of none, from 4 connections -> the meshes go on, and the others lose nothing."""
     ends = Counter[str]()
 
     async def attack(front: Fronted) -> None:
