@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import re
 import ssl
 import struct
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
+from contextlib import suppress
 from pathlib import Path
 from random import Random
 from typing import Any
@@ -24,6 +26,7 @@ from raw_grpc import DATA, END_HEADERS, END_STREAM, HEADERS, PREFACE, SETTINGS, 
 
 from thinmesh_core.wire import MAX_REQUEST_BYTES
 
+CHAT = "/v1/chat/completions"
 GENERATE = "/thinmesh.inference.v1.InferenceService/Generate"
 LARGE = 10 * 1024 * 1024
 SLOW_SECONDS = 10
@@ -133,9 +136,9 @@ async def others(front: Fronted, amount: float, random: int) -> tuple[float, lis
 
 
 @pytest.mark.faults
-@pytest.mark.parametrize("part", ["head", "body"])
-async def test_fault_46_slow_strangers_at_the_edge(state: Path, record_property: Record, part: str) -> None:
-    """200 connections of one address send a byte of a head a second, or stop within a body -> closed after 10 s, the others do not notice."""
+@pytest.mark.parametrize(("part", "connections"), [("head", 500), ("body", 200)])
+async def test_fault_46_slow_strangers_at_the_edge(state: Path, record_property: Record, part: str, connections: int) -> None:
+    """500 connections of one address send a byte of a head a second, or 200 stop within a body -> closed after 10 s, the others do not notice."""
     ends: list[float] = []
 
     async def slow(front: Fronted) -> None:
@@ -153,13 +156,43 @@ async def test_fault_46_slow_strangers_at_the_edge(state: Path, record_property:
     async with fronted(ECHO, state) as front:
         usual, _ = await others(front, 5, 1)
         async with asyncio.TaskGroup() as tasks:
-            for _ in range(200):
+            for _ in range(connections):
                 tasks.create_task(slow(front))
             during, bad = await others(front, 8, 2)
         assert not bad
     record_property("closed after", f"{min(ends):.1f} to {max(ends):.1f} s")
     record_property("p99 of others", f"{during * 1e3:.0f} ms, before {usual * 1e3:.0f} ms")
     assert max(ends) < 2 * SLOW_SECONDS
+
+
+@pytest.mark.faults
+async def test_fault_46_strangers_who_do_not_read_at_the_edge(state: Path, record_property: Record) -> None:
+    """20 callers of one address ask for streams of 20 MB and read nothing -> given up after 10 s, and the others lose nothing."""
+    said = [{"role": "user", "content": f"{PROMPT} " + "a " * 100_000}]
+    body = json.dumps({"model": "echo", "messages": said, "max_tokens": 200_000, "stream": True}).encode()
+
+    async def deaf(front: Fronted) -> int:
+        reader, writer = await opened(front)
+        writer.write(head(front, f"content-length: {len(body)}", "connection: close", path=CHAT) + body)
+        await writer.drain()
+        writer.transport.pause_reading()  # type: ignore[attr-defined]  # asyncio has it for every socket that is read
+        await asyncio.sleep(3 * SLOW_SECONDS)
+        writer.transport.resume_reading()  # type: ignore[attr-defined]
+        with suppress(ConnectionError, ssl.SSLError):
+            answer = await reader.read()
+            assert b"[DONE]" not in answer
+            return len(answer)
+        return 0
+
+    async with fronted(ECHO, state) as front:
+        async with asyncio.TaskGroup() as tasks:
+            reading = [tasks.create_task(deaf(front)) for _ in range(20)]
+            _, bad = await others(front, 8, 2)
+            async with asyncio.timeout(2 * SLOW_SECONDS):
+                while (state / "edge" / "access.log").read_text().count(CHAT) < len(reading):
+                    await asyncio.sleep(0.2)
+        assert not bad
+    record_property("cut after", f"at most {max(task.result() for task in reading) / 1e6:.1f} MB")
 
 
 RST_STREAM, PING, CONTINUATION = 3, 6, 9

@@ -102,7 +102,7 @@ ALERTS = (
         "2m",
         "page",
         "The worker at {{ $labels.instance }} does not reach Temporal: jobs wait.",
-        "See whether Temporal runs and answers at `jobs.address`; nothing is lost meanwhile.",
+        "See whether Temporal runs and answers at `jobs.temporal`; nothing is lost meanwhile.",
     ),
     Alert(
         "JobStepsWait",
