@@ -22,7 +22,7 @@ help: ## List the targets
 up: .venv/.up ## Install what is needed and start the mesh; flags go into ARGS="--http 127.0.0.1:9000"
 	@$(VENV)/thinmesh up $(ARGS)
 
-test: .venv/.dev .engines/triton/.installed .engines/promtool/.installed .engines/chromium/.installed ## Install what is needed and run the tests; ARGS go to pytest
+test: .venv/.dev .engines/triton/.installed .engines/nginx/.installed .engines/promtool/.installed .engines/chromium/.installed ## Install what is needed and run the tests; ARGS go to pytest
 	@$(VENV)/pytest $(ARGS)
 
 test-vllm: .venv/.dev $(VLLM)/models/tiny/.made $(VLLM)/models/smollm2/.made ## Install a real vLLM (2.5 GB) and run the tests that need it
@@ -97,6 +97,11 @@ $(UV):
 	@touch $@
 
 # Debian's package, unpacked and not installed: no root is needed.
+.engines/nginx/.installed: tests/engines/debian.sh
+	@echo "unpacking Debian's nginx for the tests into .engines/nginx"
+	@sh $< $(@D) needs nginx
+	@touch $@
+
 .engines/promtool/.installed: tests/engines/debian.sh
 	@echo "unpacking Debian's promtool for the tests into .engines/promtool"
 	@sh $< $(@D) alone prometheus

@@ -15,11 +15,13 @@ import grpc.aio
 import openai
 from certificates import Authority
 from emitted import EMITTED
-from launch import command, flags, free_port, output, said
+from launch import ROOT, command, flags, free_port, output, said
 
 from thinmesh_deploy.edge.found import Nginx, find
 
 HOST = "localhost"
+DEBIANS = ROOT / ".engines" / "nginx" / "root" / "usr" / "sbin" / "nginx"
+"""nginx 1.22; `make .engines/nginx/.installed` unpacks it."""
 
 MEMBER = """
 listen:

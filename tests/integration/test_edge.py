@@ -10,13 +10,16 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pytest
 from canaries import PROMPT
-from edge import Fronted, fronted
+from edge import DEBIANS, Fronted, fronted
 from engines.triton_engine import triton_engine
 from launch import ECHO
 from openai.types.chat import ChatCompletionMessageParam
 from thinmesh.inference.v1 import inference_service_pb2 as pb
 from thinmesh.inference.v1 import inference_service_pb2_grpc as inference_grpc
+
+from thinmesh_deploy.edge.found import find
 
 tensors: Any = import_module("tritonclient.grpc.aio")  # untyped
 http_tensors: Any = import_module("tritonclient.http")
@@ -29,11 +32,13 @@ models: {echo: {backends: [triton]}, count: {backends: [triton]}}
 """
 SLOW = ECHO.replace("{adapter: echo}", "{adapter: echo, options: {delay_ms: 20}}")
 STREAMS = 40
+NGINXES = pytest.mark.parametrize("program", [DEBIANS, None], ids=["1.22", "1.31"])
 TEXT = " ".join(f"{PROMPT} {number}" for number in range(15))
 
 
-async def test_the_openai_sdk_through_tls(state: Path) -> None:
-    async with fronted(ECHO, state) as front, front.openai() as client:
+@NGINXES
+async def test_the_openai_sdk_through_tls(state: Path, program: Path | None) -> None:
+    async with fronted(ECHO, state, nginx=find(program)) as front, front.openai() as client:
         answer = await client.chat.completions.create(model="echo", messages=SAID)
         assert answer.choices[0].message.content == PROMPT
         chunks = await client.chat.completions.create(model="echo", messages=SAID, stream=True)
@@ -75,9 +80,10 @@ async def counted(client: Any, front: Fronted) -> AsyncIterator[int]:
         yield int(answer.as_numpy("NUMBER")[0])
 
 
-async def test_streams_survive_a_reload(state: Path) -> None:
+@NGINXES
+async def test_streams_survive_a_reload(state: Path, program: Path | None) -> None:
     """40 streams of each surface run while nginx begins anew: each is whole, and was under way at the reload."""
-    async with fronted(SLOW, state) as front, front.session() as client, front.channel() as channel:
+    async with fronted(SLOW, state, nginx=find(program)) as front, front.session() as client, front.channel() as channel:
         stub: Any = inference_grpc.InferenceServiceStub(channel)
         begun = asyncio.Semaphore(0)
 
