@@ -11,7 +11,7 @@ from pathlib import Path
 
 import aiohttp
 from canaries import PROMPT
-from launch import Running, flags, mesh, only_child, output
+from launch import Running, flags, free_port, mesh, only_child, output
 
 from fakes.openai_engine import fake_engine
 
@@ -89,6 +89,21 @@ async def test_why_a_model_is_down_is_told_from_its_retries_to_its_last_failure(
         told = " ".join(one["what"] for one in found)
         for words in ("its engine is down: nothing listens at", "a call failed there", "ENGINE_ERROR", "its breaker is"):
             assert words in told, told
+
+
+async def test_what_nobody_could_say_of_a_model_is_told_as_that(state: Path) -> None:
+    async with fake_engine() as one:
+        config = CONFIG.replace("ONE", one.base_url).replace("TWO", one.base_url)
+        async with mesh(config, state, "up") as running:
+            code, said = await thinmesh(running, "diagnose", "slow", "single", "--seconds", "0.1")
+            assert (code, said.startswith("single, no streams since the start: nothing was measured")) == (0, True), said
+            other = state / "other.yaml"
+            other.write_text(config.replace("single: {backends: [one]}", "single: {backends: [three]}").replace("two", "three"))
+            silent = ("--admin", f"127.0.0.1:{free_port()}")
+            code, said, _ = await output("diagnose", "down", "single", "--json", *silent, *flags(other, state))
+    found = [(one["where"], one["level"], one["what"]) for one in json.loads(said)]
+    assert (code, found[1]) == (1, ("backends.three", "wrong", "the file has it, the running mesh has not"))
+    assert (found[0][:2], "is not known: nothing answers at" in found[0][2]) == (("/metrics", "note"), True)
 
 
 async def test_an_adapter_that_was_started_again_is_told(state: Path) -> None:

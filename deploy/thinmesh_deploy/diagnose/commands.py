@@ -23,12 +23,11 @@ from thinmesh_deploy.diagnose import down as judgement
 from thinmesh_deploy.diagnose.stages import course
 from thinmesh_deploy.diagnose.verdict import Verdict, show, verdict
 from thinmesh_deploy.doctor import backends as probes
-from thinmesh_deploy.doctor.finding import Finding, Level, table, worst_first
+from thinmesh_deploy.doctor.finding import Finding, note, worst_first
+from thinmesh_deploy.doctor.report import report
 from thinmesh_deploy.options import STATE, Config, Json, State, fail, setting_of, show_json
 from thinmesh_deploy.routers import SECONDS, ask_all
 from thinmesh_router.routes import Route, RouteTable
-
-EXIT_WRONG = 1
 
 NOTHING = Scraped(())
 """The metrics of a process that has just begun."""
@@ -88,12 +87,7 @@ def down(model: ModelName, admin: Admins = None, config: Config = None, state: S
     """
     setting = setting_of(config, state)
     findings = asyncio.run(_examine(setting, _route(setting, model), _admins(setting, admin)))
-    if json:
-        show_json(findings)
-    else:
-        output.print(table(findings))
-    if any(one.level is Level.WRONG for one in findings):
-        raise typer.Exit(EXIT_WRONG)
+    report(findings, json=json)
 
 
 async def _watch(setting: Setting, route: Route, admins: list[str], seconds: float) -> Verdict:
@@ -102,22 +96,23 @@ async def _watch(setting: Setting, route: Route, admins: list[str], seconds: flo
     now, elapsed = await _scraped(setting, admins), time.monotonic() - began
     backends = [sight.backend(one) for one in await _backends(setting, route)]
     seen = course(route.model, now, before, backends, elapsed)
-    of = f"the last {elapsed:.0f} s"
+    of = f"in the last {elapsed:.0f} s"
     if seen is None:
-        seen, of = course(route.model, now, NOTHING, backends, None), "all since the start"
-    calls = "no streams" if seen is None else f"{seen.calls} streams"
-    return verdict(route.model, f"{calls} of {of}", seen, backends)
+        seen, of = course(route.model, now, NOTHING, backends, None), "since the start"
+    streams = "no streams" if seen is None else "1 stream" if seen.calls == 1 else f"{seen.calls} streams"
+    return verdict(route.model, f"{streams} {of}", seen, backends)
 
 
 async def _examine(setting: Setting, route: Route, admins: list[str]) -> list[Finding]:
     """Retries first, then what is wrong, then what has been."""
     try:
         metrics = await _scraped(setting, admins)
-    except _UnansweredError:  # it is down: what can still be asked is
-        metrics = NOTHING
+        retries = judgement.retries(route.model, metrics)
+    except _UnansweredError as error:  # what can still be asked is
+        metrics, retries = NOTHING, [note("/metrics", f"what was tried again is not known: {error}")]
     names = {one.backend for one in route.targets}
     probed, seen = await asyncio.gather(probes.look(setting, names), _backends(setting, route))
-    return [*judgement.retries(route.model, metrics), *worst_first([*probed, *judgement.history(seen, metrics)])]
+    return [*retries, *worst_first([*probed, *judgement.history(seen, metrics)])]
 
 
 async def _backends(setting: Setting, route: Route) -> list[pb.Backend]:

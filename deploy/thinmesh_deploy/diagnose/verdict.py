@@ -52,7 +52,7 @@ def verdict(model: str, of: str, seen: Course | None, backends: Sequence[Backend
         causes.append(f"{_sentence(seen)}{at}")
         advised += advice(stage, at_fault)
         lines = [Line(one.stage, one.seconds, seen.share(one)) for one in seen.took]
-    cause = "; ".join(causes) or "nothing that was measured says why: no stream of it was answered"
+    cause = "; ".join(causes) or "nothing was measured that says why; call it, and ask again meanwhile"
     return Verdict(model, of, cause, None if alone is None else alone.backend, tuple(lines), tuple(advised))
 
 

@@ -25,6 +25,8 @@ from thinmesh_deploy.routers import SECONDS, ask_all, failure
 ADAPTER_SECONDS = 1.0
 ENGINE_SECONDS = 4.0
 
+UNREAD = "has the file been read? /readyz says; was the mesh started with this one?"
+
 
 async def look(setting: Setting, only: Collection[str] | None = None) -> list[Finding]:
     """What is found of each backend, or of these, and of the routers."""
@@ -39,10 +41,15 @@ async def look(setting: Setting, only: Collection[str] | None = None) -> list[Fi
         down = note("router", "no router answers: the mesh is down here", "`thinmesh up` starts it")
         return [down, *await _each(_direct(setting, name) for name in names)]
     routers = [wrong("router", failure(at, error), "start it again, and look into its log") for at, error in lost.items()]
-    return [
-        *routers,
-        *await _each(_seen(setting, one) for answer in found for one in answer.backends if only is None or one.name in only),
-    ]
+    known = [one for answer in found for one in answer.backends]
+    seen = await _each(_seen(setting, one) for one in known if only is None or one.name in only)
+    return [*routers, *(unread(names, known) if found else ()), *seen]
+
+
+def unread(names: Iterable[str], known: Iterable[pb.Backend]) -> list[Finding]:
+    """What is to be said of a file's backends that no router has."""
+    unknown = sorted(set(names).difference(one.name for one in known))
+    return [wrong(f"backends.{name}", "the file has it, the running mesh has not", UNREAD) for name in unknown]
 
 
 def judge(where: str, one: pb.Backend, wanted: Iterable[str]) -> Finding | None:
@@ -76,7 +83,7 @@ async def _seen(setting: Setting, one: pb.Backend) -> Finding:
     entry = setting.config.backends.get(one.name)
     where = f"backends.{one.name}"
     if entry is None:
-        return note(where, "the running mesh has it, the file has not", "has the file been read? /readyz says")
+        return note(where, "the running mesh has it, the file has not", UNREAD)
     said = judge(where, one, wanted(setting, one.name))
     if said is not None:
         return said

@@ -73,7 +73,7 @@ def judge(pair: Pair, authority: bytes | None, certificate: bytes, key: bytes, n
         found.append(
             wrong(where, f"it is not for {name}: nobody will believe that it is that", f"issue it with the DNS name {name}")
         )
-    return found or [ok(where, f"it holds for {days:.0f} days")]
+    return found or [ok(where, f"the certificate holds for {days:.0f} days")]
 
 
 def _issued(certificate: Certificate, by: Certificate) -> bool:

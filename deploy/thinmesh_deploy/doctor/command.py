@@ -7,23 +7,17 @@ from collections.abc import Awaitable, Callable
 from functools import partial
 from pathlib import Path
 
-import typer
-from rich.console import Console
-
 from thinmesh_core.config import ConfigError
 from thinmesh_deploy.config import MeshConfig, Setting, checked
 from thinmesh_deploy.doctor import backends, certificates, folder, listening, readiness, stores, versions
-from thinmesh_deploy.doctor.finding import Finding, Level, ok, table, worst_first, wrong
-from thinmesh_deploy.options import STATE, AdminAt, Config, Json, State, show_json
+from thinmesh_deploy.doctor.finding import Finding, ok, worst_first, wrong
+from thinmesh_deploy.doctor.report import report
+from thinmesh_deploy.options import STATE, AdminAt, Config, Json, State
 
 SECONDS = 8.0
 """What one look may take."""
 
-EXIT_WRONG = 1
-
 Look = Callable[[], Awaitable[list[Finding]]]
-
-output = Console(highlight=False)
 
 
 def doctor(config: Config = None, state: State = STATE, admin: AdminAt = None, json: Json = False) -> None:
@@ -35,13 +29,7 @@ def doctor(config: Config = None, state: State = STATE, admin: AdminAt = None, j
 
     thinmesh doctor --json | jq -r '.[] | select(.level == "wrong") | .where + ": " + .do'
     """
-    findings = worst_first(asyncio.run(examine(config, state, admin)))
-    if json:
-        show_json(findings)
-    else:
-        output.print(table(findings))
-    if any(one.level is Level.WRONG for one in findings):
-        raise typer.Exit(EXIT_WRONG)
+    report(worst_first(asyncio.run(examine(config, state, admin))), json=json)
 
 
 async def examine(config: Path | None, state: Path, admin: str | None) -> list[Finding]:

@@ -6,9 +6,6 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
 
-from rich.table import Column, Table
-from rich.text import Text
-
 
 class Level(StrEnum):
     """How bad it is: `wrong` keeps calls from being served, `warning` may soon, `note` is good to know."""
@@ -49,21 +46,9 @@ def ok(where: str, what: str) -> Finding:
     return Finding(where, Level.OK, what)
 
 
-_STYLES = {Level.WRONG: "bold red", Level.WARNING: "yellow", Level.NOTE: "cyan", Level.OK: "green"}
 _ORDER = list(Level)
 
 
 def worst_first(findings: Iterable[Finding]) -> list[Finding]:
     """What is wrong before what may be; else as they came."""
     return sorted(findings, key=lambda one: _ORDER.index(one.level))
-
-
-def table(findings: Iterable[Finding]) -> Table:
-    """A line each, and below it what to do."""
-    shown = Table(Column("", no_wrap=True), "where", "what", header_style="bold", box=None)
-    for one in findings:
-        what = Text(one.what)
-        if one.do:
-            what.append(f"\n→ {one.do}", "bold")
-        shown.add_row(Text(one.level.value, _STYLES[one.level]), Text(one.where), what)
-    return shown

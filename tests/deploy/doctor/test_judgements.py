@@ -9,9 +9,10 @@ import pytest
 from certificates import Authority, Files
 from packaging.requirements import Requirement
 from packaging.specifiers import SpecifierSet
+from thinmesh.router.v1 import backend_service_pb2 as pb
 
 from thinmesh_core.address import parse
-from thinmesh_deploy.doctor import certificates, folder, listening, versions
+from thinmesh_deploy.doctor import backends, certificates, folder, listening, versions
 from thinmesh_deploy.doctor.certificates import DAY, Pair
 from thinmesh_deploy.doctor.finding import Finding, Level, note, ok, warning, worst_first, wrong
 from thinmesh_deploy.doctor.listening import Port
@@ -27,6 +28,11 @@ def levels(findings: list[Finding]) -> list[Level]:
 def test_what_is_wrong_comes_first_and_the_rest_as_it_was_found() -> None:
     found = [ok("a", ""), note("b", ""), wrong("c", "", ""), warning("d", "", ""), wrong("e", "", "")]
     assert [one.where for one in worst_first(found)] == ["c", "e", "d", "b", "a"]
+
+
+def test_a_backend_that_the_running_mesh_has_not_read_is_told() -> None:
+    found = backends.unread(["new", "old"], [pb.Backend(name="old"), pb.Backend(name="gone")])
+    assert [(one.where, one.level) for one in found] == [("backends.new", Level.WRONG)]
 
 
 @pytest.mark.parametrize(
@@ -69,7 +75,7 @@ def test_a_certificate_is_looked_at_for_its_end_its_key_its_authority_and_its_ro
         )
         return "; ".join(f"{one.level}: {one.what}" for one in found)
 
-    assert said(router) == "ok: it holds for 30 days"
+    assert said(router) == "ok: the certificate holds for 30 days"
     assert said(router, later=25) == "warning: it ends in 5.0 days"
     assert said(router, later=33) == "wrong: it has expired 3 days ago"
     assert "not of each other" in said(router, key=other.key)
