@@ -49,6 +49,8 @@ def rehearse(
             entries = list(calls(file))
     except OSError as error:
         fail(f"{access_log} can't be read: {error.strerror}")
+    if not entries:
+        fail(f"{access_log} has no line of a call: `thinmesh gateway` writes them, `thinmesh up` with --log-level info")
     told = asyncio.run(Rehearsal(setting_of(config, state).config).run(entries))
     refused = [one for one in told if one.decision != ALLOWED]
     if json:
@@ -56,8 +58,9 @@ def rehearse(
             print(msgspec.json.encode(_line(one)).decode())
     else:
         longest = max((one.waited for one in told), default=0.0)
-        output.print(_table(refused))
-        say(f"{len(told)} calls, {len(refused)} would be refused; the longest wait is {longest:.1f} s")
+        if refused:
+            output.print(_table(refused))
+        say(f"of {len(told)} calls {len(refused)} would be refused; the longest wait is {longest:.1f} s")
     if any(one.entry.decision == ALLOWED for one in refused):
         raise typer.Exit(EXIT_REFUSED)
 

@@ -49,6 +49,8 @@ async def test_each_call_leaves_a_line_with_its_parts_that_commands_find_again(s
         other.write_text(CONFIG.replace("tenants: {dev: {}, other: {}}", "tenants: {other: {}}"))
         assert (await output("rehearse", str(lines), *flags(file, state)))[0] == 0
         code, refused, _ = await output("rehearse", str(lines), "--json", *flags(other, state))
+        silent, _, why = await output("rehearse", str(file), *flags(file, state))
+    assert (silent, "has no line of a call" in why) == (2, True)
     assert code == 1
     assert json.loads(refused)["decision"] == "INVALID_KEY"
     assert json.loads(parts) == told

@@ -58,7 +58,7 @@ def nginx(
         except OSError as error:
             fail(f"the folder of nginx's files can't be made: {error.strerror}; give another as edge.folder")
         text = nginx_conf(setting, _version(version), leaving=tuple(leaving or ()))
-        _write(text, into, f"check it with nginx -t -c {into}")
+        _write(text, into, f"check it with nginx -t -c {into and into.resolve()}")
 
 
 @render_app.command("alerts")
