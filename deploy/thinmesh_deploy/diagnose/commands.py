@@ -20,7 +20,7 @@ from thinmesh_deploy import completion, sight
 from thinmesh_deploy.admin import fetch
 from thinmesh_deploy.config import Setting
 from thinmesh_deploy.diagnose import down as judgement
-from thinmesh_deploy.diagnose.stages import course
+from thinmesh_deploy.diagnose.stages import measured
 from thinmesh_deploy.diagnose.verdict import Verdict, show, verdict
 from thinmesh_deploy.doctor import backends as probes
 from thinmesh_deploy.doctor.finding import Finding, note, worst_first
@@ -95,10 +95,10 @@ async def _watch(setting: Setting, route: Route, admins: list[str], seconds: flo
     await asyncio.sleep(seconds)
     now, elapsed = await _scraped(setting, admins), time.monotonic() - began
     backends = [sight.backend(one) for one in await _backends(setting, route)]
-    seen = course(route.model, now, before, backends, elapsed)
+    seen = measured(route.model, now, before, backends, elapsed)
     of = f"in the last {elapsed:.0f} s"
     if seen is None:
-        seen, of = course(route.model, now, NOTHING, backends, None), "since the start"
+        seen, of = measured(route.model, now, NOTHING, backends, None), "since the start"
     streams = "no streams" if seen is None else "1 stream" if seen.calls == 1 else f"{seen.calls} streams"
     return verdict(route.model, f"{streams} {of}", seen, backends)
 

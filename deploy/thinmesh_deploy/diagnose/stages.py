@@ -40,7 +40,7 @@ class Took:
 
 
 @dataclass(frozen=True, slots=True)
-class Course:
+class Stages:
     """The stages of so many calls; `per_token` is the time of one output token after the first."""
 
     calls: int
@@ -58,7 +58,9 @@ class Course:
         return one.seconds / whole if whole else 0.0
 
 
-def course(model: str, now: Scraped, before: Scraped, backends: Sequence[BackendSeen], elapsed: float | None) -> Course | None:
+def measured(
+    model: str, now: Scraped, before: Scraped, backends: Sequence[BackendSeen], elapsed: float | None
+) -> Stages | None:
     """What happened between two looks that lie so far apart; None where no stream was answered between them.
 
     How long calls waited inside their engine is Little's law: how many wait there, by how many come in a second.
@@ -82,7 +84,7 @@ def course(model: str, now: Scraped, before: Scraped, backends: Sequence[Backend
         Took(Stage.FIRST_TOKEN, at_engine - inside),
         Took(Stage.GENERATION, (pace.mean or 0.0) * max(per_call - 1, 0.0)),
     )
-    return Course(round(first.count), took, pace.mean)
+    return Stages(round(first.count), took, pace.mean)
 
 
 def behind(backends: Sequence[BackendSeen]) -> tuple[BackendSeen, float] | None:

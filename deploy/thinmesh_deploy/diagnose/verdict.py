@@ -10,7 +10,7 @@ from rich.table import Column, Table
 from rich.text import Text
 
 from thinmesh_deploy.diagnose.advice import advice
-from thinmesh_deploy.diagnose.stages import Course, Stage, behind
+from thinmesh_deploy.diagnose.stages import Stage, Stages, behind
 from thinmesh_deploy.sight import BackendSeen
 from thinmesh_deploy.tables import lasting
 
@@ -36,7 +36,7 @@ class Verdict:
     advice: tuple[str, ...]
 
 
-def verdict(model: str, of: str, seen: Course | None, backends: Sequence[BackendSeen]) -> Verdict:
+def verdict(model: str, of: str, seen: Stages | None, backends: Sequence[BackendSeen]) -> Verdict:
     """What is to be said of a model whose calls went so, on these backends."""
     late = behind(backends)
     slow, times = late or (None, 0.0)
@@ -79,7 +79,7 @@ def show(said: Verdict) -> RenderableType:
     return Group(*parts, *(Text(f"→ {one}") for one in said.advice))
 
 
-def _sentence(seen: Course) -> str:
+def _sentence(seen: Stages) -> str:
     """Where most of the time goes."""
     longest = seen.longest
     pace = f", {lasting(seen.per_token)} a token" if longest.stage is Stage.GENERATION and seen.per_token else ""

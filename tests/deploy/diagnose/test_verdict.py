@@ -8,7 +8,7 @@ import pytest
 
 from thinmesh_core.scraped import Scraped
 from thinmesh_deploy.diagnose.advice import advice
-from thinmesh_deploy.diagnose.stages import Stage, behind, course
+from thinmesh_deploy.diagnose.stages import Stage, behind, measured
 from thinmesh_deploy.diagnose.verdict import verdict
 from thinmesh_deploy.sight import BackendSeen
 
@@ -62,7 +62,7 @@ NOTHING = Scraped(())
     ],
 )
 def test_most_of_the_time_goes_where_it_was_measured(times: dict[str, float], stage: Stage) -> None:
-    seen = course("m", Scraped([metrics(10, **times)]), NOTHING, [A], None)  # type: ignore[arg-type]
+    seen = measured("m", Scraped([metrics(10, **times)]), NOTHING, [A], None)  # type: ignore[arg-type]
     assert seen is not None
     assert (seen.longest.stage, seen.calls) == (stage, 10)
     assert sum(seen.share(one) for one in seen.took) == pytest.approx(1)
@@ -71,17 +71,17 @@ def test_most_of_the_time_goes_where_it_was_measured(times: dict[str, float], st
 def test_only_what_came_between_the_two_looks_counts_and_of_all_processes_together() -> None:
     before = Scraped([metrics(1000, first=0.1), metrics(10, first=0.1)])
     now = Scraped([metrics(1000, first=0.1), metrics(20, first=1.05)])
-    seen = course("m", now, before, [A], 5)
+    seen = measured("m", now, before, [A], 5)
     assert seen is not None
     assert seen.calls == 10
     assert seen.longest.seconds == pytest.approx(2.0)
-    assert course("m", before, before, [A], 5) is None
-    assert course("other", now, before, [A], 5) is None
+    assert measured("m", before, before, [A], 5) is None
+    assert measured("other", now, before, [A], 5) is None
 
 
 def test_calls_that_wait_inside_the_engine_are_its_queue_by_littles_law() -> None:
     now = Scraped([metrics(10, first=2.0)])
-    seen = course("m", now, NOTHING, [replace(A, queued=3)], 5)
+    seen = measured("m", now, NOTHING, [replace(A, queued=3)], 5)
     assert seen is not None
     assert {one.stage: one.seconds for one in seen.took}[Stage.ENGINE_QUEUE] == pytest.approx(1.5)
 
