@@ -58,6 +58,15 @@ async def test_a_wrong_file_is_told_by_its_key_and_the_rest_is_looked_at_all_the
     assert found["versions"][0] == "ok"
 
 
+@pytest.mark.parametrize("adapter", ["triton", "vllm", "vllm-frontend"])
+async def test_an_engine_by_grpc_is_asked_while_the_mesh_is_down(state: Path, adapter: str) -> None:
+    at = f"127.0.0.1:{free_port()}"
+    engine = f'backends: {{gone: {{adapter: {adapter}, options: {{address: "{at}"}}}}}}\n'
+    written(state, "tenants: {dev: {}}\n" + engine + "models: {m: {backends: [gone]}}\n" + LISTEN)
+    code, found = await doctor(state)
+    assert (code, found["backends.gone"]) == (1, ("wrong", f"its engine is down: nothing listens at {at}"))
+
+
 @pytest.mark.parametrize("mode", ["up", "split"])
 async def test_an_engine_that_died_behind_a_running_mesh_is_named_with_its_address(state: Path, mode: Mode) -> None:
     async with AsyncExitStack() as stack:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Collection, Iterable
+from functools import partial
 from typing import Any
 
 import grpc
@@ -106,10 +107,11 @@ async def _direct(setting: Setting, name: str) -> Finding:
     if status is None and entry.address is not None:
         return warning(where, f"no adapter answers at {entry.address}", f"`thinmesh adapter {name}` starts it, on its machine")
     try:
-        adapter = await asyncio.to_thread(create, entry, Place(name, setting.sockets, entry.insecure))
+        make = partial(create, entry, Place(name, setting.sockets, entry.insecure))
         if find(entry.adapter).isolated:
+            await asyncio.to_thread(make)
             return ok(where, "its model's files are there")
-        engine = await _ask(adapter)
+        engine = await _ask(make())  # here, as gRPC's channels are made on the loop that they serve
     except ConfigError as error:
         return wrong(where, str(error), "correct the backend's entry")
     except (MeshError, TimeoutError) as error:
