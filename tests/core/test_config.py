@@ -40,6 +40,7 @@ class Whole(Section, frozen=True, kw_only=True):
         ("entries: [a]", "got `array` - at `$.entries`"),
         ("nope: 1", "unknown field `nope`"),
         ("seconds: [", "is no YAML"),
+        ("entries: {a: {}, b: {}, a: {}}", "'a' is there twice"),
     ],
 )
 def test_what_is_wrong_is_told_by_the_path_to_its_key(text: str, told: str) -> None:
