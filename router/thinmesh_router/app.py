@@ -62,6 +62,7 @@ class RouterApp(App):
         table = RouteTable(config.models, config.backends)
         random = Random()  # noqa: S311  # chooses backends, not secrets
         self._backends = Backends(config.backends, channels, random)
+        self._added: frozenset[str] = frozenset()
         self._placement = Placement(table, self._backends, random)
         self._counts = counts.build(config)
         quotas = Quotas(config.tenants, config.prices, self._counts)
@@ -89,12 +90,12 @@ class RouterApp(App):
     def problems(self) -> list[str]:
         """That it drains, or a line a backend while some are starting or none takes calls.
 
-        One that fails later is its models' trouble, and one that may be there or not is not waited for.
+        One that fails later is its models' trouble; one that may be there or not, or came after the start, is not waited for.
         """
         if self.draining:
             return ["draining"]
         scaled = [route for route in self._placement.table.routes.values() if route.autoscale is not None]
-        may_miss = {target.backend for route in scaled for target in route.targets}
+        may_miss = self._added.union(target.backend for route in scaled for target in route.targets)
         backends = self._backends.values()
         starting = any(one.starting for one in backends if one.name not in may_miss)
         if not starting and (any(one.ready for one in backends) or any(route.rests for route in scaled)):
@@ -108,6 +109,7 @@ class RouterApp(App):
     def apply(self, config: RouterConfig) -> None:
         """Puts another configuration in force; running calls go on. ConfigError where its routes make no sense."""
         table = RouteTable(config.models, config.backends)
+        self._added = (self._added | config.backends.keys() - self._backends.keys()) & config.backends.keys()
         self._backends.update(config.backends)
         self._admission.update(table, config)
         self._autoscaler.update()

@@ -19,7 +19,7 @@ from thinmesh.router.v1 import backend_service_pb2 as backend_pb
 from fakes.adapter import CAN, EVENTS, ScriptedAdapter, reason
 from thinmesh_core.errors import MeshError, Reason
 from thinmesh_router.autoscaling.config import AutoscaleConfig
-from thinmesh_router.config import ModelConfig, QueueConfig, Target, WatchdogConfig
+from thinmesh_router.config import ModelConfig, QueueConfig, RouterConfig, Target, WatchdogConfig
 
 Route = Callable[..., Awaitable[Any]]
 REQUEST = pb.GenerateRequest(model="m", text=PROMPT)
@@ -176,6 +176,17 @@ async def test_a_router_takes_calls_while_replicas_that_need_not_be_there_are_no
         while routed.app.problems():
             await asyncio.sleep(0)
     assert two.status.state == adapter_pb.STATE_STARTING
+
+
+async def test_a_router_goes_on_taking_calls_while_a_backend_that_was_added_is_not_there(route: Route) -> None:
+    models = {"m": ModelConfig(backends=("a",))}
+    routed = await route({"a": ScriptedAdapter(), "b": ScriptedAdapter()}, models)
+    async with asyncio.timeout(SECONDS):
+        while routed.app.problems():
+            await asyncio.sleep(0)
+    routed.app.apply(RouterConfig(models=models, backends={"a": "a"}))
+    routed.app.apply(RouterConfig(models=models, backends={"a": "a", "b": "b"}))
+    assert routed.app.problems() == []
 
 
 async def test_routers_that_point_at_each_other_are_found_out(route: Route) -> None:
