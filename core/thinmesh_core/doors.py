@@ -6,15 +6,19 @@ A listener that is simply closed resets the connections that the kernel holds fo
 from __future__ import annotations
 
 import ctypes
+import logging
 import os
 import select
 import socket
+import stat
 import struct
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 from pathlib import Path
 
 from thinmesh_core.address import Address
+
+log = logging.getLogger(__name__)
 
 Pause = Callable[[float], Awaitable[None]]
 """Waits so many seconds, or less where the process is in a hurry."""
@@ -25,6 +29,7 @@ COMING_SECONDS = 0.1
 LOOK_SECONDS = 0.01
 LOOKS = 500
 
+_DESCRIPTORS = Path("/proc/self/fd")
 _SO_ATTACH_FILTER = 26
 _NO_MORE_SYN = b"".join(
     struct.pack("HBBI", *step)
@@ -67,6 +72,9 @@ class Doors:
                 await pause(LOOK_SECONDS)
             for door, one in listeners:
                 door.refuse(one)
+            for door in self._open:
+                if door.close is not None:
+                    door.close()
         finally:
             for _, one in listeners:
                 one.close()
@@ -79,29 +87,38 @@ class _Door:
     close: Callable[[], None] | None
 
     def let_no_more_come(self, listener: socket.socket) -> None:
-        """From here on new connections find nobody; those that have begun go on."""
+        """From here on new connections find nobody; those that have begun go on.
+
+        A system that allows no such filter loses what comes in the moment of `refuse`, and stops all the same.
+        """
         if self.address.path is not None:
             self.address.free()
             return
         steps = ctypes.create_string_buffer(_NO_MORE_SYN, len(_NO_MORE_SYN))
         program = struct.pack("HL", len(_NO_MORE_SYN) // 8, ctypes.addressof(steps))
-        listener.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, program)
+        try:
+            listener.setsockopt(socket.SOL_SOCKET, _SO_ATTACH_FILTER, program)
+        except OSError as error:
+            log.warning("connections that come to %s in this moment may be reset: %s", self.address, error.strerror)
 
     def refuse(self, listener: socket.socket) -> None:
-        """From here on they are refused."""
-        if self.close is not None:
-            self.close()
-        elif self.address.path is None:
+        """From here on they are refused, if its owner does not see to that."""
+        if self.close is None and self.address.path is None:
             listener.shutdown(socket.SHUT_RDWR)
 
 
 def _listeners(address: Address) -> list[socket.socket]:
-    """This process's sockets that listen there: gRPC shows nobody its own."""
+    """This process's sockets that listen there: gRPC shows nobody its own. None where there is no /proc (macOS)."""
+    try:
+        descriptors = [int(one.name) for one in _DESCRIPTORS.iterdir()]
+    except OSError as error:
+        log.warning("connections that come to %s in this moment may be reset: %s", address, error)
+        return []
     found = []
-    for descriptor in Path("/proc/self/fd").iterdir():
+    for descriptor in [one for one in descriptors if _is_socket(one)]:  # all before the first copy, which is none of them
         try:
-            one = socket.socket(fileno=os.dup(int(descriptor.name)))
-        except OSError:  # no socket, or closed meanwhile
+            one = socket.socket(fileno=os.dup(descriptor))
+        except OSError:  # closed meanwhile
             continue
         if _listens(one, address):
             found.append(one)
@@ -110,10 +127,17 @@ def _listeners(address: Address) -> list[socket.socket]:
     return found
 
 
+def _is_socket(descriptor: int) -> bool:
+    try:
+        return stat.S_ISSOCK(os.fstat(descriptor).st_mode)
+    except OSError:  # closed meanwhile
+        return False
+
+
 def _listens(one: socket.socket, address: Address) -> bool:
     if one.type != socket.SOCK_STREAM or not one.getsockopt(socket.SOL_SOCKET, socket.SO_ACCEPTCONN):
         return False
     name = one.getsockname()
     if address.path is not None:
-        return one.family == socket.AF_UNIX and Path(name) == address.path
+        return one.family == socket.AF_UNIX and name == str(address.path)
     return one.family in {socket.AF_INET, socket.AF_INET6} and bool(name[1] == address.port)

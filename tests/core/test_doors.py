@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import errno
+import socket
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
@@ -93,3 +95,23 @@ async def test_a_channel_that_was_kept_is_served_on() -> None:
             await doors.shut(asyncio.sleep)
         with pytest.raises(ConnectionRefusedError):
             await ask(at)
+
+
+def _refuse(*_: object) -> None:
+    raise PermissionError(errno.EPERM, "not allowed here")
+
+
+@pytest.mark.parametrize("missing", [(socket.socket, "setsockopt"), (Path, "iterdir")])
+@pytest.mark.parametrize("surface", ["rest", "grpc"])
+async def test_a_system_that_refuses_what_a_door_needs_does_not_keep_a_process_from_stopping(
+    monkeypatch: pytest.MonkeyPatch, surface: str, missing: tuple[type, str]
+) -> None:
+    doors = Doors()
+    async with asyncio.timeout(10), serving(surface, "127.0.0.1:0", doors) as at:
+        once = get if surface == "rest" else ask
+        assert await once(at)
+        with monkeypatch.context() as system:
+            system.setattr(*missing, _refuse)
+            await doors.shut(asyncio.sleep)
+    with pytest.raises(ConnectionRefusedError):
+        await once(at)
