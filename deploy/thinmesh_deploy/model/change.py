@@ -23,14 +23,17 @@ def change(path: Path, state: Path, edit: Edit, new: str | None = None) -> Setti
     """
     file = path.resolve()  # what a link leads to is replaced, not the link
     try:
-        text = edit(file.read_text(encoding="utf-8"))
+        before = file.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path} can't be read: {error}") from error
+    text = edit(before)
     setting = judged(text, path, state)
     if new is not None:
         entry = setting.config.backends[new]
         create(entry, Place(new, setting.sockets, entry.insecure))
     try:
+        if file.read_text(encoding="utf-8") != before:
+            raise ConfigError(f"somebody else changed {path} in this moment: try again")
         _replace(file, text)
     except OSError as error:
         raise ConfigError(f"{path} can't be written: {error.strerror}") from error

@@ -30,7 +30,7 @@ LOOK_SECONDS = 0.2
 WAIT_SECONDS = 300.0
 
 model_app = typer.Typer(help="The models of thinmesh.yaml.", no_args_is_help=True)
-output = Console(highlight=False)
+output = Console(highlight=False, markup=False)
 
 Name = Annotated[str, typer.Argument(help="What callers will call it.")]
 Source = Annotated[
@@ -122,6 +122,7 @@ def remove(
     thinmesh model remove small --config thinmesh.yaml
     """
     path = _own(config)
+    setting_of(path, state)  # what is wrong already is told as that
     try:
         change(path, state, partial(file.removed, name=name))
     except ConfigError as error:

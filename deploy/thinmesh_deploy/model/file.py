@@ -24,7 +24,7 @@ def added(text: str, name: str, model: dict[str, Any], backend: dict[str, Any]) 
             raise ConfigError(
                 f"{section}.{name} is there already: choose another name, or `thinmesh model remove {name}` first"
             )
-        text = _with(text, section, name, entry)
+        text = _changed(text, section, name, entry)
     return text
 
 
@@ -37,8 +37,33 @@ def removed(text: str, name: str) -> str:
         raise ConfigError(f"{name} is the last model, and a mesh has one at the least: add another first")
     others = [_backends(model) for other, model in models.items() if other != name]
     for backend in sorted(_backends(models[name]).difference(*others)):
-        text = _without(text, "backends", backend)
-    return _without(text, "models", name)
+        text = _changed(text, "backends", backend, None)
+    return _changed(text, "models", name, None)
+
+
+def _changed(text: str, section: str, name: str, entry: dict[str, Any] | None) -> str:
+    """The text with an entry, or without: changed by lines, or written anew where these mean more than they seem to.
+
+    A mapping that is merged in does, and a text in a block that looks like comments.
+    """
+    wanted = _plain(text)
+    if not isinstance(wanted, dict):
+        raise ConfigError("it is no YAML that thinmesh reads: `thinmesh doctor` says why")
+    entries = dict(wanted.get(section) or {})
+    if entry is None:
+        del entries[name]
+    else:
+        entries[name] = entry
+    wanted[section] = entries
+    for way in (_by_lines, _flow):
+        changed = way(text, section, name, entry)
+        if _plain(changed) == wanted:
+            return changed
+    raise ConfigError(f"{section} has more than its entries, such as an anchor that others use: change it by hand")
+
+
+def _by_lines(text: str, section: str, name: str, entry: dict[str, Any] | None) -> str:
+    return _without(text, section, name) if entry is None else _with(text, section, name, entry)
 
 
 def _backends(model: dict[str, Any]) -> set[str]:
@@ -58,7 +83,7 @@ def _with(text: str, section: str, name: str, entry: dict[str, Any]) -> str:
     if entries.fa.flow_style():
         return _flow(text, section, name, entry)
     lines = text.splitlines(keepends=True)
-    last = list(entries)[-1]
+    last = _own(entries)[-1]
     end = _end(file, section, last, lines)
     if not lines[end - 1].endswith("\n"):
         lines[end - 1] += "\n"
@@ -77,11 +102,16 @@ def _without(text: str, section: str, name: str) -> str:
 def _end(file: CommentedMap, section: str, name: str, lines: list[str]) -> int:
     """The line behind an entry's last; blank lines and comments before what comes next are that one's."""
     begins = file[section].lc.key(name)[0]
-    keys = [of.lc.key(key)[0] for of in (file, file[section]) for key in of]
+    keys = [of.lc.key(key)[0] for of in (file, file[section]) for key in _own(of)]
     end = min((line for line in keys if line > begins), default=len(lines))
     while not lines[end - 1].split("#")[0].strip():
         end -= 1
     return end
+
+
+def _own(entries: CommentedMap) -> list[Any]:
+    """The keys that stand there themselves, and are not merged in."""
+    return [key for key in entries if key in entries.lc.data]
 
 
 def _flow(text: str, section: str, name: str, entry: dict[str, Any] | None) -> str:
@@ -91,7 +121,7 @@ def _flow(text: str, section: str, name: str, entry: dict[str, Any] | None) -> s
     if entry is None:
         del file[section][name]
     else:
-        file[section] = file[section] or CommentedMap()
+        file[section] = file.get(section) or CommentedMap()
         file[section][name] = entry
     out = StringIO()
     yaml.dump(file, out)
@@ -103,6 +133,14 @@ def _lines(entry: dict[str, Any], column: int) -> str:
     return indent(dumped, " " * column)
 
 
+def _plain(text: str) -> Any:
+    """What is read from the text; None where it is no YAML."""
+    try:
+        return yaml.safe_load(text)
+    except yaml.YAMLError:
+        return None
+
+
 def _read(text: str) -> CommentedMap:
     try:
         file = _yaml().load(text)
@@ -110,6 +148,9 @@ def _read(text: str) -> CommentedMap:
         raise ConfigError(f"it is no YAML: {error}") from error
     if not isinstance(file, CommentedMap):
         raise ConfigError("it has no models yet: begin with a copy of the file that comes with thinmesh")
+    for section in ("backends", "models"):
+        if not isinstance(file.get(section) or CommentedMap(), CommentedMap):
+            raise ConfigError(f"{section} has no entries by name: begin with a copy of the file that comes with thinmesh")
     return file
 
 

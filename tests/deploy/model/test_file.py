@@ -103,3 +103,41 @@ def test_names_that_are_taken_or_not_there_are_told() -> None:
     for text in ("", "- a", "a: [", "just words"):
         with pytest.raises(ConfigError):
             added(text, "new", MODEL, BACKEND)
+
+
+TRAPS = {
+    "a merged mapping": "base: &b\n  z: {adapter: echo}\nbackends:\n  <<: *b\n  y: {adapter: echo}\nmodels:\n  m: {backends: [y]}\n",
+    "one behind": "base: &b\n  z: {adapter: echo}\nbackends:\n  y: {adapter: echo}\n  <<: *b\nmodels:\n  m: {backends: [y]}\n",
+    "a text like a comment": "models:\n  m: {backends: [y]}\nbackends:\n  y:\n    options:\n      text: |\n        one\n        # two\n",
+    "a text with blank lines": "backends:\n  y:\n    options:\n      text: |+\n        one\n\n\nmodels:\n  m: {backends: [y]}\n",
+    "an end": "backends:\n  y: {adapter: echo}\nmodels:\n  m: {backends: [y]}\n...\n",
+    "nothing but braces": "{tenants: {dev: {}}}\n",
+}
+
+
+@pytest.mark.parametrize("before", TRAPS.values(), ids=TRAPS)
+def test_what_lines_can_not_say_is_written_anew_and_means_the_same(before: str) -> None:
+    wanted = yaml.safe_load(before)
+    for section, entry in (("backends", BACKEND), ("models", MODEL)):
+        wanted[section] = (wanted.get(section) or {}) | {"new": entry}
+    assert yaml.safe_load(added(before, "new", MODEL, BACKEND)) == wanted
+
+
+def test_an_entry_that_others_are_copies_of_goes_and_they_stay() -> None:
+    before = "backends:\n  a: &x {adapter: echo}\n  b: *x\nmodels:\n  a: {backends: [a]}\n  b: {backends: [b]}\n"
+    after = yaml.safe_load(removed(before, "a"))
+    assert after == {"backends": {"b": {"adapter": "echo"}}, "models": {"b": {"backends": ["b"]}}}
+
+
+@pytest.mark.parametrize(
+    "before",
+    [
+        "base: &b\n  z: {adapter: echo}\nbackends: *b\nmodels:\n  m: {backends: [z]}\n",
+        "models: [a]\nbackends: [b]\n",
+        "models: a\n",
+        "a: !!python/name:os.system\nbackends: {}\n",
+    ],
+)
+def test_a_file_that_can_not_be_changed_is_told(before: str) -> None:
+    with pytest.raises(ConfigError):
+        added(before, "new", MODEL, BACKEND)
