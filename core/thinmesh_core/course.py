@@ -42,6 +42,6 @@ def from_metadata(metadata: Iterable[tuple[str, str | bytes]] | None) -> Course 
         if key == COURSE and isinstance(value, bytes):
             try:
                 return _decode(value)
-            except msgspec.DecodeError:
+            except (msgspec.DecodeError, UnicodeDecodeError):
                 return None
     return None

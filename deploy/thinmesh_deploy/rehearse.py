@@ -22,7 +22,10 @@ if TYPE_CHECKING:
 
 EXIT_REFUSED = 1
 
-output = Console(highlight=False)
+YEAR_9999_MS = 253_370_764_800_000
+"""No call ended later than that; what says so is none."""
+
+output = Console(highlight=False, markup=False)
 
 
 def rehearse(
@@ -72,9 +75,9 @@ def calls(lines: Iterator[bytes] | Sequence[bytes]) -> Iterator[Entry]:
     for line in lines:
         try:
             entry = msgspec.json.decode(line, type=Entry)
-        except msgspec.DecodeError:
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError):
             continue
-        if entry.model and entry.model != "-":
+        if entry.model and entry.model != "-" and 0 <= entry.total_ms <= entry.unix_ms < YEAR_9999_MS:
             yield entry
 
 

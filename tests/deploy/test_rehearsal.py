@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import msgspec
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -86,3 +87,17 @@ async def test_every_call_is_told_of_once(entries: list[Entry]) -> None:
 def test_lines_that_are_no_calls_of_models_are_left_out() -> None:
     lines = [b"2026-11-26 INFO: x\n", b"{}\n", msgspec.json.encode(call(1)), msgspec.json.encode(call(1, model="-")), b"[1]"]
     assert [one.model for one in calls(lines)] == ["m"]
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        msgspec.json.encode(call(1)).replace(b'"m"', b'"\xff"'),
+        msgspec.json.encode(call(1))[:-1] + b',"x":' + b"[" * 100_000 + b"]" * 100_000 + b"}",
+        msgspec.json.encode(call(1)).replace(b'"total_ms":1000.0', b'"total_ms":1e308'),
+        msgspec.json.encode(call(1)).replace(b'"unix_ms":2000', b'"unix_ms":9223372036854775807'),
+        msgspec.json.encode(call(1)).replace(b'"total_ms":1000.0', b'"total_ms":-1e308'),
+    ],
+)
+def test_a_line_that_nobody_can_have_logged_is_left_out(line: bytes) -> None:
+    assert list(calls([line])) == []

@@ -101,3 +101,8 @@ async def test_a_call_that_fails_is_told_of_and_one_that_had_no_place_names_no_b
 @pytest.mark.parametrize("sent", [(), ((COURSE, b"\xc1"),), ((COURSE, b"\x91\x01"),), (("x", "y"),)])
 def test_what_is_no_course_says_nothing(sent: Any) -> None:
     assert from_metadata(sent) is None
+
+
+def test_what_is_no_course_is_none() -> None:
+    for told in (b"", b"\x95\xa2\xff\xfe\x00\x00\x00", b"\x91" * 5000, b"\xc1"):
+        assert from_metadata([(COURSE, told)]) is None

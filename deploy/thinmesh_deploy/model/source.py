@@ -48,7 +48,7 @@ def _folder(path: Path, tokenizer: str | None) -> Found:
         raise ConfigError(f"{path} has several .gguf files: name one of {', '.join(file.name for file in files)}")
     try:
         config = msgspec.json.decode((path / "config.json").read_bytes(), type=_Config)
-    except (OSError, msgspec.DecodeError) as error:
+    except (OSError, msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
         raise ConfigError(f"{path} has no config.json that says which architecture it is: {error}") from error
     return Found(FOLDER, str(path.absolute()), next(iter(config.architectures), None))
 
