@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 EXIT_FAULTS = 1
 
 audit_app = typer.Typer(help="What was done: the audit log.", no_args_is_help=True)
-output = Console(highlight=False)
+output = Console(highlight=False, markup=False)
 
 
 @contextmanager

@@ -17,7 +17,7 @@ from thinmesh_deploy.options import STATE, Config, State
 from thinmesh_deploy.routers import SECONDS, each
 
 autoscale_app = typer.Typer(help="How many replicas models should have.", no_args_is_help=True)
-output = Console(highlight=False)
+output = Console(highlight=False, markup=False)
 
 
 @autoscale_app.callback()

@@ -31,7 +31,7 @@ Ask: TypeAlias = "Callable[[job_grpc.JobServiceAsyncStub, Metadata], Awaitable[A
 Through: TypeAlias = "Callable[[grpc.aio.Channel, Metadata], Awaitable[A]]"
 
 job_app = typer.Typer(help="Durable work: it ends, whichever process is killed meanwhile.", no_args_is_help=True)
-output = Console(highlight=False)
+output = Console(highlight=False, markup=False)
 
 JobId = Annotated[str, typer.Argument(metavar="ID", help="A job's id, as `thinmesh job submit` prints it.")]
 Key = Annotated[

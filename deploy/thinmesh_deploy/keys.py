@@ -23,7 +23,7 @@ DEV_KEY = "dev-key"
 """The file in the state folder with the development key."""
 
 key_app = typer.Typer(help="API keys.", no_args_is_help=True)
-output = Console(highlight=False)
+output = Console(highlight=False, markup=False)
 
 KeyId = Annotated[str, typer.Argument(metavar="ID", help="A key's id, as `thinmesh key list` shows it.")]
 

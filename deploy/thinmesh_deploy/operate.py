@@ -27,7 +27,7 @@ Tenant = Annotated[str | None, typer.Option("--tenant", help="Only this tenant's
 JsonLines = Annotated[bool, typer.Option("--json", help="Print a line of JSON for each router.")]
 
 quota_app = typer.Typer(help="What tenants may use, and what they have used.", no_args_is_help=True)
-output = Console(highlight=False)
+output = Console(highlight=False, markup=False)
 
 
 def status(config: Config = None, state: State = STATE, json: JsonLines = False) -> None:

@@ -24,7 +24,7 @@ from thinmesh_deploy.sight import Sight, sight
 
 EXIT_LOST = 1
 
-output = Console(highlight=False)
+output = Console(highlight=False, markup=False)
 
 Answers = tuple[pb.ListBackendsResponse, pb.ListQueuesResponse, quota_pb.ListQuotasResponse]
 

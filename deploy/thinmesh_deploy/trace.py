@@ -22,7 +22,7 @@ MOST = 20
 WIDTH = 28
 """Of a bar, in characters."""
 
-output = Console(highlight=False)
+output = Console(highlight=False, markup=False)
 
 
 def trace(
@@ -59,7 +59,9 @@ def course(entry: Entry) -> Table:
     """One line a part of the call, each with a bar where it was in the whole."""
     ended = datetime.fromtimestamp(entry.unix_ms / 1000).astimezone().isoformat(" ", "milliseconds")
     head = (entry.operation, entry.tenant, entry.model, entry.priority, entry.decision, f"ended {ended}")
-    table = Table(title=" · ".join(filter(None, head)), title_justify="left", title_style="dim", header_style="bold", box=None)
+    table = Table(
+        title=Text(" · ".join(filter(None, head))), title_justify="left", title_style="dim", header_style="bold", box=None
+    )
     for column in ("part", "where", "ms"):
         table.add_column(column, justify="right" if column == "ms" else "left", no_wrap=True)
     table.add_column("", min_width=WIDTH, no_wrap=True)

@@ -25,7 +25,7 @@ if TYPE_CHECKING:
 BY = ("tenant", "model", "day")
 COUNTS = ("calls", "input_tokens", "output_tokens", "cost")
 
-output = Console(highlight=False)
+output = Console(highlight=False, markup=False)
 
 
 def usage(

@@ -37,3 +37,9 @@ def test_a_call_from_before_it_was_measured_is_shown() -> None:
     console = Console(record=True, width=200)
     console.print(course(Entry(0, "rest", "POST /v1/completions", "ALLOWED", tenant="t")))
     assert "POST /v1/completions" in console.export_text()
+
+
+def test_a_tenant_by_a_name_that_looks_like_markup_is_shown() -> None:
+    console = Console(record=True, width=200)
+    console.print(course(Entry(0, "rest", "POST /v1/completions", "ALLOWED", tenant="[/x]")))
+    assert "[/x]" in console.export_text()

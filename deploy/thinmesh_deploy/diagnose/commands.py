@@ -33,7 +33,7 @@ NOTHING = Scraped(())
 """The metrics of a process that has just begun."""
 
 diagnose_app = typer.Typer(help="Why a model is slow, or down.", no_args_is_help=True)
-output = Console(highlight=False)
+output = Console(highlight=False, markup=False)
 
 ModelName = Annotated[
     str, typer.Argument(metavar="MODEL", help="A model of the configuration, or an alias.", autocompletion=completion.models)

@@ -16,7 +16,7 @@ EXIT_WRONG = 1
 
 _STYLES = {Level.WRONG: "bold red", Level.WARNING: "yellow", Level.NOTE: "cyan", Level.OK: "green"}
 
-output = Console(highlight=False)
+output = Console(highlight=False, markup=False)
 
 
 def report(findings: Sequence[Finding], *, json: bool) -> None:
