@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -70,6 +71,8 @@ def compose(setting: Setting) -> str:
 
 def _check(config: MeshConfig) -> None:
     for name, entry in config.backends.items():
+        if entry.address is None and not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._-]*", name):
+            raise ConfigError(f"backends: {name!r} can't be a container's name: take letters, digits, '.', '_' and '-'")
         if entry.deploy is not None and entry.address is not None:
             raise ConfigError(f"backends.{name}.address: leave it out: on one machine adapters are reached by sockets")
     if config.tls is not None:

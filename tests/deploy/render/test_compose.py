@@ -139,3 +139,9 @@ def test_the_dockerfile_passes_hadolint_and_has_a_target_for_each_image(tmp_path
     services = rendered(EXAMPLES[1], tmp_path)["services"].values()
     own = {one["image"].partition("/")[2].partition(":")[0] for one in services if "THINMESH_IMAGES" in one["image"]}
     assert own == targets
+
+
+@pytest.mark.parametrize("name", ["-x", "a b", "a$b", "a\nb", "🙂"])
+def test_a_backend_whose_name_no_container_can_have_is_told(tmp_path: Path, name: str) -> None:
+    with pytest.raises(ConfigError, match="can't be a container's name"):
+        changed(tmp_path, backends={name: SMALL["backends"]["one"]}, models={"one": {"backends": [name]}})
