@@ -40,9 +40,9 @@ class Scraped:
 
 def parse(text: str) -> Scraped:
     """A scrape's text."""
-    families = list(text_string_to_metric_families(text))
+    families = [one for one in text_string_to_metric_families(text) if not one.name.endswith("_created")]
     names = frozenset(one.name + part for one in families for part in PARTS.get(one.type, ("",)))
-    return Scraped(tuple(sample for one in families for sample in one.samples if not sample.name.endswith("_created")), names)
+    return Scraped(tuple(sample for one in families for sample in one.samples), names)
 
 
 def declared() -> frozenset[str]:

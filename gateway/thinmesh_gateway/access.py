@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections import deque
+from contextlib import suppress
 
 import msgspec
 
@@ -47,6 +48,7 @@ class AccessLog:
                 await asyncio.to_thread(self.write)
 
     def write(self) -> None:
-        """Writes what waits. It blocks."""
-        for _ in range(len(self._waiting)):
-            _log.info("%s", msgspec.json.encode(self._waiting.popleft()).decode())
+        """Writes what waits. It blocks; at a stop the one before it may not have come to its end, and takes its share."""
+        with suppress(IndexError):
+            while True:
+                _log.info("%s", msgspec.json.encode(self._waiting.popleft()).decode())

@@ -114,3 +114,12 @@ def test_lines_that_there_is_no_room_for_are_counted(lines: pytest.LogCaptureFix
     log.write()
     assert len(lines.records) == 1
     assert REGISTRY.get_sample_value("thinmesh_log_lines_dropped_total") == before + 2
+
+
+async def test_two_that_write_at_once_share_the_lines(lines: pytest.LogCaptureFixture) -> None:
+    """As at a stop, whose last write does not wait for the one before it."""
+    log = AccessLog(unread, on=True)
+    for number in range(2000):
+        log.add(Entry(number, "rest", "o", "ALLOWED", tenant="t"))
+    await asyncio.gather(asyncio.to_thread(log.write), asyncio.to_thread(log.write))
+    assert sorted(json.loads(record.message)["unix_ms"] for record in lines.records) == list(range(2000))
