@@ -91,7 +91,7 @@ def _errors(window: str, by_seconds: Mapping[float, list[str]]) -> Iterator[Reco
 
 
 def _late(window: str, seconds: float, models: Iterable[str]) -> str:
-    of = f"{MODEL}=~{json.dumps('|'.join(re.escape(one) for one in models))}"
+    of = f"{MODEL}=~{json.dumps('|'.join(re.escape(one) for one in models), ensure_ascii=False)}"
     soon = f'sum by ({MODEL}) (rate({FIRST_TOKENS}_bucket{{{of}, le="{seconds}"}}[{window}]))'
     return f"1 - {soon} / sum by ({MODEL}) (rate({FIRST_TOKENS}_count{{{of}}}[{window}]))"
 

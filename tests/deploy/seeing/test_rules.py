@@ -64,3 +64,11 @@ def test_a_model_with_an_objective_of_its_own_has_its_own_budget_and_time() -> N
     assert len(times) == 2
     assert 'gen_ai_request_model=~"echo", le="0.25"' in times[0]
     assert "echo" not in times[1]
+
+
+def test_a_model_by_any_name_is_one_that_prometheus_reads(tmp_path: Path) -> None:
+    file = tmp_path / "rules.yaml"
+    odd = {name: {"backends": ["x"]} for name in ("🙂", 'a"b', "{{ $x }}", "a\\b", "-x", "a\nb")}
+    config = {"tenants": {}, "backends": {"x": {"adapter": "echo"}}, "models": odd}
+    file.write_text(rules(msgspec.convert(config, MeshConfig)))
+    promtool("check", "rules", file)
