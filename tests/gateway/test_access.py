@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -118,8 +119,23 @@ def test_lines_that_there_is_no_room_for_are_counted(lines: pytest.LogCaptureFix
 
 async def test_two_that_write_at_once_share_the_lines(lines: pytest.LogCaptureFixture) -> None:
     """As at a stop, whose last write does not wait for the one before it."""
-    log = AccessLog(unread, on=True)
-    for number in range(2000):
+    log, held, go_on = AccessLog(unread, on=True), threading.Event(), threading.Event()
+    for number in range(10):
         log.add(Entry(number, "rest", "o", "ALLOWED", tenant="t"))
-    await asyncio.gather(asyncio.to_thread(log.write), asyncio.to_thread(log.write))
-    assert sorted(json.loads(record.message)["unix_ms"] for record in lines.records) == list(range(2000))
+
+    def hold_the_first(record: logging.LogRecord) -> bool:
+        if not held.is_set():
+            held.set()
+            assert go_on.wait(10)
+        return True
+
+    logging.getLogger(ACCESS).addFilter(hold_the_first)
+    try:
+        first = asyncio.create_task(asyncio.to_thread(log.write))
+        assert await asyncio.to_thread(held.wait, 10)
+        log.write()
+        go_on.set()
+        await first
+    finally:
+        logging.getLogger(ACCESS).removeFilter(hold_the_first)
+    assert sorted(json.loads(record.message)["unix_ms"] for record in lines.records) == list(range(10))
