@@ -40,7 +40,7 @@ class Scraped:
 
 def parse(text: str) -> Scraped:
     """A scrape's text."""
-    families = [one for one in text_string_to_metric_families(text) if not one.name.endswith("_created")]
+    families = [one for one in text_string_to_metric_families(text) if (one.type, one.name[-8:]) != ("gauge", "_created")]
     names = frozenset(one.name + part for one in families for part in PARTS.get(one.type, ("",)))
     return Scraped(tuple(sample for one in families for sample in one.samples), names)
 
