@@ -64,7 +64,7 @@ async def test_a_gateway_drains(state: Path, mode: Mode) -> None:
 
 async def test_an_adapter_that_stops_says_so_finishes_and_does_not_wait_for_its_watchers(state: Path) -> None:
     async with (
-        mesh(CONFIG.replace("DRAIN", "0"), state, "split") as running,
+        mesh(CONFIG.replace("DRAIN", "0") + "queue: {waiting_room_seconds: 1}\n", state, "split") as running,
         aiohttp.ClientSession(headers=running.headers) as session,
     ):
         begun = asyncio.Event()

@@ -25,6 +25,9 @@ NEWEST: Version = (1, 31)
 HTTP2_IS_A_DIRECTIVE: Version = (1, 25)
 """From here on `http2 on;` says what was a word of `listen` before."""
 
+IDLE_CONNECTIONS_ARE_KEPT: Version = (1, 28)
+"""From here on a reload may leave callers' idle connections to them for a while: `keepalive_min_timeout`, new in 1.27.4."""
+
 PATIENCE_SECONDS = 10
 """What nginx waits longer than any call may take, so that it is the mesh that says so."""
 
@@ -64,6 +67,7 @@ def nginx_conf(
         "folder": folder,
         "access_log": edge.access_log or str(folder / "access.log"),
         "http2_directive": version >= HTTP2_IS_A_DIRECTIVE,
+        "keeps_idle_connections": version >= IDLE_CONNECTIONS_ARE_KEPT,
         "listen": {"rest": address.parse(edge.http), "grpc": address.parse(edge.grpc)},
         "rest": _upstream("rest", [one.http for one in behind], leaving, setting),
         "grpc": _upstream("grpc", [one.grpc for one in behind], leaving, setting),
