@@ -97,14 +97,11 @@ class Supervisor:
 
     def problems(self) -> list[str]:
         """Why nobody can take calls now; empty where a worker does."""
-        if not all(self._problems.values()):
-            return []
-        return [f"worker {number}: {one}" for number, found in self._problems.items() for one in found]
+        return self.starting() if all(self._problems.values()) else []
 
     def notes(self) -> list[str]:
         """Which workers take no calls while others do, and what is wrong with the file."""
-        waiting = [f"worker {number}: {one}" for number, found in self._problems.items() for one in found]
-        return [*([] if self.problems() else waiting), *self._reloader.notes()]
+        return [*([] if self.problems() else self.starting()), *self._reloader.notes()]
 
     def starting(self) -> list[str]:
         """What is not there yet."""
