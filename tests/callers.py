@@ -4,16 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from itertools import cycle
+from random import Random
 from typing import Any
 
 import aiohttp
 import grpc
 from canaries import PHRASE
 from edge import Fronted
+from load import percentile, play, poisson, seconds
 from thinmesh.inference.v1 import inference_service_pb2 as pb
 from thinmesh.inference.v1 import inference_service_pb2_grpc as inference_grpc
 
 GOOD = "good"
+OTHERS_RATE = 50
+"""Calls a second of those who do no harm."""
+NOISE_SECONDS = 0.02
 
 
 class Callers:
@@ -54,3 +59,15 @@ class Callers:
         async for event in self._stub.StreamGenerate(request, metadata=self._front.metadata, timeout=20):
             finished = finished or bool(event.finishes)
         return GOOD if finished else "unfinished"
+
+
+def unnoticed(during: float, usual: float, factor: float) -> bool:
+    """Whether a p99 in seconds is at most so many times the usual one, but for what this machine adds by itself."""
+    return during <= factor * usual + NOISE_SECONDS
+
+
+async def others(front: Fronted, during: float, seed: int) -> tuple[float, list[str]]:
+    """p99 in seconds of good callers for so many seconds, and what went wrong with them."""
+    async with front.session() as client, front.channel() as channel:
+        sent = await play(poisson(Random(seed), OTHERS_RATE, during), Callers(front, client, channel).call)
+    return percentile(seconds(sent), 99), [one.outcome for one in sent if one.outcome != GOOD]

@@ -6,7 +6,7 @@ import asyncio
 import getpass
 import ssl
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -100,6 +100,13 @@ class Fronted:
         credentials = grpc.ssl_channel_credentials(self.authority.read_bytes())
         return grpc.aio.secure_channel(self.rpc, credentials, options=(("grpc.use_local_subchannel_pool", 1),))
 
+    async def opened(self, *, rpc: bool = False) -> tuple[asyncio.StreamReader, asyncio.StreamWriter]:
+        """A stranger's bare connection, from an address of its own, to where REST is, or gRPC."""
+        trusting = self.trusting
+        trusting.set_alpn_protocols(["h2" if rpc else "http/1.1"])
+        port = self.grpc_port if rpc else self.http_port
+        return await asyncio.open_connection("127.0.0.1", port, ssl=trusting, server_hostname=HOST, local_addr=("127.0.0.2", 0))
+
     async def start(self, name: str) -> None:
         """Starts one of the meshes, for the first time or again."""
         others = ("--admin", "127.0.0.1:0", "--log-level", "info")
@@ -180,6 +187,13 @@ async def _listens(port: int) -> bool:
         return False
     writer.close()
     return True
+
+
+async def drained(reader: asyncio.StreamReader) -> None:
+    """Reads until the edge closes."""
+    with suppress(ConnectionError, ssl.SSLError):
+        while await reader.read(65536):
+            pass
 
 
 def _children(parent: int) -> set[int]:

@@ -10,7 +10,7 @@ from typing import Any
 
 import openai
 import pytest
-from callers import GOOD, Callers
+from callers import GOOD, Callers, unnoticed
 from edge import NAMES, fronted
 from load import Record, percentile, play, poisson, seconds
 from parts import temporal
@@ -25,10 +25,10 @@ JOBS = 500
 
 @pytest.mark.faults
 async def test_fault_10_a_rolling_restart_behind_the_edge(state: Path, record_property: Record) -> None:
-    """Both meshes behind nginx are restarted in turn at 50 calls a second -> at least 99.9 % are answered."""
+    """Both meshes behind nginx are restarted in turn at 50 calls a second -> at least 99.9 % are answered, p99 less than doubles."""
     async with fronted(CONFIG, state) as front, front.session() as client, front.channel() as channel:
         callers = Callers(front, client, channel)
-        before = await play(poisson(Random(9), 50, 5), callers.call)
+        before = await play(poisson(Random(9), 50, 10), callers.call)
         sending = asyncio.create_task(play(poisson(Random(10), 50, 40), callers.call))
         for name in NAMES:
             front.members[name].terminate()
@@ -42,6 +42,7 @@ async def test_fault_10_a_rolling_restart_behind_the_edge(state: Path, record_pr
     record_property("p99", f"{p99 * 1e3:.0f} ms, before {usual * 1e3:.0f} ms")
     print(*bad, sep="\n")
     assert len(bad) <= 0.001 * len(sent)
+    assert unnoticed(p99, usual, 2)
 
 
 @pytest.mark.faults

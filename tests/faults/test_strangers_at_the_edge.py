@@ -6,23 +6,19 @@ import asyncio
 import json
 import re
 import ssl
-import struct
-from collections import Counter
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import suppress
 from pathlib import Path
-from random import Random
 from typing import Any
 
 import aiohttp
 import grpc
 import pytest
-from callers import GOOD, Callers
+from callers import others, unnoticed
 from canaries import PROMPT
-from edge import HOST, Fronted, fronted
+from edge import HOST, Fronted, drained, fronted
 from launch import ECHO
-from load import Record, percentile, play, poisson, seconds
-from raw_grpc import DATA, END_HEADERS, END_STREAM, HEADERS, PREFACE, SETTINGS, frame, headers
+from load import Record
 
 from thinmesh_core.wire import MAX_REQUEST_BYTES
 
@@ -31,9 +27,6 @@ GENERATE = "/thinmesh.inference.v1.InferenceService/Generate"
 LARGE = 10 * 1024 * 1024
 SLOW_SECONDS = 10
 """What nginx gives the slow: the default of `edge.slow_seconds`."""
-
-Writer = asyncio.StreamWriter
-Reader = asyncio.StreamReader
 
 
 async def test_fault_39_large_bodies_at_the_edge(state: Path, record_property: Record) -> None:
@@ -48,7 +41,7 @@ async def test_fault_39_large_bodies_at_the_edge(state: Path, record_property: R
             yield piece
 
     async with fronted(ECHO, state) as front:
-        reader, writer = await opened(front)
+        reader, writer = await front.opened()
         writer.write(head(front, f"content-length: {LARGE}"))
         async with asyncio.timeout(5):
             declared = await reader.read(4096)
@@ -67,13 +60,6 @@ async def test_fault_39_large_bodies_at_the_edge(state: Path, record_property: R
                 await send(b"x" * (MAX_REQUEST_BYTES + 1), metadata=front.metadata, timeout=10)
         assert failed.value.code() is grpc.StatusCode.RESOURCE_EXHAUSTED
     record_property("uploaded in pieces", f"{uploaded / 1e6:.1f} MB")
-
-
-async def opened(front: Fronted, *, h2: bool = False, port: int = 0) -> tuple[Reader, Writer]:
-    """A connection to the edge."""
-    trusting = front.trusting
-    trusting.set_alpn_protocols(["h2" if h2 else "http/1.1"])
-    return await asyncio.open_connection("127.0.0.1", port or front.http_port, ssl=trusting, server_hostname=HOST)
 
 
 def head(front: Fronted, *lines: str, path: str = "/v1/completions") -> bytes:
@@ -119,7 +105,7 @@ async def test_fault_48_smuggling_at_the_edge(state: Path, record_property: Reco
 
 async def everything(front: Fronted, sent: bytes) -> bytes:
     """What is answered until the edge closes."""
-    reader, writer = await opened(front)
+    reader, writer = await front.opened()
     writer.write(sent)
     try:
         async with asyncio.timeout(5):
@@ -128,23 +114,21 @@ async def everything(front: Fronted, sent: bytes) -> bytes:
         writer.close()
 
 
-async def others(front: Fronted, amount: float, random: int) -> tuple[float, list[str]]:
-    """p99 of good callers for so many seconds, and what went wrong with them."""
-    async with front.session() as client, front.channel() as channel:
-        sent = await play(poisson(Random(random), 30, amount), Callers(front, client, channel).call)
-    return percentile(seconds(sent), 99), [one.outcome for one in sent if one.outcome != GOOD]
-
-
 @pytest.mark.faults
 @pytest.mark.parametrize(("part", "connections"), [("head", 500), ("body", 200)])
 async def test_fault_46_slow_strangers_at_the_edge(state: Path, record_property: Record, part: str, connections: int) -> None:
-    """500 connections of one address send a byte of a head a second, or 200 stop within a body -> closed after 10 s, the others do not notice."""
+    """500 connections of one address send a byte of a head a second, or 200 stop within a body -> closed after 10 s, p99 of others at most 10 % longer."""
     ends: list[float] = []
+    waiting, all_open = connections, asyncio.Event()
 
     async def slow(front: Fronted) -> None:
+        nonlocal waiting
         began = asyncio.get_running_loop().time()
-        reader, writer = await opened(front)
-        reading = asyncio.create_task(_drained(reader))
+        reader, writer = await front.opened()
+        waiting -= 1
+        if not waiting:
+            all_open.set()
+        reading = asyncio.create_task(drained(reader))
         writer.write(head(front)[:-2] if part == "head" else head(front, f"content-length: {len(BODY)}") + BODY[:5])
         while part == "head" and not (await asyncio.wait({reading}, timeout=1))[0]:
             writer.write(b"x")
@@ -154,15 +138,16 @@ async def test_fault_46_slow_strangers_at_the_edge(state: Path, record_property:
         writer.close()
 
     async with fronted(ECHO, state) as front:
-        usual, _ = await others(front, 5, 1)
+        usual, _ = await others(front, 10, 1)
         async with asyncio.TaskGroup() as tasks:
             for _ in range(connections):
                 tasks.create_task(slow(front))
-            during, bad = await others(front, 8, 2)
+            await all_open.wait()  # their handshakes are work of this process as much as of nginx
+            during, bad = await others(front, 6, 2)
         assert not bad
     record_property("closed after", f"{min(ends):.1f} to {max(ends):.1f} s")
     record_property("p99 of others", f"{during * 1e3:.0f} ms, before {usual * 1e3:.0f} ms")
-    assert max(ends) < 2 * SLOW_SECONDS
+    assert unnoticed(during, usual, 1.1)
 
 
 @pytest.mark.faults
@@ -172,17 +157,18 @@ async def test_fault_46_strangers_who_do_not_read_at_the_edge(state: Path, recor
     body = json.dumps({"model": "echo", "messages": said, "max_tokens": 200_000, "stream": True}).encode()
 
     async def deaf(front: Fronted) -> int:
-        reader, writer = await opened(front)
+        reader, writer = await front.opened()
         writer.write(head(front, f"content-length: {len(body)}", "connection: close", path=CHAT) + body)
         await writer.drain()
         writer.transport.pause_reading()  # type: ignore[attr-defined]  # asyncio has it for every socket that is read
         await asyncio.sleep(3 * SLOW_SECONDS)
         writer.transport.resume_reading()  # type: ignore[attr-defined]
+        answer = b""
         with suppress(ConnectionError, ssl.SSLError):
             answer = await reader.read()
-            assert b"[DONE]" not in answer
-            return len(answer)
-        return 0
+        writer.close()
+        assert b"[DONE]" not in answer
+        return len(answer)
 
     async with fronted(ECHO, state) as front:
         async with asyncio.TaskGroup() as tasks:
@@ -193,97 +179,3 @@ async def test_fault_46_strangers_who_do_not_read_at_the_edge(state: Path, recor
                     await asyncio.sleep(0.2)
         assert not bad
     record_property("cut after", f"at most {max(task.result() for task in reading) / 1e6:.1f} MB")
-
-
-RST_STREAM, PING, CONTINUATION = 3, 6, 9
-
-
-def opening(front: Fronted, stream: int) -> bytes:
-    """A request's head on a stream of its own."""
-    block = headers(
-        (":method", "POST"), (":scheme", "https"), (":path", GENERATE), (":authority", HOST),
-        ("te", "trailers"), ("content-type", "application/grpc"), *front.metadata,
-    )  # fmt: skip
-    return frame(HEADERS, END_HEADERS, block, stream)
-
-
-async def rapid_reset(front: Fronted) -> AsyncIterator[bytes]:
-    """40 000 calls, each cancelled at once."""
-    for number in range(400):
-        yield b"".join(
-            opening(front, stream) + frame(RST_STREAM, 0, struct.pack(">I", 8), stream)
-            for stream in range(number * 200 + 1, number * 200 + 201, 2)
-        )
-
-
-async def settings(_: Fronted) -> AsyncIterator[bytes]:
-    """40 000 SETTINGS and PINGs."""
-    for _number in range(400):
-        yield (frame(SETTINGS, 0, b"", 0) + frame(PING, 0, bytes(8), 0)) * 50
-
-
-async def continuation(_: Fronted) -> AsyncIterator[bytes]:
-    """A head that never ends: 40 000 pieces of it."""
-    yield frame(HEADERS, 0, headers((":method", "GET")), 1)
-    for _number in range(400):
-        yield frame(CONTINUATION, 0, headers(("x-a", "b" * 20)), 1) * 100
-
-
-async def stalled(front: Fronted) -> AsyncIterator[bytes]:
-    """100 calls whose answers have no room to come."""
-    yield frame(SETTINGS, 0, struct.pack(">HI", 4, 0), 0)
-    for stream in range(1, 201, 2):
-        yield opening(front, stream) + frame(DATA, END_STREAM, b"\0\0\0\0\0", stream)
-
-
-FLOODS: dict[str, Callable[[Fronted], AsyncIterator[bytes]]] = {
-    "rapid reset": rapid_reset, "settings and pings": settings, "continuation": continuation, "a window of none": stalled,
-}  # fmt: skip
-
-
-@pytest.mark.faults
-@pytest.mark.parametrize("flood", FLOODS)
-async def test_fault_47_floods_at_the_edge(state: Path, record_property: Record, flood: str) -> None:
-    """40 000 resets, settings and pings, continuations, or a window of none, from 4 connections -> the meshes go on, and the others lose nothing."""
-    ends = Counter[str]()
-
-    async def attack(front: Fronted) -> None:
-        reader, writer = await opened(front, h2=True, port=front.grpc_port)
-        writer.write(PREFACE + frame(SETTINGS, 0, b"", 0))
-        reading = asyncio.create_task(_drained(reader))
-        try:
-            async for piece in FLOODS[flood](front):
-                writer.write(piece)
-                await writer.drain()
-            ends["took all"] += 1
-            async with asyncio.timeout(2 * SLOW_SECONDS):
-                ends["closed" if await reading else "cut"] += 1
-        except (ConnectionError, ssl.SSLError):
-            ends["closed"] += 1
-        except TimeoutError:
-            ends["left open"] += 1
-        finally:
-            reading.cancel()
-            writer.close()
-
-    async with fronted(ECHO, state) as front:
-        usual, _ = await others(front, 5, 1)
-        async with asyncio.TaskGroup() as tasks:
-            for _ in range(4):
-                tasks.create_task(attack(front))
-            during, bad = await others(front, 8, 2)
-        after, late = await others(front, 3, 3)
-        assert not bad
-        assert not late
-        assert all(process.returncode is None for process in front.members.values())
-    record_property("ended", ", ".join(f"{count} times {what}" for what, count in ends.items()))
-    record_property("p99 of others", f"{during * 1e3:.0f} ms, before {usual * 1e3:.0f} ms, after {after * 1e3:.0f} ms")
-
-
-async def _drained(reader: Reader) -> bool:
-    try:
-        while await reader.read(65536):
-            pass
-    except (ConnectionError, ssl.SSLError):
-        return False
-    return True
