@@ -16,7 +16,7 @@ import typer
 from rich.console import Console
 
 from thinmesh_deploy import tables
-from thinmesh_deploy.options import STATE, Config, State, opened, say, setting_of
+from thinmesh_deploy.options import STATE, Config, State, audit_log, say, written
 from thinmesh_gateway.identity.principal import Principal
 from thinmesh_gateway.roles import Action
 
@@ -73,11 +73,10 @@ def list_entries(
     thinmesh audit list --most 10000 --json | jq -r 'select(.entry.decision != "ALLOWED") | .entry.principal'
     """
     from thinmesh_gateway.audit.account import shown
-    from thinmesh_gateway.audit.store import AuditStore
 
     since_ms = None if since is None else int(since.timestamp() * 1000)
-    with opened(setting_of(config, state)) as store:
-        found = [sealed for _, sealed in AuditStore(store.database).newest(most, tenant, since_ms)][::-1]
+    with audit_log(written(config, state)) as log:
+        found = [sealed for _, sealed in log.newest(most, tenant, since_ms)][::-1]
     if json:
         for one in found:
             print(msgspec.json.encode(one).decode())
@@ -97,14 +96,13 @@ def verify(config: Config = None, state: State = STATE) -> None:
     """
     from thinmesh_gateway.audit.chain import key_of
     from thinmesh_gateway.audit.lines import Lines
-    from thinmesh_gateway.audit.store import AuditStore
     from thinmesh_gateway.audit.verify import DATABASE
     from thinmesh_gateway.audit.verify import verify as check
     from thinmesh_gateway.pepper import pepper
 
-    setting = setting_of(config, state)
-    with opened(setting) as store:
-        found, lines = AuditStore(store.database).read(), Lines(setting.state).read()
+    setting = written(config, state)
+    with audit_log(setting) as log:
+        found, lines = log.read(), Lines(setting.state).read()
         report = check(key_of(pepper(setting.state)), found, lines, int(time.time() * 1000))
     for note in report.notes:
         say(f"note: {note}")

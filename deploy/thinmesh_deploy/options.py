@@ -13,10 +13,11 @@ from rich.console import Console
 
 from thinmesh_core.config import ConfigError
 from thinmesh_core.errors import MeshError, Reason
-from thinmesh_deploy.config import Setting, read
+from thinmesh_deploy.config import Setting, checked, read
 from thinmesh_deploy.process import EXIT_CONFIG
 
 if TYPE_CHECKING:
+    from thinmesh_gateway.audit.store import AuditStore
     from thinmesh_gateway.keys import KeyStore
 
 console = Console(stderr=True, highlight=False)
@@ -42,6 +43,17 @@ def setting_of(config: Path | None, state: Path) -> Setting:
         fail(str(error))
 
 
+def written(config: Path | None, state: Path) -> Setting:
+    """The same for what a mesh has left behind; ends the command too where none has run in the state folder."""
+    try:
+        setting = checked(config, state)
+    except ConfigError as error:
+        fail(str(error))
+    if setting.config.database is None and not setting.state.is_dir():
+        fail(f"there is no folder {state}: is --state the mesh's?")
+    return setting
+
+
 @contextmanager
 def opened(setting: Setting) -> Iterator[KeyStore]:
     """The store of keys; ends the command where the database is gone, or refuses."""
@@ -56,6 +68,15 @@ def opened(setting: Setting) -> Iterator[KeyStore]:
         fail(f"the database of keys can't be used: {cause(error)}" if lost else error.message)
     finally:
         store.close()
+
+
+@contextmanager
+def audit_log(setting: Setting) -> Iterator[AuditStore]:
+    """What the mesh has written of its calls."""
+    from thinmesh_gateway.audit.store import AuditStore
+
+    with opened(setting) as store:
+        yield AuditStore(store.database)
 
 
 def fail(message: str) -> NoReturn:

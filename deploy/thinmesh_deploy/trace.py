@@ -11,7 +11,7 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from thinmesh_deploy.options import STATE, Config, State, fail, opened, setting_of
+from thinmesh_deploy.options import STATE, Config, State, audit_log, fail, written
 
 if TYPE_CHECKING:
     from thinmesh_gateway.audit.entry import Entry
@@ -41,10 +41,9 @@ def trace(
     thinmesh trace req-8d2f6c0b5a4e3f2d1c0b9a87 --json | jq .queue_ms
     """
     from thinmesh_gateway.audit.account import shown
-    from thinmesh_gateway.audit.store import AuditStore
 
-    with opened(setting_of(config, state)) as store:
-        found = AuditStore(store.database).newest(MOST, tenant, request_id=request_id)[::-1]
+    with audit_log(written(config, state)) as log:
+        found = log.newest(MOST, tenant, request_id=request_id)[::-1]
     if not found:
         fail(f"no call {request_id!r} is in the audit log: is it a second old, and are --config and --state the mesh's?")
     for _, sealed in found:

@@ -15,7 +15,7 @@ from rich.table import Table
 from rich.text import Text
 
 from thinmesh_core.ranges import MILLION
-from thinmesh_deploy.options import STATE, Config, State, fail, opened, setting_of
+from thinmesh_deploy.options import STATE, Config, State, audit_log, fail, written
 from thinmesh_router.config import ModelConfig, Price
 from thinmesh_router.quota.plan import priced
 
@@ -23,6 +23,7 @@ if TYPE_CHECKING:
     from thinmesh_gateway.audit.store import Used
 
 BY = ("tenant", "model", "day")
+DAY_MS = 86_400_000
 COUNTS = ("calls", "input_tokens", "output_tokens", "cost")
 
 output = Console(highlight=False, markup=False)
@@ -48,17 +49,15 @@ def usage(
 
     thinmesh usage --by tenant,day --since 2026-11-01 --until 2026-11-30 --csv > november.csv
     """
-    from thinmesh_gateway.audit.store import AuditStore
-
     names = by.split(",")
     if not set(names) <= set(BY):
         fail(f"--by takes some of {', '.join(BY)}, with a comma between them")
     today = datetime.now(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
     first = today.replace(day=1) if since is None else since.replace(tzinfo=UTC)
     last = today if until is None else until.replace(tzinfo=UTC)
-    setting = setting_of(config, state)
-    with opened(setting) as store:
-        found = AuditStore(store.database).used(_ms(first), _ms(last + timedelta(days=1)), tenant)
+    setting = written(config, state)
+    with audit_log(setting) as log:
+        found = log.used(_ms(first), _ms(last) + DAY_MS, tenant)
     rows = list(summed(found, names, setting.config.models))
     if as_csv:
         writer = csv.DictWriter(sys.stdout, [*names, *COUNTS])

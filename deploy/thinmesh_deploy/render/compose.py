@@ -58,7 +58,7 @@ def compose(setting: Setting) -> str:
         "services": services,
         "networks": {"mesh": {}, "engines": {"internal": True}},
         "volumes": {"sockets": {}, "state": {}, "ledger": {}},
-        "configs": {"thinmesh": {"file": f"./{setting.path.name}"}},
+        "configs": {"thinmesh": {"file": _literal(f"./{setting.path.name}")}},
         "secrets": {"edge-certificate": {"file": "./edge.pem"}, "edge-key": {"file": "./edge.key"}},
     }
     if edge.client_authority is not None:
@@ -123,7 +123,7 @@ def _edge(config: MeshConfig, edge: EdgeConfig) -> Service:
         **_hardened(config),
         "ulimits": {"nofile": FILES},
         "configs": [{"source": "thinmesh", "target": FILE}],
-        "secrets": [{"source": source, "target": target} for source, target in secrets.items()],
+        "secrets": [{"source": source, "target": _literal(target)} for source, target in secrets.items()],
     }
 
 
@@ -157,7 +157,7 @@ def _backend(name: str, entry: BackendEntry, config: MeshConfig) -> Iterator[tup
     adapter = _part("adapter", "adapter", "run", _literal(name), config=config, volumes=[SOCKETS, f"{MODELS_HERE}:{MODELS}:ro"])
     adapter["tmpfs"] = [*adapter["tmpfs"], f"{STATE}:mode=0700,uid={USER},gid={USER},size=16m"]
     if key := entry.options.get("key_env"):
-        adapter["environment"] = [str(key)]
+        adapter["environment"] = [_literal(str(key))]
     deploy = entry.deploy
     if find(entry.adapter).isolated or entry.adapter == "echo":
         yield f"adapter-{name}", adapter | {"network_mode": "none"} | _resources(deploy or DeployConfig())

@@ -98,11 +98,13 @@ def test_running_calls_have_their_time_at_a_stop(tmp_path: Path) -> None:
     assert {services[name]["stop_grace_period"] for name in ("edge", "gateway", "router", "adapter-one")} == {"138s"}
 
 
-def test_compose_replaces_nothing_in_a_flag(tmp_path: Path) -> None:
+def test_compose_replaces_nothing_in_what_it_is_given(tmp_path: Path) -> None:
     backend = SMALL["backends"]["one"]
     deploy = {"model": "/models/one", "args": ["--note=$HOME"]}
-    services = changed(tmp_path, backends={"one": backend | {"deploy": deploy}})["services"]
+    edge = SMALL["edge"] | {"key": "/run/secrets/$edge.key"}
+    services = changed(tmp_path, backends={"one": backend | {"deploy": deploy}}, edge=edge)["services"]
     assert services["engine-one"]["command"][-1] == "--note=$$HOME"
+    assert services["edge"]["secrets"][1]["target"] == "/run/secrets/$$edge.key"
 
 
 def test_an_engine_elsewhere_gets_an_adapter_and_one_that_is_served_elsewhere_none(tmp_path: Path) -> None:
