@@ -3,94 +3,18 @@
 from __future__ import annotations
 
 import asyncio
-from random import Random
 from types import SimpleNamespace
-from typing import Any
 
 import pytest
+from hall import CALL, TEXT, TOOLS, Hall, Held, turns
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from thinmesh.adapter.v1 import adapter_service_pb2 as adapter_pb
 from thinmesh.inference.v1 import capability_pb2 as cap
-from thinmesh.inference.v1 import chat_pb2
-from thinmesh.inference.v1 import inference_service_pb2 as pb
 
-from fakes.adapter import ScriptedAdapter
-from thinmesh_core.call import Call, from_metadata
 from thinmesh_core.errors import MeshError, Reason
-from thinmesh_router.admission import Admission
-from thinmesh_router.attempt import Attempt
-from thinmesh_router.autoscaling.config import AutoscaleConfig
-from thinmesh_router.backends import Backends
 from thinmesh_router.breaker import Health
-from thinmesh_router.config import ModelConfig, QueueConfig, RouterConfig
-from thinmesh_router.placement import Placement
-from thinmesh_router.quota.local import LocalCounts
-from thinmesh_router.quota.quotas import Quotas
-from thinmesh_router.routes import RouteTable
-from thinmesh_router.ticket import Ticket
-
-TEXT = pb.GenerateRequest(model="m", text="x")
-TOOLS = pb.GenerateRequest(model="m", chat=chat_pb2.ChatInput(tools=[chat_pb2.Tool(name="t")]))
-CALL = from_metadata(())
-
-
-class Held:
-    """A call that was let in and has its place, until it is closed."""
-
-    def __init__(self, ticket: Ticket, attempt: Attempt) -> None:
-        self.ticket = ticket
-        self.attempt = attempt
-
-    def close(self) -> None:
-        with self.ticket, self.attempt:
-            pass
-
-
-class Hall:
-    """An admission whose backends' states the test sets by hand."""
-
-    def __init__(self, limits: dict[str, int], models: dict[str, ModelConfig] | None = None, **settings: Any) -> None:
-        models = models or {"m": ModelConfig(backends=tuple(limits))}
-        addresses = {name: name for name in limits}
-        self.backends = Backends(addresses, lambda _: ScriptedAdapter().channel(), Random(1))
-        placement = Placement(RouteTable(models, limits), self.backends, Random(1))
-        tenants = settings.pop("tenants", {})
-        config = RouterConfig(models=models, backends=addresses, queue=QueueConfig(**settings), tenants=tenants)
-        self.admission = Admission(placement, Quotas(tenants, {}, LocalCounts()), config)
-        self.backends.on_change = self.admission.queues.dispatch
-        for name, limit in limits.items():
-            self.set(name, adapter_pb.STATE_READY, limit)
-
-    def set(self, name: str, state: adapter_pb.State.ValueType, limit: int = 1) -> None:
-        """What the backend's watch would have heard."""
-        model = adapter_pb.ServedModel(name="m", capabilities=[cap.CAPABILITY_COMPLETION])
-        self.backends[name].status = adapter_pb.Status(state=state, models=[model])
-        self.backends[name].limit.maximum = limit
-        self.backends.on_change()
-
-    def lose(self, name: str) -> None:
-        """Its adapter can't be reached any more."""
-        self.set(name, adapter_pb.STATE_FAILED)
-        self.backends[name].absent = True
-
-    async def admit(self, request: pb.GenerateRequest = TEXT, call: Call = CALL, seconds: float = 600) -> Held:
-        ticket = await self.admission.admit(request, call, seconds, streaming=True)
-        try:
-            return Held(ticket, await ticket.attempt())
-        except BaseException:
-            with ticket:
-                pass
-            raise
-
-    @property
-    def running(self) -> int:
-        return sum(backend.limit.running for backend in self.backends.values())
-
-
-async def turns(count: int = 3) -> None:
-    for _ in range(count):
-        await asyncio.sleep(0)
+from thinmesh_router.config import ModelConfig
 
 
 async def test_whoever_waits_longest_is_next() -> None:
@@ -356,68 +280,3 @@ async def test_a_call_of_one_tenant_does_not_wait_for_one_before_it_that_needs_a
     with picky, await first:
         pass
     assert hall.running == 0
-
-
-def scaled(minimum: int = 0, *, fallback: tuple[str, ...] = (), **settings: Any) -> dict[str, ModelConfig]:
-    return {
-        "m": ModelConfig(backends=("a",), autoscale=AutoscaleConfig(minimum=minimum, **settings), fallback=fallback),
-        "other": ModelConfig(backends=("b",)),
-    }
-
-
-async def test_a_call_for_a_model_that_may_have_no_replica_waits_for_one() -> None:
-    hall = Hall({"a": 1, "b": 1}, scaled())
-    told: list[str] = []
-    hall.admission.queues.on_wait = told.append
-    hall.lose("a")
-    waiting = [asyncio.create_task(hall.admit()) for _ in range(2)]
-    await turns()
-    assert not any(one.done() for one in waiting)
-    assert told == ["m"]
-    hall.set("a", adapter_pb.STATE_READY)
-    for one in waiting:
-        (await one).close()
-    assert hall.running == 0
-
-
-@pytest.mark.parametrize("models", [scaled(1), None])
-async def test_a_call_for_a_model_whose_backends_should_be_there_does_not_wait(models: dict[str, ModelConfig] | None) -> None:
-    hall = Hall({"a": 1, "b": 1}, models)
-    hall.lose("a")
-    hall.lose("b")
-    with pytest.raises(MeshError) as raised:
-        await hall.admit()
-    assert raised.value.reason is Reason.NO_BACKEND
-
-
-async def test_a_replica_that_was_reached_and_failed_is_not_waited_for() -> None:
-    hall = Hall({"a": 1, "b": 1}, scaled())
-    hall.set("a", adapter_pb.STATE_FAILED)
-    with pytest.raises(MeshError) as raised:
-        await hall.admit()
-    assert raised.value.reason is Reason.NO_BACKEND
-
-
-async def test_the_wait_for_a_replica_has_bounds_of_its_own() -> None:
-    hall = Hall({"a": 1, "b": 1}, scaled(waiting_room_seconds=0.05), max_waiting=1)
-    hall.lose("a")
-    waiting = asyncio.create_task(hall.admit())
-    await turns()
-    with pytest.raises(MeshError, match="queue is full"):
-        await hall.admit()
-    with pytest.raises(MeshError) as late:
-        await waiting
-    assert late.value.reason is Reason.NO_BACKEND
-    assert late.value.retry_after
-    with pytest.raises(MeshError) as expired:
-        await hall.admit(seconds=0.02)
-    assert expired.value.reason is Reason.DEADLINE_EXCEEDED
-
-
-async def test_a_model_that_stands_in_answers_at_once_and_the_call_is_remembered() -> None:
-    hall = Hall({"a": 1, "b": 1}, scaled(fallback=("other",)))
-    hall.lose("a")
-    held = await hall.admit()
-    assert held.attempt.backend.name == "b"
-    assert asyncio.get_running_loop().time() - hall.admission.queues.last_call("m") < 5
-    held.close()

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from thinmesh.job.v1 import job_service_pb2 as pb
 
 from thinmesh_deploy.job_tables import word
-from thinmesh_deploy.sight import Sight
+from thinmesh_deploy.sight import QueueSeen, Sight
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,18 +27,6 @@ class JobSeen:
 
 
 @dataclass(frozen=True, slots=True)
-class LineSeen:
-    """One tenant's calls of one class that wait for a model."""
-
-    model: str
-    priority: str
-    tenant: str
-    calls: int
-    tokens: int
-    waited_seconds: float
-
-
-@dataclass(frozen=True, slots=True)
 class Snapshot:
     """What a process knows. None is what it can't know, and an empty tuple that there is none; `unseen` says who knows."""
 
@@ -48,7 +36,7 @@ class Snapshot:
     notes: tuple[str, ...]
     unseen: tuple[str, ...] = ()
     sight: Sight | None = None
-    queue: tuple[LineSeen, ...] = ()
+    queue: tuple[QueueSeen, ...] = ()
     tokens: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     jobs: tuple[JobSeen, ...] | None = None
     jobs_trouble: str | None = None

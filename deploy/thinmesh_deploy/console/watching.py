@@ -19,8 +19,8 @@ from thinmesh_core.errors import MeshError
 from thinmesh_core.status import from_rpc_error
 from thinmesh_core.telemetry import tenant_tokens
 from thinmesh_deploy.config import MeshConfig
-from thinmesh_deploy.console.snapshot import JobSeen, LineSeen, Snapshot, job
-from thinmesh_deploy.sight import Sight, sight
+from thinmesh_deploy.console.snapshot import JobSeen, Snapshot, job
+from thinmesh_deploy.sight import QueueSeen, Sight, queue, sight
 
 SECONDS = 2.0
 """What a router may take to answer."""
@@ -73,7 +73,7 @@ class Watching:
 
     async def _look(self) -> Snapshot:
         known = self._known
-        (seen, queue), _ = await asyncio.gather(self._routed(), self._look_at_jobs())
+        (seen, queues), _ = await asyncio.gather(self._routed(), self._look_at_jobs())
         return Snapshot(
             process=known.process,
             unix_seconds=time.time(),
@@ -81,13 +81,13 @@ class Watching:
             notes=tuple(known.notes()),
             unseen=known.unseen,
             sight=seen,
-            queue=queue,
+            queue=queues,
             tokens={} if known.router is None else tenant_tokens(),
             jobs=self._jobs,
             jobs_trouble=self._jobs_trouble,
         )
 
-    async def _routed(self) -> tuple[Sight | None, tuple[LineSeen, ...]]:
+    async def _routed(self) -> tuple[Sight | None, tuple[QueueSeen, ...]]:
         channel = self._known.router
         if channel is None:
             return None, ()
@@ -101,7 +101,7 @@ class Watching:
         except grpc.aio.AioRpcError as error:
             return Sight(self._known.process, from_rpc_error(error).message), ()
         seen = sight(self._known.process, self._known.config(), listed.backends, waiting.queues, used.quotas)
-        return seen, tuple(_line(queue.model, line) for queue in waiting.queues for line in queue.lines)
+        return seen, tuple(map(queue, waiting.queues))
 
     async def _look_at_jobs(self) -> None:
         if self._known.jobs is None or time.monotonic() < self._jobs_good_until:
@@ -112,7 +112,3 @@ class Watching:
         except MeshError as error:
             self._jobs_trouble = error.message
         self._jobs_good_until = time.monotonic() + JOBS_FRESH_SECONDS
-
-
-def _line(model: str, line: pb.Line) -> LineSeen:
-    return LineSeen(model, line.priority, line.tenant, line.calls, line.tokens, line.waited_seconds)

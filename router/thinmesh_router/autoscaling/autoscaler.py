@@ -88,12 +88,16 @@ class Autoscaler:
     async def decided(self, name: str) -> Scaled:
         """A model with what is wanted of it now, once its backends were looked for.
 
-        MODEL_NOT_FOUND, or NOT_FOUND where it has a fixed number of backends.
+        MODEL_NOT_FOUND, NOT_FOUND where it has a fixed number of backends, or NO_BACKEND where that takes too long.
         """
         scaled = self.scaled(name)
         self._decide(scaled)
-        async with asyncio.timeout(BEGIN_SECONDS):
-            await scaled.begun.wait()
+        try:
+            async with asyncio.timeout(BEGIN_SECONDS):
+                await scaled.begun.wait()
+        except TimeoutError:
+            looking = f"The backends of {name!r} are still being looked for; ask again shortly."
+            raise MeshError(Reason.NO_BACKEND, looking, retry_after=1) from None
         return scaled
 
     async def watch(self, name: str) -> AsyncGenerator[bool, None]:

@@ -119,6 +119,21 @@ async def test_nothing_is_said_before_backends_were_looked_for(route: Route, mon
     assert await asked  # one is there, and kept
 
 
+async def test_backends_that_nobody_finds_in_time_are_told_of(route: Route, monkeypatch: pytest.MonkeyPatch) -> None:
+    adapter = ScriptedAdapter()
+
+    async def silent(request: Any, context: Any) -> Any:
+        await asyncio.Event().wait()
+        yield
+
+    monkeypatch.setattr(adapter, "WatchStatus", silent)
+    monkeypatch.setattr(autoscaler, "BEGIN_SECONDS", 0)
+    routed = await route({"a": adapter}, {"m": scaled("a", minimum=0)})
+    with pytest.raises(AioRpcError, match="still being looked for") as raised:
+        await active(routed.scaler)
+    assert raised.value.code() is StatusCode.UNAVAILABLE
+
+
 async def test_a_call_waits_for_a_replica_in_place_of_one_that_died_without_a_word(
     route: Route, monkeypatch: pytest.MonkeyPatch
 ) -> None:

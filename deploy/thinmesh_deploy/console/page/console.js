@@ -79,7 +79,8 @@ function models(seen) {
   ]);
 }
 
-function queue(lines) {
+function queue(models) {
+  const lines = models.flatMap(({ model, lines }) => lines.map((line) => ({ model, ...line })));
   if (!lines.length) return empty("Nobody waits.");
   return table(lines, [
     ["tenant", (one) => one.tenant, "name"],
