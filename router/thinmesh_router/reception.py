@@ -26,7 +26,7 @@ async def received(admission: Admission, request: Request, context: Context, *, 
         traced.end(error)
         raise
 
-    def ended(course: Course, error: BaseException | None) -> None:
+    def ended(ticket: Ticket, course: Course, error: BaseException | None) -> None:
         context.set_trailing_metadata(course.to_metadata())
         if traced.kept:
             traced.attributes = _attributes(ticket, course)

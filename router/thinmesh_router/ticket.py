@@ -82,8 +82,9 @@ class Ticket:
         self.waited = 0.0
         self.lost = 0.0
         """How long attempts took that another one cured, in seconds."""
-        self.ended: Callable[[Course, BaseException | None], None] | None = None
-        """Is told the call's course, and what went wrong."""
+        self.ended: Callable[[Ticket, Course, BaseException | None], None] | None = None
+        """Is told the call's course, and what went wrong. It gets the ticket and knows it not: a cycle would hold both messages
+        until garbage is looked for."""
         self._admission = admission
         self._reservation = reservation
         self._output = 0
@@ -114,7 +115,7 @@ class Ticket:
         now = time.monotonic()
         self._measure(usage, error, now)
         if self.ended is not None:
-            self.ended(self._course(usage, now), error)
+            self.ended(self, self._course(usage, now), error)
 
     @property
     def told_tenant(self) -> str:

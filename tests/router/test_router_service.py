@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -20,6 +21,7 @@ from fakes.adapter import CAN, EVENTS, ScriptedAdapter, reason
 from thinmesh_core.errors import MeshError, Reason
 from thinmesh_router.autoscaling.config import AutoscaleConfig
 from thinmesh_router.config import ModelConfig, QueueConfig, RouterConfig, Target, WatchdogConfig
+from thinmesh_router.ticket import Ticket
 
 Route = Callable[..., Awaitable[Any]]
 REQUEST = pb.GenerateRequest(model="m", text=PROMPT)
@@ -47,6 +49,18 @@ async def test_a_request_passes_unchanged_with_its_identity(route: Route) -> Non
     assert (sent["thinmesh-model"], sent["thinmesh-hops"]) == ("engine-name", "1")
     assert adapter.remaining[0] is not None
     assert 0 < adapter.remaining[0] <= SECONDS
+
+
+async def test_what_a_call_held_is_free_when_it_has_ended_and_not_when_garbage_is_looked_for(route: Route) -> None:
+    routed = await route({"a": ScriptedAdapter()})
+    gc.disable()
+    try:
+        await events(routed.stub)
+        await routed.stub.Generate(REQUEST, timeout=SECONDS)
+        left = [one for one in gc.get_objects() if isinstance(one, Ticket)]
+    finally:
+        gc.enable()
+    assert left == []
 
 
 @pytest.mark.parametrize("first", RETRYABLE)
