@@ -45,6 +45,8 @@ async def test_a_call_goes_through_processes_that_have_their_images_packages_alo
     file = state / "thinmesh.yaml"
     file.write_text(ECHO + EDGE)
     assert set(TARGETS) == {*SERVING, "worker", "edge"}
+    code, key, error = await output("key", "create", "--tenant", "dev", *flags(file, state))
+    assert code == 0, error
     at = ""
     async with AsyncExitStack() as stack:
         for target, arguments in SERVING.items():
@@ -52,11 +54,11 @@ async def test_a_call_goes_through_processes_that_have_their_images_packages_alo
             more = ("--http", "127.0.0.1:0", "--admin", "127.0.0.1:0") if target == "gateway" else ()
             process = await stack.enter_async_context(command(*arguments, *flags(file, state), *more, python=python))
             at = (await said(process, r"REST (\S+)/v1|gRPC unix:"))[1]
-        code, key, error = await output("key", "create", "--tenant", "dev", *flags(file, state))
-        assert code == 0, error
         client = await stack.enter_async_context(aiohttp.ClientSession(headers={"authorization": f"Bearer {key.strip()}"}))
         async with client.post(f"{at}/v1/completions", json={"model": "echo", "prompt": PROMPT}) as answer:
-            assert (await answer.json())["choices"][0]["text"] == PROMPT
+            told = await answer.json()
+            assert answer.status == 200, told
+            assert told["choices"][0]["text"] == PROMPT
 
 
 @pytest.mark.faults
