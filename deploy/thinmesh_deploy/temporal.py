@@ -2,28 +2,21 @@
 
 from __future__ import annotations
 
-import asyncio
-import logging
 import shutil
 import socket
 import sys
 from pathlib import Path
 
 from thinmesh_core.config import ConfigError
-
-log = logging.getLogger(__name__)
+from thinmesh_deploy.kept import Kept, Program
 
 FILE = "temporal.db"
-PAUSE_SECONDS = 0.5
 STOP_SECONDS = 5.0
 
 PRAGMAS = ("journal_mode=wal", "synchronous=normal")
 
 EXACT = ("matching.enableFairness=true", "matching.numTaskqueueReadPartitions=1", "matching.numTaskqueueWritePartitions=1")
 """Without these the order of priorities, and fairness between tenants, are approximate or none."""
-
-LIFELINE = 'exec 3<&0; (read -r _ <&3; kill $$) 2>/dev/null & exec "$@" </dev/null'
-"""Ends the command with standard input: whatever kills the mesh ends it too."""
 
 
 class Temporal:
@@ -41,21 +34,8 @@ class Temporal:
 
     async def keep(self) -> None:
         """Keeps it running until cancelled."""
-        while True:
-            code = await self._run()
-            log.error("Temporal ended with %s; it starts again in %.1f s", code, PAUSE_SECONDS)
-            await asyncio.sleep(PAUSE_SECONDS)
-
-    async def _run(self) -> int:
-        process = await asyncio.create_subprocess_exec(
-            "sh", "-c", LIFELINE, "sh", self._command, *start_dev(self._port, self._console, self._file),
-            stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.DEVNULL, start_new_session=True,
-        )  # fmt: skip
-        try:
-            return await process.wait()
-        finally:
-            if process.returncode is None:
-                await _end(process)
+        words = (self._command, *start_dev(self._port, self._console, self._file))
+        await Kept(Program("Temporal", words, stop_seconds=STOP_SECONDS)).keep()
 
 
 def start_dev(port: int, console: int, file: Path) -> list[str]:
@@ -64,17 +44,6 @@ def start_dev(port: int, console: int, file: Path) -> list[str]:
     pragmas = [word for one in PRAGMAS for word in ("--sqlite-pragma", one)]
     values = [word for one in EXACT for word in ("--dynamic-config-value", one)]
     return ["server", "start-dev", *flags, "--db-filename", str(file), *pragmas, *values]
-
-
-async def _end(process: asyncio.subprocess.Process) -> None:
-    process.terminate()
-    try:
-        async with asyncio.timeout(STOP_SECONDS):
-            await process.wait()
-    except TimeoutError:
-        log.warning("Temporal did not stop within %.1f s and is killed", STOP_SECONDS)
-        process.kill()
-        await process.wait()
 
 
 def _free_ports(count: int) -> list[int]:

@@ -30,9 +30,9 @@ from thinmesh_deploy.config import Setting
 from thinmesh_deploy.edge.asked import ask
 from thinmesh_deploy.edge.derived import MEMORY, admin_socket, of_worker, place
 from thinmesh_deploy.edge.found import find
-from thinmesh_deploy.edge.kept import Kept, Program, keeping
 from thinmesh_deploy.edge.valkey import valkey
 from thinmesh_deploy.hosted import Hosted, Hosting
+from thinmesh_deploy.kept import Kept, Program, keeping
 from thinmesh_deploy.reload import LOOK_SECONDS, Reloader
 from thinmesh_deploy.render.nginx import folder_of, nginx_conf
 from thinmesh_deploy.temporal import Temporal
@@ -158,7 +158,7 @@ class Supervisor:
     def _worker(self, number: int, grace: float) -> Program:
         words = (sys.executable, "-m", "thinmesh_deploy", "up", "--lifeline", "--config", str(self._files / f"{number}.yaml"))
         flags = ("--state", str(self._setting.state), "--log-level", self._log_level)
-        return Program(f"worker {number}", (*words, *flags), lifeline=True, stop_seconds=grace + 10)
+        return Program(f"worker {number}", (*words, *flags), ours=True, stop_seconds=grace + 10)
 
     def _front(self, grace: float) -> Program:
         words = (str(self._nginx.program), "-c", str(self._conf), "-g", "daemon off;")

@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from thinmesh_core.config import ConfigError
-from thinmesh_deploy.edge.kept import Program
+from thinmesh_deploy.kept import Program
 
 
 def valkey(sockets: Path, folder: Path) -> tuple[Program, str]:

@@ -7,12 +7,11 @@ import logging
 import os
 import signal
 import time
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 
 from thinmesh_deploy.process import EXIT_CONFIG
-from thinmesh_deploy.temporal import LIFELINE
 
 log = logging.getLogger(__name__)
 
@@ -21,14 +20,17 @@ LONGEST_PAUSE_SECONDS = 30.0
 SETTLED_SECONDS = 60.0
 """One that ran for so long starts again without a long pause."""
 
+LIFELINE = 'exec 3<&0; (read -r _ <&3; kill $$) 2>/dev/null & exec "$@" </dev/null'
+"""Ends the command with standard input: whatever kills us ends it too."""
+
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """What is run. `lifeline` is its own way to end with standard input; a shell does it for others."""
+    """What is run. `ours` ends with standard input by itself, and says by its exit code that it refuses its configuration."""
 
     name: str
     words: Sequence[str]
-    lifeline: bool = False
+    ours: bool = False
     end: signal.Signals = signal.SIGTERM
     stop_seconds: float = 10.0
 
@@ -36,10 +38,13 @@ class Program:
 class Kept:
     """One program, from when it is entered until it is left. It ends with this process, whatever kills that."""
 
-    def __init__(self, program: Program) -> None:
+    def __init__(self, program: Program, restarted: Callable[[], object] = lambda: None) -> None:
         self.refused = False
         self.restarts = 0
         self._program = program
+        self._restarted = restarted
+        self._stop_seconds = program.stop_seconds
+        self._patience: asyncio.Timeout | None = None
         self._process: asyncio.subprocess.Process | None = None
 
     async def keep(self) -> None:
@@ -48,7 +53,7 @@ class Kept:
         while True:
             began = time.monotonic()
             code = await self._run()
-            if code == EXIT_CONFIG:  # it has said why, and would say it for ever
+            if self._program.ours and code == EXIT_CONFIG:  # it has said why, and would say it for ever
                 log.error("%s refused its configuration", self._program.name)
                 self.refused = True
                 return
@@ -58,14 +63,21 @@ class Kept:
             await asyncio.sleep(pause)
             pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
             self.restarts += 1
+            self._restarted()
 
     def tell(self, what: signal.Signals) -> None:
         """Sends it a signal, where it runs."""
         if self._process is not None and self._process.returncode is None:
             self._process.send_signal(what)
 
+    def hurry(self, seconds: float) -> None:
+        """From now on its end is waited for no longer than so."""
+        self._stop_seconds = min(self._stop_seconds, seconds)
+        if self._patience is not None:
+            self._patience.reschedule(asyncio.get_running_loop().time() + self._stop_seconds)
+
     async def _run(self) -> int:
-        words = self._program.words if self._program.lifeline else ("sh", "-c", LIFELINE, "sh", *self._program.words)
+        words = self._program.words if self._program.ours else ("sh", "-c", LIFELINE, "sh", *self._program.words)
         # Its own session: Ctrl-C is for us, who end it when its turn has come.
         process = self._process = await asyncio.create_subprocess_exec(
             *words, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.DEVNULL, start_new_session=True
@@ -83,15 +95,17 @@ class Kept:
     async def _end(self, process: asyncio.subprocess.Process) -> None:
         assert process.stdin is not None
         process.send_signal(self._program.end)
-        if self._program.lifeline:
+        if self._program.ours:
             process.stdin.close()  # nobody is in front of it any more: it need not wait for them
         try:
-            async with asyncio.timeout(self._program.stop_seconds):
+            async with asyncio.timeout(self._stop_seconds) as self._patience:
                 await process.wait()
         except TimeoutError:
-            log.warning("%s did not stop within %.1f s and is killed", self._program.name, self._program.stop_seconds)
+            log.warning("%s did not stop within %.1f s and is killed", self._program.name, self._stop_seconds)
             os.killpg(process.pid, signal.SIGKILL)
             await process.wait()
+        finally:
+            self._patience = None
 
 
 @asynccontextmanager

@@ -7,8 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from thinmesh_deploy.edge import kept
-from thinmesh_deploy.edge.kept import Kept, Program, keeping
+from thinmesh_deploy import kept
+from thinmesh_deploy.kept import Kept, Program, keeping
 
 
 async def lines(file: Path, count: int) -> list[str]:
@@ -28,10 +28,31 @@ async def test_one_that_dies_is_started_again(tmp_path: Path, monkeypatch: pytes
 
 
 async def test_one_that_refuses_its_configuration_is_not(tmp_path: Path) -> None:
-    one = Kept(Program("it", ("sh", "-c", "exit 2")))
+    one = Kept(Program("it", ("sh", "-c", "exit 2"), ours=True))
     async with asyncio.timeout(10):
         await one.keep()
     assert one.refused
+
+
+async def test_a_strangers_exit_code_says_nothing_of_its_configuration(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(kept, "FIRST_PAUSE_SECONDS", 0.01)
+    again = asyncio.Event()
+    one = Kept(Program("it", ("sh", "-c", "exit 2")), again.set)
+    async with keeping([one]), asyncio.timeout(10):
+        await again.wait()
+    assert not one.refused
+
+
+async def test_one_that_does_not_end_is_killed_as_soon_as_somebody_is_in_a_hurry(tmp_path: Path) -> None:
+    file = tmp_path / "said"
+    one = Kept(Program("it", ("sh", "-c", f"trap '' TERM; echo up >> {file}; while :; do sleep 0.1; done"), stop_seconds=600))
+    running = asyncio.create_task(one.keep())
+    await lines(file, 1)
+    running.cancel()
+    await asyncio.sleep(0)
+    one.hurry(0)
+    async with asyncio.timeout(10):
+        await asyncio.wait([running])
 
 
 async def test_what_it_has_started_ends_with_it(tmp_path: Path) -> None:
