@@ -7,11 +7,13 @@ import contextlib
 import socket
 from collections.abc import AsyncIterator, Awaitable, Callable, Generator, MutableMapping
 from contextlib import asynccontextmanager
+from functools import partial
 from importlib.util import find_spec
 from typing import Any, Literal
 
 import uvicorn
 
+from thinmesh_core.accepting import Accepting
 from thinmesh_core.address import Address
 from thinmesh_core.config import ConfigError
 from thinmesh_core.doors import Doors
@@ -78,6 +80,18 @@ class _Server(uvicorn.Server):
     def capture_signals(self) -> Generator[None, None, None]:
         """Leaves signals to the process: several servers share it."""
         yield
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        """Accepts what comes to the sockets. There is no lifespan to begin with."""
+        config = self.config
+        serve = partial(
+            config.http_protocol_class,  # type: ignore[call-arg]  # uvicorn's own, whatever it is called there
+            config=config,
+            server_state=self.server_state,
+            app_state={},
+        )
+        self.servers = [Accepting(one, serve, config.ssl) for one in sockets or ()]  # type: ignore[misc]  # they are closed, no more
+        self.started = True
 
     def stop_listening(self) -> None:
         """Takes no new connection; serves those that are there."""

@@ -1,0 +1,152 @@
+"""Connections are accepted, refused once nobody is to come, and waited for where there is no descriptor for them."""
+
+from __future__ import annotations
+
+import asyncio
+import errno
+import socket
+import ssl
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+from certificates import Authority
+
+from thinmesh_core import accepting
+from thinmesh_core.accepting import Accepting
+
+
+class Echo(asyncio.Protocol):
+    """Says what it hears."""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self.transport = transport
+
+    def data_received(self, data: bytes) -> None:
+        self.transport.write(data)
+
+
+class Asked(socket.socket):
+    """A listener that counts how often it is asked for a connection."""
+
+    asked = 0
+
+    def accept(self) -> tuple[socket.socket, object]:
+        self.asked += 1
+        return super().accept()
+
+    async def once(self) -> None:
+        async with asyncio.timeout(10):
+            while not self.asked:
+                await asyncio.sleep(0)
+
+
+class Poor(Asked):
+    """One that has no descriptor for the first."""
+
+    def accept(self) -> tuple[socket.socket, object]:
+        if not self.asked:
+            self.asked += 1
+            raise OSError(errno.EMFILE, "Too many open files")
+        return super().accept()
+
+
+def listening(kind: type[Asked] = Asked) -> Asked:
+    listener = kind()
+    listener.bind(("127.0.0.1", 0))
+    listener.listen()
+    listener.setblocking(False)
+    return listener
+
+
+@pytest.fixture
+def listener() -> Iterator[Asked]:
+    with listening() as one:
+        yield one
+
+
+async def echoed(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bytes:
+    async with asyncio.timeout(10):
+        writer.write(b"one")
+        return await reader.readexactly(3)
+
+
+async def test_whoever_comes_is_served_and_after_the_end_whoever_is_there(listener: Asked) -> None:
+    at = listener.getsockname()
+    door = Accepting(listener, Echo)
+    there = [await asyncio.open_connection(*at) for _ in range(3)]
+    assert [await echoed(*one) for one in there] == [b"one"] * 3
+    door.close()
+    door.close()
+    with pytest.raises(ConnectionRefusedError):
+        await asyncio.open_connection(*at)
+    assert await echoed(*there[0]) == b"one"
+    for _, writer in there:
+        writer.close()
+        await writer.wait_closed()
+
+
+async def test_without_a_descriptor_it_rests_and_then_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(accepting, "REST_SECONDS", 0.01)
+    with listening(Poor) as listener:
+        door = Accepting(listener, Echo)
+        reader, writer = await asyncio.open_connection(*listener.getsockname())
+        assert await echoed(reader, writer) == b"one"
+        assert listener.asked < 5
+        door.close()
+        writer.close()
+        await writer.wait_closed()
+
+
+async def test_it_ends_while_it_rests() -> None:
+    with listening(Poor) as listener:
+        door = Accepting(listener, Echo)
+        _, writer = await asyncio.open_connection(*listener.getsockname())
+        await listener.once()
+        door.close()
+        writer.close()
+        with suppress(ConnectionError):  # it was never accepted
+            await writer.wait_closed()
+
+
+async def test_a_stranger_who_speaks_no_tls_is_let_go_and_others_are_served(listener: Asked, tmp_path: Path) -> None:
+    authority = Authority(tmp_path)
+    authority.issue(named="edge", host="localhost")
+    tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    tls.load_cert_chain(tmp_path / "edge.pem", tmp_path / "edge.key")
+    door = Accepting(listener, Echo, tls)
+    at = listener.getsockname()
+    stranger, bare = await asyncio.open_connection(*at)
+    bare.write(b"GET / HTTP/1.1\r\n\r\n")
+    async with asyncio.timeout(10):
+        with suppress(ConnectionError):
+            while await stranger.read(4096):
+                pass
+    trusting = ssl.create_default_context(cafile=authority.file)
+    reader, writer = await asyncio.open_connection(*at, ssl=trusting, server_hostname="localhost")
+    assert await echoed(reader, writer) == b"one"
+    door.close()
+    for one in (bare, writer):
+        one.close()
+        with suppress(ConnectionError):
+            await one.wait_closed()
+
+
+async def test_at_the_end_nobody_is_left_amid_a_handshake(listener: Asked, tmp_path: Path) -> None:
+    Authority(tmp_path).issue(named="edge", host="localhost")
+    tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    tls.load_cert_chain(tmp_path / "edge.pem", tmp_path / "edge.key")
+    door = Accepting(listener, Echo, tls)
+    silent, writer = await asyncio.open_connection(*listener.getsockname())
+    writer.write(b"\x16")  # the first byte of a handshake
+    await listener.once()
+    door.close()
+    async with asyncio.timeout(10):
+        await door.wait_closed()
+        with suppress(ConnectionError):
+            assert await silent.read() == b""
+    writer.close()
+    with suppress(ConnectionError):
+        await writer.wait_closed()
