@@ -20,6 +20,9 @@ from launch import ROOT, command, flags, free_port, output, said
 from thinmesh_deploy.edge.found import Nginx, find
 
 HOST = "localhost"
+GENERATE = "/thinmesh.inference.v1.InferenceService/Generate"
+SLOW_SECONDS = 10
+"""What nginx gives the slow: the default of `edge.slow_seconds`."""
 DEBIANS = ROOT / ".engines" / "nginx" / "root" / "usr" / "sbin" / "nginx"
 """nginx 1.22; `make .engines/nginx/.installed` unpacks it."""
 

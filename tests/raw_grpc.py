@@ -21,6 +21,11 @@ def headers(*pairs: tuple[str, str | bytes]) -> bytes:
     return b"".join(b"\x00" + _text(name) + _text(value) for name, value in pairs)
 
 
+def framed(data: bytes) -> bytes:
+    """A message as it stands in DATA, not compressed."""
+    return b"\0" + struct.pack(">I", len(data)) + data
+
+
 def call(method: str | bytes, *pairs: tuple[str, str], message: bytes) -> bytes:
     """All that a client sends for a unary call; `message` is taken as it is."""
     fixed: tuple[tuple[str, str | bytes], ...] = (
@@ -31,8 +36,7 @@ def call(method: str | bytes, *pairs: tuple[str, str], message: bytes) -> bytes:
         ("te", "trailers"),
     )
     block = headers(*fixed, ("content-type", "application/grpc"), *pairs)
-    framed = b"\0" + struct.pack(">I", len(message)) + message
-    return PREFACE + frame(SETTINGS, 0, b"", 0) + frame(HEADERS, END_HEADERS, block) + frame(DATA, END_STREAM, framed)
+    return PREFACE + frame(SETTINGS, 0, b"", 0) + frame(HEADERS, END_HEADERS, block) + frame(DATA, END_STREAM, framed(message))
 
 
 async def told(address: str, sent: bytes, *, until: bytes = b"grpc-status", seconds: float = 10) -> bytes:

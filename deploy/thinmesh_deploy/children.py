@@ -20,15 +20,12 @@ class Children:
         self.refused: set[str] = set()
         self._state = state
         self._log_level = log_level
-        self._hurried = False
         self._kept: set[Kept] = set()
 
     async def keep(self, name: str, listen: str, setting: Setting) -> None:
         """Keeps one running, until cancelled or refused."""
         self.refused.discard(name)
         kept = Kept(self._program(name, listen, setting), ADAPTER_RESTARTS.labels(name).inc)
-        if self._hurried:
-            kept.hurry(STOP_SECONDS)
         self._kept.add(kept)
         try:
             await kept.keep()
@@ -37,8 +34,7 @@ class Children:
         self.refused.add(name)
 
     def hurry(self) -> None:
-        """From now on no child is waited for longer than STOP_SECONDS: the mesh stops, and no call runs any more."""
-        self._hurried = True
+        """No child that runs is waited for longer than STOP_SECONDS: the mesh stops, and no call runs any more."""
         for kept in self._kept:
             kept.hurry(STOP_SECONDS)
 
@@ -48,4 +44,5 @@ class Children:
         longest = setting.config.call_seconds
         flags = ("--config", str(setting.running), "--state", str(self._state), "--log-level", self._log_level)
         words = (*command, *flags, "--grace", str(longest))
-        return Program(f"the adapter of backend {name}", words, ours=True, stop_seconds=longest + STOP_SECONDS)
+        # What an engine says on its standard output is for whoever looks at the mesh's.
+        return Program(f"the adapter of backend {name}", words, ours=True, stop_seconds=longest + STOP_SECONDS, output=None)

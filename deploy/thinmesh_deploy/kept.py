@@ -26,13 +26,17 @@ LIFELINE = 'exec 3<&0; (read -r _ <&3; kill $$) 2>/dev/null & exec "$@" </dev/nu
 
 @dataclass(frozen=True, slots=True)
 class Program:
-    """What is run. `ours` ends with standard input by itself, and says by its exit code that it refuses its configuration."""
+    """What is run. `ours` ends with standard input by itself, and says by its exit code that it refuses its configuration.
+
+    `output` is where its standard output goes, None where ours does.
+    """
 
     name: str
     words: Sequence[str]
     ours: bool = False
     end: signal.Signals = signal.SIGTERM
     stop_seconds: float = 10.0
+    output: int | None = asyncio.subprocess.DEVNULL
 
 
 class Kept:
@@ -73,14 +77,15 @@ class Kept:
     def hurry(self, seconds: float) -> None:
         """From now on its end is waited for no longer than so."""
         self._stop_seconds = min(self._stop_seconds, seconds)
-        if self._patience is not None:
-            self._patience.reschedule(asyncio.get_running_loop().time() + self._stop_seconds)
+        patience = self._patience
+        if patience is not None and not patience.expired() and (until := patience.when()) is not None:
+            patience.reschedule(min(until, asyncio.get_running_loop().time() + seconds))
 
     async def _run(self) -> int:
         words = self._program.words if self._program.ours else ("sh", "-c", LIFELINE, "sh", *self._program.words)
         # Its own session: Ctrl-C is for us, who end it when its turn has come.
         process = self._process = await asyncio.create_subprocess_exec(
-            *words, stdin=asyncio.subprocess.PIPE, stdout=asyncio.subprocess.DEVNULL, start_new_session=True
+            *words, stdin=asyncio.subprocess.PIPE, stdout=self._program.output, start_new_session=True
         )
         try:
             return await process.wait()

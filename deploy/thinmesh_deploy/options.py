@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
@@ -35,20 +35,17 @@ Json = Annotated[bool, typer.Option("--json", help="Print JSON.")]
 STATE = Path(".thinmesh")
 
 
-def setting_of(config: Path | None, state: Path) -> Setting:
+def setting_of(config: Path | None, state: Path, by: Callable[[Path | None, Path], Setting] = read) -> Setting:
     """The checked configuration; ends the command where it is wrong."""
     try:
-        return read(config, state)
+        return by(config, state)
     except ConfigError as error:
         fail(str(error))
 
 
 def written(config: Path | None, state: Path) -> Setting:
     """The same for what a mesh has left behind; ends the command too where none has run in the state folder."""
-    try:
-        setting = checked(config, state)
-    except ConfigError as error:
-        fail(str(error))
+    setting = setting_of(config, state, checked)
     if setting.config.database is None and not setting.state.is_dir():
         fail(f"there is no folder {state}: is --state the mesh's?")
     return setting

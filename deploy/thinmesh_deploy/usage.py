@@ -23,7 +23,6 @@ if TYPE_CHECKING:
     from thinmesh_gateway.audit.store import Used
 
 BY = ("tenant", "model", "day")
-DAY_MS = 86_400_000
 COUNTS = ("calls", "input_tokens", "output_tokens", "cost")
 
 output = Console(highlight=False, markup=False)
@@ -49,6 +48,8 @@ def usage(
 
     thinmesh usage --by tenant,day --since 2026-11-01 --until 2026-11-30 --csv > november.csv
     """
+    from thinmesh_gateway.audit.store import DAY_MS
+
     names = by.split(",")
     if not set(names) <= set(BY):
         fail(f"--by takes some of {', '.join(BY)}, with a comma between them")

@@ -11,7 +11,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from certificates import Authority
+from certificates import Authority, Files
 
 from thinmesh_core import accepting
 from thinmesh_core.accepting import Accepting
@@ -67,6 +67,18 @@ def listener() -> Iterator[Asked]:
         yield one
 
 
+@pytest.fixture
+def files(tmp_path: Path) -> Files:
+    return Authority(tmp_path).issue(named="edge", host="localhost")
+
+
+@pytest.fixture
+def tls(files: Files) -> ssl.SSLContext:
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(files.certificate, files.key)
+    return context
+
+
 async def echoed(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bytes:
     async with asyncio.timeout(10):
         writer.write(b"one")
@@ -111,11 +123,9 @@ async def test_it_ends_while_it_rests() -> None:
             await writer.wait_closed()
 
 
-async def test_a_stranger_who_speaks_no_tls_is_let_go_and_others_are_served(listener: Asked, tmp_path: Path) -> None:
-    authority = Authority(tmp_path)
-    authority.issue(named="edge", host="localhost")
-    tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    tls.load_cert_chain(tmp_path / "edge.pem", tmp_path / "edge.key")
+async def test_a_stranger_who_speaks_no_tls_is_let_go_and_others_are_served(
+    listener: Asked, files: Files, tls: ssl.SSLContext
+) -> None:
     door = Accepting(listener, Echo, tls)
     at = listener.getsockname()
     stranger, bare = await asyncio.open_connection(*at)
@@ -124,7 +134,7 @@ async def test_a_stranger_who_speaks_no_tls_is_let_go_and_others_are_served(list
         with suppress(ConnectionError):
             while await stranger.read(4096):
                 pass
-    trusting = ssl.create_default_context(cafile=authority.file)
+    trusting = ssl.create_default_context(cafile=files.authority)
     reader, writer = await asyncio.open_connection(*at, ssl=trusting, server_hostname="localhost")
     assert await echoed(reader, writer) == b"one"
     door.close()
@@ -134,10 +144,7 @@ async def test_a_stranger_who_speaks_no_tls_is_let_go_and_others_are_served(list
             await one.wait_closed()
 
 
-async def test_at_the_end_nobody_is_left_amid_a_handshake(listener: Asked, tmp_path: Path) -> None:
-    Authority(tmp_path).issue(named="edge", host="localhost")
-    tls = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    tls.load_cert_chain(tmp_path / "edge.pem", tmp_path / "edge.key")
+async def test_at_the_end_nobody_is_left_amid_a_handshake(listener: Asked, tls: ssl.SSLContext) -> None:
     door = Accepting(listener, Echo, tls)
     silent, writer = await asyncio.open_connection(*listener.getsockname())
     writer.write(b"\x16")  # the first byte of a handshake

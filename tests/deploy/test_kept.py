@@ -55,6 +55,18 @@ async def test_one_that_does_not_end_is_killed_as_soon_as_somebody_is_in_a_hurry
         await asyncio.wait([running])
 
 
+async def test_a_hurry_that_comes_when_it_is_being_killed_changes_nothing(tmp_path: Path) -> None:
+    file = tmp_path / "said"
+    one = Kept(Program("it", ("sh", "-c", f"trap '' TERM; echo up >> {file}; while :; do sleep 0.1; done"), stop_seconds=0.05))
+    running = asyncio.create_task(one.keep())
+    await lines(file, 1)
+    running.cancel()
+    async with asyncio.timeout(10):
+        while not running.done():
+            one.hurry(1)
+            await asyncio.sleep(0)
+
+
 async def test_what_it_has_started_ends_with_it(tmp_path: Path) -> None:
     file = tmp_path / "said"
     script = f"sleep 600 & echo $! >> {file}; wait"
