@@ -84,12 +84,17 @@ class Kept:
     async def _run(self) -> int:
         words = self._program.words if self._program.ours else ("sh", "-c", LIFELINE, "sh", *self._program.words)
         # Its own session: Ctrl-C is for us, who end it when its turn has come.
-        process = self._process = await asyncio.create_subprocess_exec(
-            *words, stdin=asyncio.subprocess.PIPE, stdout=self._program.output, start_new_session=True
+        starting = asyncio.create_task(
+            asyncio.create_subprocess_exec(
+                *words, stdin=asyncio.subprocess.PIPE, stdout=self._program.output, start_new_session=True
+            )
         )
         try:
+            # Cancelled amid its start, asyncio would wait for ever for one whose pipes are not connected (Python 3.11).
+            process = self._process = await asyncio.shield(starting)
             return await process.wait()
         finally:
+            process = await starting
             if process.returncode is None:
                 await self._end(process)
             assert process.stdin is not None

@@ -46,6 +46,18 @@ async def until(gateway: Gateway, state: Path, count: int) -> list[Entry]:
     return found
 
 
+def written(state: Path) -> str:
+    """The file without what has its digits by chance: ids, hashes and the time."""
+    text = (state / FILE).read_text()
+    for one in Lines(state).read():
+        assert one.sealed is not None
+        entry = one.sealed.opened()
+        by_chance = (one.sealed.hash, one.sealed.previous, one.sealed.writer, entry.request_id, entry.key, entry.principal)
+        for chance in (*by_chance, str(entry.unix_ms)):
+            text = text.replace(f'"{chance}"', "").replace(f":{chance},", "")
+    return text
+
+
 async def test_a_rest_call_tells_who_did_what_with_which_model(gateway: Gateway, state: Path) -> None:
     async with gateway.session() as session:
         headers = {"x-request-id": "req-mine"}
@@ -175,7 +187,7 @@ async def test_personal_data_is_counted_by_kind_where_it_is_blocked_too(serve: S
                 pass
     told = [(one.decision, one.personal_data) for one in await until(gateway, state, 2)]
     assert told == [("ALLOWED", {"phone": 2, "email": 1}), ("INVALID_REQUEST", {"phone": 1, "resident": 1})]
-    assert not any(word in (state / FILE).read_text() for word in ("2345", "9876", "kim", "900101"))
+    assert not any(word in written(state) for word in ("2345", "9876", "kim", "900101"))
 
 
 async def test_what_is_done_to_keys_names_them(serve: Serve, state: Path) -> None:
