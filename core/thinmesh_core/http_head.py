@@ -6,6 +6,7 @@ from collections import deque
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
+from thinmesh_core.one_write import OneWrite
 from thinmesh_core.wire import MAX_METADATA_BYTES, METADATA_PAIR_OVERHEAD
 
 _REFUSAL = (
@@ -44,6 +45,8 @@ class BoundedHead(HttpToolsProtocol):
             self._refuse()
             raise ValueError("the head is too large")  # ends the parsing: what follows is nobody's body
         super().on_headers_complete()
+        if self.scope["method"] != "HEAD":  # whose answer is its head alone
+            self.cycle.transport = OneWrite(self.cycle)
         self.headers = deque(maxlen=0)  # type: ignore[assignment]  # what comes behind a body is none of a request's
 
     def send_400_response(self, msg: str) -> None:
