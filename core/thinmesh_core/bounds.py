@@ -129,7 +129,12 @@ def _message(index: int, message: chat_pb2.Message) -> None:
     role, content, calls = message.role, message.content, message.tool_calls
     if role not in _ROLES:
         raise invalid(f"messages[{index}].role", "A message has no role.")
-    _content(index, content)
+    for part in content[:]:
+        kind = part.WhichOneof("part")
+        if kind != "text":
+            _unusual(index, kind, part)
+    if len(content) > MAX_PARTS:
+        _count(f"messages[{index}].content", content, 0, MAX_PARTS)
     if message.HasField("name"):
         _length(f"messages[{index}].name", message.name, 0, MAX_NAME_CHARACTERS)
     if calls:
@@ -141,15 +146,12 @@ def _message(index: int, message: chat_pb2.Message) -> None:
         raise invalid(f"messages[{index}].tool_call_id", "A tool message names the call that it answers.")
 
 
-def _content(index: int, content: Sequence[chat_pb2.ContentPart]) -> None:
-    for part in content[:]:
-        kind = part.WhichOneof("part")
-        if kind is None:
-            raise invalid(f"messages[{index}].content", "A content part is empty.")
-        if kind == "image" and part.image.HasField("detail") and part.image.detail not in _DETAILS:
-            raise invalid(f"messages[{index}].content", "An image's detail must be auto, low or high.")
-    if len(content) > MAX_PARTS:
-        _count(f"messages[{index}].content", content, 0, MAX_PARTS)
+def _unusual(index: int, kind: str | None, part: chat_pb2.ContentPart) -> None:
+    """A part that is no text."""
+    if kind is None:
+        raise invalid(f"messages[{index}].content", "A content part is empty.")
+    if kind == "image" and part.image.HasField("detail") and part.image.detail not in _DETAILS:
+        raise invalid(f"messages[{index}].content", "An image's detail must be auto, low or high.")
 
 
 def _calls(where: str, calls: Sequence[chat_pb2.ToolCall]) -> None:
@@ -196,10 +198,12 @@ def _stopping(stopping: sampling_pb2.Stopping) -> None:
         _range("min_tokens", stopping.min_tokens, 0, MAX_TOKENS)
         if stopping.HasField("max_tokens") and stopping.min_tokens > stopping.max_tokens:
             raise invalid("min_tokens", "min_tokens is above max_tokens.")
-    _count("stop", stopping.stop, 0, MAX_STOPS)
-    for text in stopping.stop[:]:
-        _length("stop", text, 1, MAX_STOP_CHARACTERS)
-    _count("stop_token_ids", stopping.stop_token_ids, 0, MAX_STOPS)
+    if stopping.stop:
+        _count("stop", stopping.stop, 0, MAX_STOPS)
+        for text in stopping.stop:
+            _length("stop", text, 1, MAX_STOP_CHARACTERS)
+    if stopping.stop_token_ids:
+        _count("stop_token_ids", stopping.stop_token_ids, 0, MAX_STOPS)
 
 
 def _response_format(form: sampling_pb2.ResponseFormat) -> None:

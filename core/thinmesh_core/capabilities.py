@@ -17,10 +17,11 @@ Request: TypeAlias = (
     pb.GenerateRequest | pb.EmbedRequest | pb.RerankRequest | pb.CountTokensRequest | tensor_pb.ModelInferRequest
 )
 
-_INPUT: dict[str, Capability] = {
-    "chat": cap.CAPABILITY_CHAT,
-    "text": cap.CAPABILITY_COMPLETION,
-    "token_ids": cap.CAPABILITY_TOKEN_IDS,
+_INPUT: dict[str | None, frozenset[Capability]] = {
+    "chat": frozenset({cap.CAPABILITY_CHAT}),
+    "text": frozenset({cap.CAPABILITY_COMPLETION}),
+    "token_ids": frozenset({cap.CAPABILITY_TOKEN_IDS}),
+    None: frozenset(),
 }
 _FORMAT: dict[str, Capability] = {
     "json_object": cap.CAPABILITY_JSON_OBJECT,
@@ -70,35 +71,35 @@ def name(capability: Capability) -> str:
 
 
 def _of_generate(request: pb.GenerateRequest) -> frozenset[Capability]:
-    needs: set[Capability] = set()
     kind = request.WhichOneof("input")
-    if kind is not None:
-        needs.add(_INPUT[kind])
+    needs = _INPUT[kind]
     if kind == "chat":
-        _of_chat(request.chat, needs)
+        if request.chat.tools:
+            needs |= {cap.CAPABILITY_TOOLS}
+        if _shows(request.chat):
+            needs |= {cap.CAPABILITY_IMAGES}
     if request.HasField("sampling"):
         sampling = request.sampling
         if sampling.n > 1:
-            needs.add(cap.CAPABILITY_N)
+            needs |= {cap.CAPABILITY_N}
         if sampling.logit_bias:
-            needs.add(cap.CAPABILITY_LOGIT_BIAS)
+            needs |= {cap.CAPABILITY_LOGIT_BIAS}
     if request.HasField("response_format"):
         constraint = request.response_format.WhichOneof("format")
         if constraint is not None:
-            needs.add(_FORMAT[constraint])
+            needs |= {_FORMAT[constraint]}
     if request.HasField("logprobs"):
-        needs.add(cap.CAPABILITY_LOGPROBS)
-    return frozenset(needs)
+        needs |= {cap.CAPABILITY_LOGPROBS}
+    return needs
 
 
-def _of_chat(chat: chat_pb2.ChatInput, needs: set[Capability]) -> None:
-    if chat.tools:
-        needs.add(cap.CAPABILITY_TOOLS)
-    for message in chat.messages[:]:
+def _shows(chat: chat_pb2.ChatInput) -> bool:
+    """Whether an image is in it."""
+    for message in chat.messages[:]:  # lists, and no generator: this is asked twice a call
         for part in message.content[:]:
             if part.HasField("image"):
-                needs.add(cap.CAPABILITY_IMAGES)
-                return
+                return True
+    return False
 
 
 def _of_embed(request: pb.EmbedRequest) -> Iterable[Capability]:

@@ -42,6 +42,7 @@ async def serve_http(
     listener = _listen(address)
     config = uvicorn.Config(
         app,
+        interface="asgi3",
         lifespan="off",
         log_config=None,
         access_log=False,

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, Callable
 from typing import Any, Protocol
 from urllib.parse import parse_qs
 
@@ -29,16 +28,17 @@ class Reply(Protocol):
 
 
 class Request:
-    """What came; of a header that came twice the first counts. `told` is what the router says beside its answer.
+    """What came. `header` gives a header by its name in lower case, of several the first.
 
-    `intake` has room for its body until the request is closed.
+    `told` is what the router says beside its answer. `intake` has room for its body until the request is closed.
     """
 
-    __slots__ = ("_body", "_headers", "_held", "_intake", "_scope", "receive", "told")
+    __slots__ = ("_body", "_held", "_intake", "_scope", "header", "receive", "told")
 
     def __init__(self, scope: Message, receive: Receive, intake: Intake) -> None:
         self._scope = scope
-        self._headers: dict[bytes, bytes] = dict(reversed(scope["headers"]))
+        headers = {name.decode("latin-1"): value.decode("latin-1") for name, value in reversed(scope["headers"])}
+        self.header: Callable[[str], str | None] = headers.get
         self._body: bytes | None = None
         self._intake = intake
         self._held = 0
@@ -73,11 +73,6 @@ class Request:
         pairs = parse_qs(self._scope.get("query_string", b"").decode("latin-1"), keep_blank_values=True, max_num_fields=64)
         return pairs[name][-1] if name in pairs else None
 
-    def header(self, name: str) -> str | None:
-        """A header by its name in lower case."""
-        value = self._headers.get(name.encode())
-        return None if value is None else value.decode("latin-1")
-
     async def read(self) -> bytes:
         """The body, as often as it is asked for.
 
@@ -89,30 +84,41 @@ class Request:
 
     async def pieces(self, most: int) -> AsyncGenerator[bytes, None]:
         """The body as it comes, of which no more is held than its last piece; REQUEST_TOO_LARGE above so many bytes."""
-        encoding = self.header("content-encoding")
-        if encoding is not None and encoding.lower() not in {"", "identity"}:
-            raise invalid("content-encoding", f"The content-encoding {encoding!r} is not taken: send the body as it is.")
-        declared = self.header("content-length") or ""
-        if declared.isdecimal() and int(declared) > most:
-            raise _too_large(most)
+        self._expect(most)
         size, more = 0, True
         while more:
-            message = await self.receive()
-            if message["type"] == "http.disconnect":
-                raise MeshError(Reason.CANCELLED, "The client went away.")
-            piece, more = message.get("body", b""), message.get("more_body", False)
+            piece, more = await self._piece()
             size += len(piece)
             if size > most:
                 raise _too_large(most)
             yield piece
 
     async def _read(self) -> bytes:
-        body = bytearray()
-        async with aclosing(self.pieces(MAX_REQUEST_BYTES)) as pieces:
-            async for piece in pieces:
-                self.hold(len(piece))
-                body += piece
+        self._expect(MAX_REQUEST_BYTES)
+        body, more = bytearray(), True
+        while more:
+            piece, more = await self._piece()
+            if len(body) + len(piece) > MAX_REQUEST_BYTES:
+                raise _too_large(MAX_REQUEST_BYTES)
+            self.hold(len(piece))
+            body += piece
         return bytes(body)
+
+    def _expect(self, most: int) -> None:
+        """Refuses a body before it comes, where its head says that it is coded or too large."""
+        encoding = self.header("content-encoding")
+        if encoding is not None and encoding.lower() not in {"", "identity"}:
+            raise invalid("content-encoding", f"The content-encoding {encoding!r} is not taken: send the body as it is.")
+        declared = self.header("content-length") or ""
+        if declared.isdecimal() and int(declared) > most:
+            raise _too_large(most)
+
+    async def _piece(self) -> tuple[bytes, bool]:
+        """The next piece, and whether more come."""
+        message = await self.receive()
+        if message["type"] == "http.disconnect":
+            raise MeshError(Reason.CANCELLED, "The client went away.")
+        return message.get("body", b""), message.get("more_body", False)
 
     def hold(self, size: int) -> None:
         """Takes room for what was fetched on its behalf, as for its body."""

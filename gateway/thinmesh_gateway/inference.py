@@ -46,8 +46,8 @@ class Inference(Forwarding):
                 try:
                     left = until - time.monotonic()
                     stream = self._router.StreamGenerate(request, metadata=call.to_metadata(), timeout=left)
-                    async with cancelling(stream) as events:
-                        async for event in events:
+                    async with cancelling(stream):
+                        while isinstance(event := await stream.read(), pb.GenerateEvent):  # else it is the end
                             if not way.heard:
                                 way.heard = True
                                 call.trail.estimate = cost(request).input

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from functools import partial
 
 import msgspec
@@ -51,11 +51,13 @@ def rest(known: list[Route]) -> Asgi:
     router = Router(known, redirect_slashes=False)
     fixed = {(method, route.path): route.app for route in known if "{" not in route.path for method in route.methods or ()}
 
-    async def application(scope: Message, receive: Receive, send: Send) -> None:
+    def application(scope: Message, receive: Receive, send: Send) -> Awaitable[None]:
         app = fixed.get((scope.get("method", ""), scope.get("path", "")))
         if app is not None:  # nothing to match; most calls come this way
-            await app(scope, receive, send)
-            return
+            return app(scope, receive, send)
+        return routed(scope, receive, send)
+
+    async def routed(scope: Message, receive: Receive, send: Send) -> None:
         scope["app"] = router  # where there is an application the router raises what it would else answer in plain text
         try:
             await router(scope, receive, send)

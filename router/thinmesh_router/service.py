@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Awaitable, Callable
-from contextlib import aclosing
 from typing import Any, TypeVar
 
 import grpc
@@ -18,7 +17,7 @@ from thinmesh_router.attempt import Attempt
 from thinmesh_router.backend import Backend
 from thinmesh_router.hedge import answered, hedged
 from thinmesh_router.reception import received
-from thinmesh_router.watchdog import watched
+from thinmesh_router.watchdog import Watchdog
 
 Context = grpc.aio.ServicerContext[Any, Any]
 A = TypeVar("A", bound=pb.GenerateResponse | pb.EmbedResponse | pb.RerankResponse | pb.CountTokensResponse)
@@ -39,18 +38,20 @@ class InferenceService(inference_grpc.InferenceServiceServicer):
                     rules = StreamRules(choices(request))
                     stub = attempt.backend.inference
                     stream = stub.StreamGenerate(request, metadata=attempt.metadata, timeout=attempt.seconds)
-                    async with (
-                        cancelling(stream),
-                        aclosing(watched(stream, self._admission.config.watchdog, rules.check)) as events,
-                    ):
-                        async for event in events:
-                            if not ticket.committed:
-                                attempt.heard()
-                                await ticket.tell(context)
-                            if not ticket.covers(event) and not await ticket.extend():
-                                yield ticket.cut(event, rules)
-                                return
-                            yield event
+                    async with cancelling(stream):
+                        with Watchdog(stream, self._admission.config.watchdog) as watchdog:
+                            watchdog.waits()
+                            while isinstance(event := await stream.read(), pb.GenerateEvent):  # else it is the end
+                                watchdog.heard()
+                                rules.check(event)
+                                if not ticket.committed:
+                                    attempt.heard()
+                                    await ticket.tell(context)
+                                if not ticket.covers(event) and not await ticket.extend():
+                                    yield ticket.cut(event, rules)
+                                    return
+                                yield event
+                                watchdog.waits()
                     rules.end()
                     return
 

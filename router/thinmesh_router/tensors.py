@@ -21,7 +21,7 @@ from thinmesh_router.attempt import Attempt
 from thinmesh_router.hedge import answered
 from thinmesh_router.placement import Place, Wanted
 from thinmesh_router.reception import received
-from thinmesh_router.watchdog import watched
+from thinmesh_router.watchdog import Watchdog
 
 Context = grpc.aio.ServicerContext[Any, Any]
 
@@ -102,16 +102,18 @@ class TensorService(tensor_grpc.GRPCInferenceServiceServicer):
                 with await ticket.attempt() as attempt:
                     stub = attempt.backend.tensors
                     stream = stub.ModelStreamInfer(once(request), metadata=attempt.metadata, timeout=attempt.seconds)
-                    async with (
-                        cancelling(stream),
-                        aclosing(watched(stream, self._admission.config.watchdog, _check)) as responses,
-                    ):
-                        async for response in responses:
-                            if not ticket.committed:
-                                attempt.heard()
-                                if not told:
-                                    told += ticket.told()
-                            yield response
+                    async with cancelling(stream):
+                        with Watchdog(stream, self._admission.config.watchdog) as watchdog:
+                            watchdog.waits()
+                            while isinstance(response := await stream.read(), pb.ModelStreamInferResponse):
+                                watchdog.heard()
+                                _check(response)
+                                if not ticket.committed:
+                                    attempt.heard()
+                                    if not told:
+                                        told += ticket.told()
+                                yield response
+                                watchdog.waits()
                     return
 
     def _look(self, model: str, context: Context) -> tuple[Place, Call]:

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable
-from typing import Any, TypeVar
+from types import TracebackType
+from typing import Self
 
 import grpc
 
 from thinmesh_core.channel import Cancellable
 from thinmesh_core.errors import MeshError, Reason
 from thinmesh_router.config import WatchdogConfig
-
-E = TypeVar("E")
 
 
 class SilentError(MeshError):
@@ -23,70 +21,50 @@ class SilentError(MeshError):
 
 
 class Watchdog:
-    """Cancels `call` once a wait for it has taken `seconds`; `expired` tells that from every other cancellation.
+    """Cancels `call` once a wait for its next message has taken too long, and turns what comes of that into SilentError.
 
-    Only waits count: between `heard` and `waits` the reader has the event, and may take its time.
+    Only waits count: between `heard` and `waits` the reader has the message and may take its time, for a slow reader is
+    nobody's fault.
     """
 
-    __slots__ = ("_call", "_loop", "_seconds", "_since", "_timer", "expired")
+    __slots__ = ("_call", "_expired", "_fresh", "_limits", "_loop", "_since", "_timer")
 
-    def __init__(self, call: Cancellable, seconds: float) -> None:
-        self.expired = False
+    def __init__(self, call: Cancellable, limits: WatchdogConfig) -> None:
         self._call = call
+        self._limits = limits
+        self._expired = False
+        self._fresh = True
         self._loop = asyncio.get_running_loop()
-        self._seconds = seconds
         self._since: float | None = None
-        self._timer = self._loop.call_later(seconds, self._look)
+        self._timer = self._loop.call_later(limits.first_event_seconds, self._look)
 
     def waits(self) -> None:
         """A wait begins."""
         self._since = self._loop.time()
 
     def heard(self) -> None:
-        """The wait is over."""
+        """The wait is over; the ones after the first may take less."""
         self._since = None
+        if self._fresh:
+            self._fresh = False
+            self._timer.cancel()
+            self._timer = self._loop.call_later(self._limits.idle_seconds, self._look)
 
-    def expect(self, seconds: float) -> None:
-        """From now on a wait may take so long."""
-        self._seconds = seconds
-        self._timer.cancel()
-        self._timer = self._loop.call_later(seconds, self._look)
+    def __enter__(self) -> Self:
+        """It looks from now on."""
+        return self
 
-    def close(self) -> None:
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         """Looks no more."""
         self._timer.cancel()
+        if self._expired and isinstance(error, grpc.aio.AioRpcError | asyncio.CancelledError):
+            raise SilentError from None
 
     def _look(self) -> None:
+        seconds = self._limits.first_event_seconds if self._fresh else self._limits.idle_seconds
         waited = 0.0 if self._since is None else self._loop.time() - self._since
-        if waited >= self._seconds:
-            self.expired = True
+        if waited >= seconds:
+            self._expired = True
             self._call.cancel()
         else:
-            self._timer = self._loop.call_later(self._seconds - waited, self._look)
-
-
-async def watched(stream: Any, limits: WatchdogConfig, check: Callable[[E], None]) -> AsyncGenerator[E, None]:
-    """The stream's events, each checked, while it is never silent for too long; ENGINE_UNAVAILABLE once it is.
-
-    Only the wait for the backend is timed: a slow reader is nobody's fault.
-    """
-    watchdog = Watchdog(stream, limits.first_event_seconds)
-    fresh = True
-    try:
-        while True:
-            watchdog.waits()
-            event = await stream.read()
-            watchdog.heard()
-            if event is grpc.aio.EOF:
-                return
-            if fresh:
-                watchdog.expect(limits.idle_seconds)
-                fresh = False
-            check(event)
-            yield event
-    except (grpc.aio.AioRpcError, asyncio.CancelledError):
-        if watchdog.expired:
-            raise SilentError from None
-        raise
-    finally:
-        watchdog.close()
+            self._timer = self._loop.call_later(seconds - waited, self._look)

@@ -57,7 +57,7 @@ class Source:
 
 
 async def play(source: Source, socket: Socket) -> None:
-    stream = await EventStream(source.pieces()).opened(socket.receive)
+    stream = await EventStream(source.pieces(), bytes).opened(socket.receive)
     await stream({}, socket.receive, socket.send)
 
 
@@ -110,7 +110,7 @@ async def test_a_client_that_leaves_before_the_first_piece_closes_the_source() -
         finally:
             closed.set()
 
-    opening = asyncio.create_task(EventStream(never()).opened(socket.receive))
+    opening = asyncio.create_task(EventStream(never(), bytes).opened(socket.receive))
     await asyncio.sleep(0)
     socket.leave.set()
     with pytest.raises(MeshError) as raised:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import AsyncGenerator
-from contextlib import aclosing
 from typing import Self
 
 import msgspec
@@ -15,7 +14,6 @@ from thinmesh.inference.v1 import inference_service_pb2 as pb
 from thinmesh_adapters.contract import Adapter, EngineStatus, Model, Place
 from thinmesh_adapters.llamacpp.engine import LlamaServer
 from thinmesh_adapters.llamacpp.translate import LlamaAnswer, llama_body
-from thinmesh_adapters.openai.adapter import stream
 from thinmesh_adapters.openai.client import EngineClient
 from thinmesh_adapters.openai.translate import chat_body, headers
 from thinmesh_adapters.weights import locate
@@ -109,13 +107,11 @@ class LlamaCppAdapter(Adapter[Options]):
         model = Model(self.place.name, _CAPABILITIES, self.options.context_length)
         return EngineStatus((model,), self.options.slots)
 
-    async def generate(self, request: pb.GenerateRequest, call: Call) -> AsyncGenerator[pb.GenerateEvent, None]:
+    def generate(self, request: pb.GenerateRequest, call: Call) -> AsyncGenerator[pb.GenerateEvent, None]:
         """One event a read."""
         path = "/v1/chat/completions" if request.HasField("chat") else "/v1/completions"
         body = llama_body(request, self.place.name)
-        async with aclosing(stream(self._client, path, body, LlamaAnswer(), call)) as events:
-            async for event in events:
-                yield event
+        return self._client.stream(path, body, LlamaAnswer(), headers=headers(call))
 
     async def count_tokens(self, request: pb.CountTokensRequest, call: Call) -> pb.CountTokensResponse:
         """Counts with the model's vocabulary, a conversation with its template."""

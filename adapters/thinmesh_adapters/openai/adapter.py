@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import AsyncGenerator, Iterable
-from contextlib import aclosing
 from typing import Literal, Self, TypeAlias
 
 import msgspec
@@ -110,12 +109,9 @@ class OpenAIAdapter(Adapter[Options]):
         models = tuple(Model(name, self._can, self.options.context_length) for name in names)
         return EngineStatus(models, self.options.max_concurrency, lower_first=self.options.priority)
 
-    async def generate(self, request: pb.GenerateRequest, call: Call) -> AsyncGenerator[pb.GenerateEvent, None]:
+    def generate(self, request: pb.GenerateRequest, call: Call) -> AsyncGenerator[pb.GenerateEvent, None]:
         """One event a read."""
-        body = self._body(request, call, stream=True)
-        async with aclosing(stream(self._client, _path(request), body, Answer(), call)) as events:
-            async for event in events:
-                yield event
+        return self._client.stream(_path(request), self._body(request, call, stream=True), Answer(), headers=headers(call))
 
     async def answer(self, request: pb.GenerateRequest, call: Call) -> pb.GenerateResponse:
         """The engine's whole answer, which spares both sides an event a token."""
@@ -151,20 +147,6 @@ class OpenAIAdapter(Adapter[Options]):
 
     def _model(self, asked: str, call: Call) -> str:
         return self.options.model or call.model or asked
-
-
-async def stream(
-    client: EngineClient, path: str, body: Body, answer: Answer, call: Call
-) -> AsyncGenerator[pb.GenerateEvent, None]:
-    """An engine's stream as events of the contract; what one read brought is one event."""
-    async with aclosing(client.stream(path, body, headers=headers(call))) as reads:
-        async for datas in reads:
-            event = pb.GenerateEvent()
-            for data in datas:
-                answer.feed(data, event)
-            if event.deltas or event.finishes:
-                yield event
-    yield answer.end()
 
 
 def _path(request: pb.GenerateRequest) -> str:

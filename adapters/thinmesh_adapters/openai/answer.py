@@ -126,6 +126,16 @@ class Answer:
         self.usage: EngineUsage | None = None
         self._pieces = 0
 
+    def read(self, lines: Sequence[bytes], event: pb.GenerateEvent) -> bool:
+        """Adds what lines of server-sent events say to `event`; true behind the last one, whatever comes after it."""
+        for line in lines:
+            if line.startswith(b"data:"):
+                data = line[5:].strip()
+                if data == b"[DONE]":
+                    return True
+                self.feed(data, event)
+        return False
+
     def feed(self, data: bytes, event: pb.GenerateEvent) -> None:
         """Adds what one chunk says to `event`."""
         try:

@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import Self, TypeVar
 
 import msgspec
+from thinmesh.inference.v1 import inference_service_pb2 as pb
 
 from thinmesh_adapters.http.connection import Connection, LostError
 from thinmesh_adapters.http.origin import Headers, Origin
 from thinmesh_adapters.http.pool import Pool
+from thinmesh_adapters.openai.answer import Answer
 from thinmesh_adapters.openai.translate import Body
 from thinmesh_core.errors import MeshError, Reason
 
@@ -71,8 +73,10 @@ class EngineClient:
         """The answer to a POST, typed."""
         return await self._whole(self._post(path, body, headers), self._answer_seconds, kind)
 
-    async def stream(self, path: str, body: Body, *, headers: Headers) -> AsyncGenerator[list[bytes], None]:
-        """What stands behind `data:` in each event, as many as one read brought; ends before `[DONE]`.
+    async def stream(
+        self, path: str, body: Body, answer: Answer, *, headers: Headers
+    ) -> AsyncGenerator[pb.GenerateEvent, None]:
+        """The answer to a POST as events of the contract; what one read brought is one event.
 
         Leaving it closes the connection, which is how an engine learns that nobody listens any more.
         """
@@ -88,16 +92,17 @@ class EngineClient:
                     rest = lines.pop()
                     if len(rest) > MAX_LINE_BYTES:
                         raise MeshError(Reason.ENGINE_PROTOCOL, "The model's engine sent a line without an end.")
-                    events = [line[5:].strip() for line in lines if line.startswith(b"data:")]
-                    if b"[DONE]" in events:
-                        yield events[: events.index(b"[DONE]")]
-                        return
-                    if events:
-                        yield events
+                    event = pb.GenerateEvent()
+                    done = answer.read(lines, event)
+                    if event.deltas or event.finishes:
+                        yield event
+                    if done:
+                        break
             finally:
                 self._pool.give_back(connection)
         except OSError as error:
             raise _lost(error) from error
+        yield answer.end()
 
     def _post(self, path: str, body: Body, headers: Headers) -> bytes:
         return self._origin.request("POST", path, msgspec.json.encode(body), headers)

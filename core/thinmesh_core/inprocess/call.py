@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from functools import partial
-from typing import Any, TypeVar
+from typing import Any
 
 import grpc
 from grpc import StatusCode
@@ -15,8 +15,6 @@ from grpc.aio import AbortError, AioRpcError, Metadata, UsageError
 from thinmesh_core.inprocess.context import Pairs
 from thinmesh_core.inprocess.server import CallDetails, Handler, InProcessServer
 from thinmesh_core.wire import MAX_METADATA_BYTES, METADATA_PAIR_OVERHEAD
-
-T = TypeVar("T")
 
 log = logging.getLogger(__name__)
 
@@ -119,43 +117,47 @@ class InProcessCall(grpc.aio.Call):
             raise self.refuse(StatusCode.UNIMPLEMENTED, "Method not found!")
         return handler
 
-    async def _step(self, step: Callable[[], Awaitable[T]]) -> T:
-        """Awaits a step of the handler; whatever way it ends badly, the call is settled once and the caller sees it."""
+    def _enter(self) -> int:
+        """A step of the handler begins: its task is whose wait an interrupt cancels. How often that was cancelled before."""
         if self._status is not None:
             raise self._error()
-        task = asyncio.current_task(self._loop)
-        assert task is not None
         if self._runner is not None:
             raise UsageError("the call is awaited by another task")
-        cancels_before = task.cancelling()
-        self._runner = task
-        try:
-            result = await step()
-        except asyncio.CancelledError:
-            if self._interrupted is not None and task.uncancel() <= cancels_before:
-                raise self.refuse(*self._interrupted) from None
-            if task.cancelling() <= cancels_before and self._interrupted is None:
-                log.exception("%s raised CancelledError though nobody cancelled it", self._method)
-                raise self.refuse(StatusCode.UNKNOWN, "the handler cancelled itself") from None
-            self._settle(StatusCode.CANCELLED, "the caller's task was cancelled")
-            raise
-        except StopAsyncIteration:
-            raise
-        except AbortError:
-            raise self.refuse(*self.told) from None
-        except AioRpcError as error:
-            if self._status is None:
-                raise self.refuse(StatusCode.UNKNOWN, f"Unexpected {type(error)}: {error}") from error
-            raise
-        except Exception as error:
-            log.exception("%s failed", self._method)
-            raise self.refuse(StatusCode.UNKNOWN, f"Unexpected {type(error)}: {error}") from error
-        finally:
-            self._runner = None
-        if self._interrupted is not None:  # the handler swallowed the cancellation
+        self._runner = task = asyncio.current_task(self._loop)
+        assert task is not None
+        return task.cancelling()
+
+    def _leave(self) -> None:
+        """The step ended well."""
+        task, self._runner = self._runner, None
+        if self._interrupted is not None and task is not None:  # the handler swallowed the cancellation
             task.uncancel()
             raise self.refuse(*self._interrupted)
-        return result
+
+    def _failure(self, error: BaseException, cancels_before: int) -> BaseException:
+        """What the caller is to see of what a step raised; whatever way it ends badly, the call is settled once."""
+        task, self._runner = self._runner, None
+        assert task is not None
+        match error:
+            case asyncio.CancelledError():
+                if self._interrupted is not None and task.uncancel() <= cancels_before:
+                    told = self._interrupted
+                elif task.cancelling() <= cancels_before and self._interrupted is None:
+                    log.error("%s raised CancelledError though nobody cancelled it", self._method, exc_info=error)
+                    told = StatusCode.UNKNOWN, "the handler cancelled itself"
+                else:
+                    self._settle(StatusCode.CANCELLED, "the caller's task was cancelled")
+                    return error
+            case AbortError():
+                told = self.told
+            case AioRpcError() if self._status is not None:  # what settled it
+                return error
+            case Exception():
+                log.error("%s failed", self._method, exc_info=error)
+                told = StatusCode.UNKNOWN, f"Unexpected {type(error)}: {error}"
+            case _:
+                return error
+        return self.refuse(*told)
 
     def _finish(self) -> None:
         """Settles with the status the handler left; an error if that is not OK."""

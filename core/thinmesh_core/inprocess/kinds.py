@@ -33,19 +33,22 @@ class InProcessUnaryCall(InProcessCall, UnaryUnaryCall[Any, Any]):
 
     async def _answer(self) -> Message:
         if self._response is None:
-            self._response = await self._step(self._run)
+            cancels = self._enter()
+            try:
+                handler = await self._start()
+                _check_size(self._request, MAX_REQUEST_BYTES, self)
+                if handler.unary_unary is None:
+                    response = await anext(_refused(handler, self))
+                else:
+                    answer = cast("Callable[[Message, InProcessContext], Awaitable[Message]]", handler.unary_unary)
+                    response = await answer(self._request, InProcessContext(self))
+                _check_size(response, MAX_RESPONSE_BYTES, self)
+            except BaseException as error:  # noqa: BLE001  # cancellation too settles the call
+                raise self._failure(error, cancels) from None
+            self._leave()
             self._finish()
+            self._response = response
         return self._response
-
-    async def _run(self) -> Message:
-        handler = await self._start()
-        _check_size(self._request, MAX_REQUEST_BYTES, self)
-        if handler.unary_unary is None:
-            return await anext(_refused(handler, self))
-        answer = cast("Callable[[Message, InProcessContext], Awaitable[Message]]", handler.unary_unary)
-        response = await answer(self._request, InProcessContext(self))
-        _check_size(response, MAX_RESPONSE_BYTES, self)
-        return response
 
 
 class InProcessReadCall(InProcessCall):
@@ -72,17 +75,19 @@ class InProcessReadCall(InProcessCall):
         """The next message, or EOF after the last."""
         if self._status is not None and self._status[0] is StatusCode.OK:
             return EOF
+        cancels = self._enter()
         try:
-            return await self._step(self._next)
+            if self._messages is None:
+                self._messages = self._begin(await self._start())
+            message = await anext(self._messages)
+            _check_size(message, MAX_RESPONSE_BYTES, self)
         except StopAsyncIteration:
+            self._leave()
             self._finish()
             return EOF
-
-    async def _next(self) -> Message:
-        if self._messages is None:
-            self._messages = self._begin(await self._start())
-        message = await anext(self._messages)
-        _check_size(message, MAX_RESPONSE_BYTES, self)
+        except BaseException as error:  # noqa: BLE001  # cancellation too settles the call
+            raise self._failure(error, cancels) from None
+        self._leave()
         return message
 
     def _abandon(self) -> None:

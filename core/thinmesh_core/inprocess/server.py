@@ -49,7 +49,6 @@ class InProcessServer(grpc.aio.Server):
         self._generic_handlers: list[grpc.GenericRpcHandler] = []
         self._handlers: dict[str, Handler] = {}
         self._idle = asyncio.Event()
-        self._idle.set()
         self._terminated = asyncio.Event()
         self._closing: set[asyncio.Task[None]] = set()
         self._chain: Continuation = self._look_up
@@ -78,7 +77,7 @@ class InProcessServer(grpc.aio.Server):
     async def stop(self, grace: float | None) -> None:
         """Refuses new calls at once and ends those still running after `grace` seconds, as grpc.aio does."""
         self.refusing = True
-        if grace:
+        if grace and self.running:
             try:
                 async with asyncio.timeout(grace):
                     await self._idle.wait()
@@ -86,7 +85,8 @@ class InProcessServer(grpc.aio.Server):
                 pass  # the grace is over
         for call in tuple(self.running):
             call.interrupt(grpc.StatusCode.UNAVAILABLE, "the server stopped")
-        await self._idle.wait()
+        if self.running:
+            await self._idle.wait()
         if self._closing:
             await asyncio.wait(self._closing)
         self._terminated.set()
@@ -107,12 +107,11 @@ class InProcessServer(grpc.aio.Server):
     def began(self, call: RunningCall) -> None:
         """Counts a call in."""
         self.running.add(call)
-        self._idle.clear()
 
     def ended(self, call: RunningCall) -> None:
         """Counts a call out."""
         self.running.discard(call)
-        if not self.running:
+        if self.refusing and not self.running:
             self._idle.set()
 
     def close_later(self, closing: Coroutine[Any, Any, None]) -> None:

@@ -20,14 +20,11 @@ class Timing(NamedTuple):
 
 def timing(seconds: float, course: Course | None) -> Timing:
     """Of a call that took so many seconds. What passed between the gateway and the router is the gateway's."""
-    total = _ms(seconds)
+    whole = round(seconds * 1e6)
     if course is None:
-        return Timing(total, total)
-    parts = (_ms(course.queue), _ms(course.retries), _ms(course.first_token or 0.0), _ms(course.generation))
-    elsewhere = sum(parts)
-    gateway = max(total - elsewhere, 0.0)  # each part is rounded by itself
-    return Timing(round(gateway + elsewhere, 3), round(gateway, 3), *parts)
-
-
-def _ms(seconds: float) -> float:
-    return round(seconds * 1e3, 3)
+        return Timing(whole / 1e3, whole / 1e3)
+    queue, retries = round(course.queue * 1e6), round(course.retries * 1e6)
+    first, generation = round((course.first_token or 0.0) * 1e6), round(course.generation * 1e6)
+    elsewhere = queue + retries + first + generation  # whole microseconds, of which sums are exact
+    gateway = max(whole - elsewhere, 0)
+    return Timing((gateway + elsewhere) / 1e3, gateway / 1e3, queue / 1e3, retries / 1e3, first / 1e3, generation / 1e3)

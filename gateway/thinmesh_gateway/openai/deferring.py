@@ -14,8 +14,8 @@ from thinmesh_gateway.exchange import Answer, Reply, Request, as_json
 from thinmesh_gateway.idempotency.key import KEY, checked
 from thinmesh_gateway.inference import Inference
 from thinmesh_gateway.jobs import Jobs
-from thinmesh_gateway.openai import endpoints, job_bodies, sse
-from thinmesh_gateway.openai.routes import OpenAIRoutes
+from thinmesh_gateway.openai import endpoints, job_bodies
+from thinmesh_gateway.openai.routes import OpenAIRoutes, Streamed
 from thinmesh_gateway.prefer import APPLIED, PREFER, Later, later
 from thinmesh_gateway.roles import Action
 
@@ -33,11 +33,11 @@ class DeferringRoutes(OpenAIRoutes):
         super().__init__(inference)
         self._jobs = jobs
 
-    async def chat(self, request: Request, call: AuthorizedCall) -> Answer | sse.EventStream:
+    async def chat(self, request: Request, call: AuthorizedCall) -> Answer | Streamed:
         """POST /v1/chat/completions."""
         return await self._now_or_later(endpoints.CHAT, super().chat, request, call)
 
-    async def completions(self, request: Request, call: AuthorizedCall) -> Answer | sse.EventStream:
+    async def completions(self, request: Request, call: AuthorizedCall) -> Answer | Streamed:
         """POST /v1/completions."""
         return await self._now_or_later(endpoints.COMPLETIONS, super().completions, request, call)
 

@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
-from contextlib import aclosing
-
 import msgspec
 from thinmesh.job.v1 import job_service_pb2 as pb
 
@@ -64,20 +61,19 @@ class JobRoutes:
         """GET /v1/pipelines."""
         return as_json(bodies.pipelines(await self._jobs.pipelines(call)))
 
-    async def events(self, request: Request, call: AuthorizedCall) -> sse.EventStream:
+    async def events(self, request: Request, call: AuthorizedCall) -> sse.EventStream[pb.WatchJobResponse]:
         """GET /v1/jobs/{job}/events."""
-        return await sse.EventStream(self._news(self._jobs, request.parameter("job"), call)).opened(request.receive)
-
-    async def _news(self, jobs: Jobs, job_id: str, call: AuthorizedCall) -> AsyncGenerator[bytes, None]:
-        async with aclosing(jobs.watch(job_id, call)) as news:
-            async for one in news:
-                yield frame(bodies.job(one.job))
+        return await sse.EventStream(self._jobs.watch(request.parameter("job"), call), _frame).opened(request.receive)
 
     @property
     def _jobs(self) -> Jobs:
         if self._given is None:
             raise without_jobs()
         return self._given
+
+
+def _frame(news: pb.WatchJobResponse) -> bytes:
+    return frame(bodies.job(news.job))
 
 
 def _asking(body: bodies.CreateJob) -> pb.CreateJobRequest:

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncGenerator
-from contextlib import aclosing
+from typing import TypeAlias
 
 from thinmesh.inference.v1 import inference_service_pb2 as pb
 from thinmesh.model.v1 import model_service_pb2 as model_pb
@@ -21,6 +20,8 @@ from thinmesh_gateway.openai import errors, requests, responses, sse, translate
 from thinmesh_gateway.openai.frames import ChatFrames, Frames, TextFrames
 from thinmesh_gateway.wishes import GIVEN, tiered
 
+Streamed: TypeAlias = sse.EventStream[pb.GenerateEvent]
+
 
 class OpenAIRoutes:
     """One method a route; each takes an authenticated call."""
@@ -28,7 +29,7 @@ class OpenAIRoutes:
     def __init__(self, inference: Inference) -> None:
         self._inference = inference
 
-    async def chat(self, request: Request, call: AuthorizedCall) -> Answer | sse.EventStream:
+    async def chat(self, request: Request, call: AuthorizedCall) -> Answer | Streamed:
         """POST /v1/chat/completions."""
         body = requests.decode(await request.read(), requests.ChatCompletion)
         call = tiered(call, body.service_tier, body.prompt_cache_key)
@@ -38,11 +39,11 @@ class OpenAIRoutes:
             _check_streamed(request)
             with_usage = bool(body.stream_options and body.stream_options.include_usage)
             frames = ChatFrames(head, choices(generate), with_usage=with_usage)
-            return await sse.EventStream(self._pieces(frames, generate, request, call)).opened(request.receive)
+            return await self._streamed(generate, frames, request, call)
         async with Attendance(request.receive):
             return as_json(responses.chat(head, await self._inference.generate(generate, call, request.told.update)))
 
-    async def completions(self, request: Request, call: AuthorizedCall) -> Answer | sse.EventStream:
+    async def completions(self, request: Request, call: AuthorizedCall) -> Answer | Streamed:
         """POST /v1/completions."""
         body = requests.decode(await request.read(), requests.TextCompletion)
         prompts = translate.completions(body)
@@ -53,7 +54,7 @@ class OpenAIRoutes:
                 raise invalid("prompt", "Several prompts can't be streamed in one answer; send one each.")
             with_usage = bool(body.stream_options and body.stream_options.include_usage)
             frames = TextFrames(head, with_usage=with_usage)
-            return await sse.EventStream(self._pieces(frames, prompts[0], request, call)).opened(request.receive)
+            return await self._streamed(prompts[0], frames, request, call)
         async with Attendance(request.receive):
             return as_json(responses.text(head, await self._each(prompts, request, call)))
 
@@ -82,6 +83,10 @@ class OpenAIRoutes:
         answer = await self._inference.get_model(model_pb.GetModelRequest(id=request.parameter("model")), call)
         return as_json(responses.model(answer.model))
 
+    async def _streamed(self, generate: pb.GenerateRequest, frames: Frames, request: Request, call: AuthorizedCall) -> Streamed:
+        events = self._inference.stream(generate, call, request.told.update)
+        return await sse.EventStream(events, frames.event).opened(request.receive)
+
     async def _each(
         self, prompts: list[pb.GenerateRequest], request: Request, call: AuthorizedCall
     ) -> list[pb.GenerateResponse]:
@@ -93,15 +98,6 @@ class OpenAIRoutes:
         except* MeshError as failed:
             raise failed.exceptions[0] from None
         return [one.result() for one in running]
-
-    async def _pieces(
-        self, frames: Frames, generate: pb.GenerateRequest, request: Request, call: AuthorizedCall
-    ) -> AsyncGenerator[bytes, None]:
-        async with aclosing(self._inference.stream(generate, call, request.told.update)) as events:
-            async for event in events:
-                piece = frames.event(event)
-                if piece:
-                    yield piece
 
 
 def told(error: MeshError) -> Answer:

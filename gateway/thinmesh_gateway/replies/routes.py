@@ -56,7 +56,7 @@ class ReplyRoutes:
         self._kept = kept
         self._given = None if jobs is None or kept is None else Background(jobs, kept)
 
-    async def respond(self, request: Request, call: AuthorizedCall) -> Answer | EventStream:
+    async def respond(self, request: Request, call: AuthorizedCall) -> Answer | EventStream[bytes]:
         """POST /v1/responses."""
         body = requests.decode(await request.read())
         call.check(body.model)
@@ -68,7 +68,7 @@ class ReplyRoutes:
             return as_json(await self._began(asked, request.header(KEY), call))
         call.trail.object = asked.record.response.id
         if body.stream:
-            return await EventStream(self._pieces(asked, request, call), done=b"").opened(request.receive)
+            return await EventStream(self._pieces(asked, request, call), bytes, done=b"").opened(request.receive)
         async with Attendance(request.receive):
             answer = await self._inference.generate(asked.generate, call, request.told.update)
             response = answers.whole(asked.record.response, answer, int(time.time()))

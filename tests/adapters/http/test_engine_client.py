@@ -12,9 +12,11 @@ from typing import Any
 import msgspec
 import pytest
 from certificates import Authority
+from thinmesh.inference.v1 import inference_service_pb2 as pb
 
 from fakes.raw_engine import RawEngine, Serve, raw_engine, request, saying
 from thinmesh_adapters.http.connection import MAX_HEAD_BYTES, MAX_HELD_BYTES
+from thinmesh_adapters.openai import answer
 from thinmesh_adapters.openai import client as clients
 from thinmesh_adapters.openai.client import EngineClient
 from thinmesh_core.config import ConfigError
@@ -182,6 +184,11 @@ async def test_a_refusal_keeps_the_connection() -> None:
         assert engine.connections == 1
 
 
+def texts(event: pb.GenerateEvent) -> list[str]:
+    """The texts of an event's pieces."""
+    return [delta.text for delta in event.deltas]
+
+
 async def test_an_endless_stream_waits_for_its_reader() -> None:
     """What nobody asks for is held up to a bound, and comes whole afterwards."""
     lines, blocked = 0, asyncio.Event()
@@ -192,7 +199,7 @@ async def test_an_endless_stream_waits_for_its_reader() -> None:
         writer.write(b"HTTP/1.1 200 OK\r\n\r\n")
         writer.transport.set_write_buffer_limits(0)
         while True:
-            writer.write(b"data: %d %s\n\n" % (lines, b"x" * 50_000))
+            writer.write(b'data: {"choices": [{"delta": {"content": "%d %s"}}]}\n\n' % (lines, b"x" * 50_000))
             lines += 1
             try:
                 async with asyncio.timeout(None if blocked.is_set() else 0.2):
@@ -202,15 +209,15 @@ async def test_an_endless_stream_waits_for_its_reader() -> None:
                 await writer.drain()
 
     async with met(serve) as (one, engine):
-        async with aclosing(one.stream("/x", {}, headers={"x-request-id": "r-1"})) as reads:
-            got = await anext(reads)
+        async with aclosing(one.stream("/x", {}, answer.Answer(), headers={"x-request-id": "r-1"})) as events:
+            got = texts(await anext(events))
             await blocked.wait()
             sent = lines
             while len(got) < sent:
-                events = await anext(reads)
-                assert sum(map(len, events)) < 4 * MAX_HELD_BYTES
-                got += events
-        assert [int(event.partition(b" ")[0]) for event in got] == list(range(len(got)))
+                event = texts(await anext(events))
+                assert sum(map(len, event)) < 4 * MAX_HELD_BYTES
+                got += event
+        assert [int(text.partition(" ")[0]) for text in got] == list(range(len(got)))
         await engine.left.wait()
 
 
