@@ -6,14 +6,13 @@ import asyncio
 import errno
 import socket
 import ssl
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
 import pytest
 from certificates import Authority, Files
 
-from thinmesh_core import accepting
 from thinmesh_core.accepting import Accepting
 
 
@@ -51,6 +50,14 @@ class Poor(Asked):
             self.asked += 1
             raise OSError(errno.EMFILE, "Too many open files")
         return super().accept()
+
+
+class Poorer(Asked):
+    """One that has none for anybody."""
+
+    def accept(self) -> tuple[socket.socket, object]:
+        self.asked += 1
+        raise OSError(errno.EMFILE, "Too many open files")
 
 
 def listening(kind: type[Asked] = Asked) -> Asked:
@@ -100,20 +107,47 @@ async def test_whoever_comes_is_served_and_after_the_end_whoever_is_there(listen
         await writer.wait_closed()
 
 
-async def test_without_a_descriptor_it_rests_and_then_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(accepting, "REST_SECONDS", 0.01)
+async def test_whom_there_is_no_descriptor_for_is_turned_away_and_others_are_served(caplog: pytest.LogCaptureFixture) -> None:
     with listening(Poor) as listener:
         door = Accepting(listener, Echo)
-        reader, writer = await asyncio.open_connection(*listener.getsockname())
-        assert await echoed(reader, writer) == b"one"
-        assert listener.asked < 5
+        at = listener.getsockname()
+        reader, writer = await asyncio.open_connection(*at)
+        async with asyncio.timeout(10):
+            assert await reader.read() == b""
+        served = await asyncio.open_connection(*at)
+        assert await echoed(*served) == b"one"
+        door.close()
+        for one in (writer, served[1]):
+            one.close()
+            await one.wait_closed()
+    assert [record.levelname for record in caplog.records] == ["WARNING"]
+
+
+async def test_it_rests_for_longer_while_there_is_not_even_that_one_and_says_so_once(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    loop, rests = asyncio.get_running_loop(), list[float]()
+
+    def call_later(seconds: float, callback: Callable[[], object]) -> asyncio.Handle:
+        rests.append(seconds)
+        return loop.call_soon(callback)
+
+    with listening(Poorer) as listener:
+        monkeypatch.setattr(loop, "call_later", call_later, raising=False)
+        door = Accepting(listener, Echo)
+        _, writer = await asyncio.open_connection(*listener.getsockname())
+        while len(rests) < 8:
+            await asyncio.sleep(0)
         door.close()
         writer.close()
-        await writer.wait_closed()
+        with suppress(ConnectionError):  # it was never accepted
+            await writer.wait_closed()
+    assert rests[:8] == [0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.5, 0.5]
+    assert len(caplog.records) == 1
 
 
 async def test_it_ends_while_it_rests() -> None:
-    with listening(Poor) as listener:
+    with listening(Poorer) as listener:
         door = Accepting(listener, Echo)
         _, writer = await asyncio.open_connection(*listener.getsockname())
         await listener.once()
