@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-import os
 import re
-import time
 from collections.abc import Iterable
-from itertools import count
 
 import msgspec
 
 from thinmesh_core.errors import MeshError, Reason
 from thinmesh_core.priority import PRIORITIES, Priority
+from thinmesh_core.request_id import HARMLESS, request_id
 
 AUTHORIZATION = "authorization"
 REQUEST_ID = "x-request-id"
@@ -33,8 +31,6 @@ MAX_HOPS = 4
 
 Metadata = tuple[tuple[str, str], ...]
 
-_SERIAL = count(int.from_bytes(os.urandom(6)))
-_NAME = re.compile(r"[A-Za-z0-9._:-]{1,128}")
 _TRACEPARENT = re.compile(r"(?!ff)[0-9a-f]{2}-(?!0{32})[0-9a-f]{32}-(?!0{16})[0-9a-f]{16}-[0-9a-f]{2}")
 
 
@@ -111,20 +107,9 @@ def told(metadata: Iterable[tuple[str, str | bytes]] | None) -> Metadata:
     return tuple((key, value) for key, value in metadata or () if key.startswith(TOLD) and isinstance(value, str))
 
 
-def request_id(given: str | None) -> str:
-    """The caller's request id where it is harmless in logs and headers, else a new one.
-
-    New ones begin with the time: in an index those of one moment are neighbours, and not each on a page of its own. Behind it
-    each process counts on from a random number of its own.
-    """
-    if given is not None and _NAME.fullmatch(given):
-        return given
-    return f"req-{time.time_ns() // 1_000_000:012x}{next(_SERIAL) & 0xFFFF_FFFF_FFFF:012x}"
-
-
 def session(given: str | None) -> str | None:
     """The caller's session where it is harmless in logs and headers, else none."""
-    return given if given is not None and _NAME.fullmatch(given) else None
+    return given if given is not None and HARMLESS.fullmatch(given) else None
 
 
 def traceparent(given: str | None) -> str | None:

@@ -9,8 +9,9 @@ from typing import Any, NamedTuple, Protocol, TypeAlias
 
 import grpc
 
-from thinmesh_core.call import REQUEST_ID, request_id
+from thinmesh_core.call import REQUEST_ID
 from thinmesh_core.errors import MeshError
+from thinmesh_core.request_id import request_id
 from thinmesh_gateway.actions import PUBLIC, RPCS
 from thinmesh_gateway.audit.trail import Add, Trail
 from thinmesh_gateway.authorized import AuthorizedCall

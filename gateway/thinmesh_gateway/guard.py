@@ -9,10 +9,11 @@ from contextlib import suppress
 
 import msgspec
 
-from thinmesh_core.call import REQUEST_ID, request_id
+from thinmesh_core.call import REQUEST_ID
 from thinmesh_core.errors import MeshError, internal
 from thinmesh_core.http import Message, Receive, Send
 from thinmesh_core.intake import Intake
+from thinmesh_core.request_id import request_id
 from thinmesh_gateway.attendance import Attendance
 from thinmesh_gateway.audit.trail import Add, Trail
 from thinmesh_gateway.auth import Authenticator

@@ -9,10 +9,11 @@ import msgspec
 from starlette.exceptions import HTTPException
 from starlette.routing import Route, Router
 
-from thinmesh_core.call import REQUEST_ID, Call, request_id
+from thinmesh_core.call import REQUEST_ID, Call
 from thinmesh_core.errors import MeshError, Reason
 from thinmesh_core.http import Asgi, Message, Receive, Send
 from thinmesh_core.intake import Intake
+from thinmesh_core.request_id import request_id
 from thinmesh_gateway.actions import ROUTES
 from thinmesh_gateway.audit.trail import Add
 from thinmesh_gateway.auth import Authenticator

@@ -13,8 +13,9 @@ from thinmesh.inference.v1 import chat_pb2, sampling_pb2
 from thinmesh.inference.v1 import inference_service_pb2 as pb
 
 from thinmesh_core import bounds, capabilities
-from thinmesh_core.call import MAX_HOPS, Call, from_metadata, request_id, traceparent
+from thinmesh_core.call import MAX_HOPS, Call, from_metadata, traceparent
 from thinmesh_core.errors import MeshError, Reason
+from thinmesh_core.request_id import request_id
 
 USER = chat_pb2.Message(role=chat_pb2.ROLE_USER, content=[chat_pb2.ContentPart(text="hi")])
 
