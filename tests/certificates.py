@@ -14,6 +14,19 @@ from cryptography.x509.oid import NameOID
 
 from thinmesh_core.exposure import TlsConfig
 
+_SIGNS = x509.KeyUsage(
+    digital_signature=False,
+    content_commitment=False,
+    key_encipherment=False,
+    data_encipherment=False,
+    key_agreement=False,
+    key_cert_sign=True,
+    crl_sign=True,
+    encipher_only=False,
+    decipher_only=False,
+)
+"""What Python from 3.13 on asks of an authority."""
+
 
 class Files(NamedTuple):
     """Where they are."""
@@ -39,6 +52,8 @@ class Authority:
         self._certificate = (
             _begun(self._name, self._name, self._key, days=10)
             .add_extension(x509.BasicConstraints(ca=True, path_length=0), critical=True)
+            .add_extension(_SIGNS, critical=True)
+            .add_extension(x509.SubjectKeyIdentifier.from_public_key(self._key.public_key()), critical=False)
             .sign(self._key, hashes.SHA256())
         )
         self.file = folder / "authority.pem"
@@ -52,6 +67,7 @@ class Authority:
         certificate = (
             _begun(self._name, x509.Name([]), key, days=days)
             .add_extension(names, critical=True)
+            .add_extension(x509.AuthorityKeyIdentifier.from_issuer_public_key(self._key.public_key()), critical=False)
             .sign(self._key, hashes.SHA256())
         )
         stem = named or "-".join(roles)
