@@ -52,6 +52,16 @@ class Poor(Asked):
         return super().accept()
 
 
+class Bare(Asked):
+    """One that has none for the first, nor one to turn it away with."""
+
+    def accept(self) -> tuple[socket.socket, object]:
+        if self.asked < 2:
+            self.asked += 1
+            raise OSError(errno.EMFILE, "Too many open files")
+        return super().accept()
+
+
 class Poorer(Asked):
     """One that has none for anybody."""
 
@@ -121,6 +131,17 @@ async def test_whom_there_is_no_descriptor_for_is_turned_away_and_others_are_ser
             one.close()
             await one.wait_closed()
     assert [record.levelname for record in caplog.records] == ["WARNING"]
+
+
+async def test_without_any_descriptor_it_rests_and_then_goes_on() -> None:
+    with listening(Bare) as listener:
+        door = Accepting(listener, Echo)
+        reader, writer = await asyncio.open_connection(*listener.getsockname())
+        assert await echoed(reader, writer) == b"one"
+        assert listener.asked < 5
+        door.close()
+        writer.close()
+        await writer.wait_closed()
 
 
 async def test_it_rests_for_longer_while_there_is_not_even_that_one_and_says_so_once(

@@ -104,9 +104,8 @@ async def test_quotas_and_metrics_are_those_of_all_workers_and_an_interrupt_leav
                     return response.status
 
             async def known() -> bool:
-                return set(await asyncio.gather(*(asked() for _ in range(20)))) == {
-                    200
-                }  # so many at once are shared by all workers
+                at_once = await asyncio.gather(*(asked() for _ in range(20)))  # so many are shared by all workers
+                return set(at_once) == {200}
 
             await until(known, within=10)
             statuses = Counter(await asyncio.gather(*(running.call(client) for _ in range(60))))
