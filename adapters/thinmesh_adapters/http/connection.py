@@ -15,6 +15,7 @@ MAX_HELD_BYTES = 256 * 1024
 """Of a body that nobody has asked for yet; the engine has to wait with more, by TCP's own means."""
 
 _SIZED = (b"\r\ncontent-length:", b"\r\ntransfer-encoding:")
+_NO_ANSWER = b"http/1.1 1"
 
 
 class LostError(ConnectionError):
@@ -77,15 +78,15 @@ class Connection(asyncio.Protocol):
         data = self._pieces[0] if len(self._pieces) == 1 else b"".join(self._pieces)
         self._pieces.clear()
         self._held = 0
-        if self._paused:
+        if self._paused and self._transport is not None:
             self._paused = False
-            cast("asyncio.Transport", self._transport).resume_reading()
+            self._transport.resume_reading()
         return data
 
     def release(self) -> bool:
         """Ends the use for a request; false where the connection can't be used for another and was closed."""
         self._busy = False
-        if not (self._ended and self._keep and self.open):
+        if not (self._ended and self._keep and self.open) or self._paused:
             self.close()
             return False
         self.idle_since = self._loop.time()
@@ -127,11 +128,11 @@ class Connection(asyncio.Protocol):
             return
         if not self._status and len(self._head) > MAX_HEAD_BYTES:
             self._fail("the engine's answer has no end of its head")
-        elif self._held > MAX_HELD_BYTES and not self._paused and self._transport is not None:
+            return
+        if self._held > MAX_HELD_BYTES and not self._paused and self._transport is not None:
             self._paused = True
             self._transport.pause_reading()
-        else:
-            self._wake()
+        self._wake()  # TLS may bring more in one piece than is held
 
     # What the parser tells.
 
@@ -166,7 +167,9 @@ class Connection(asyncio.Protocol):
 
     def _sized(self) -> bool:
         """Whether the head says where the body ends."""
-        head = self._head.partition(b"\r\n\r\n")[0].lower()
+        head, _, rest = self._head.lower().partition(b"\r\n\r\n")
+        while head.startswith(_NO_ANSWER):
+            head, _, rest = rest.partition(b"\r\n\r\n")
         return any(one in head for one in _SIZED)
 
     async def _wait(self) -> None:

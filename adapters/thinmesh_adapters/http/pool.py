@@ -19,6 +19,7 @@ class Pool:
         self._keep_seconds = keep_seconds
         self._idle: list[Connection] = []
         self._sweep: asyncio.TimerHandle | None = None
+        self._closed = False
 
     def idle(self) -> Connection | None:
         """One that was used before and is open as far as can be known, if there is one."""
@@ -36,7 +37,7 @@ class Pool:
         """Keeps it, where its answer was read to the end, or else closes it."""
         if not connection.release():
             return
-        if self._keep_seconds == 0:
+        if self._keep_seconds == 0 or self._closed:
             connection.close()
             return
         self._idle.append(connection)
@@ -44,7 +45,8 @@ class Pool:
             self._sweep_at(connection.idle_since)
 
     def close(self) -> None:
-        """Closes what is idle."""
+        """Closes what is idle, and what calls give back from now on."""
+        self._closed = True
         if self._sweep is not None:
             self._sweep.cancel()
         for connection in self._idle:

@@ -94,6 +94,7 @@ async def test_a_body_without_a_length_ends_with_its_connection() -> None:
     "answer",
     [
         b"HTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\n" + b'{"n": 1}',
+        b'HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\ncontent-length: 9\r\n\r\n{"n": 1}',
         b'HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n8\r\n{"n": 1}\r\n',
         b"HTTP/1.1 200 OK\r\ncontent-",
         b"",
@@ -184,13 +185,24 @@ async def test_a_refusal_keeps_the_connection() -> None:
         assert engine.connections == 1
 
 
+def secured(folder: Path) -> tuple[ssl.SSLContext, str]:
+    """What an engine speaks TLS by, and the file of the authority that vouches for it."""
+    paths = Authority(folder).issue("engine", host="localhost")
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(paths.certificate, paths.key)
+    return context, str(paths.authority)
+
+
 def texts(event: pb.GenerateEvent) -> list[str]:
     """The texts of an event's pieces."""
     return [delta.text for delta in event.deltas]
 
 
-async def test_an_endless_stream_waits_for_its_reader() -> None:
-    """What nobody asks for is held up to a bound, and comes whole afterwards."""
+@pytest.mark.parametrize("secure", [False, True])
+async def test_an_endless_stream_waits_for_its_reader(secure: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What nobody asks for is held up to a bound, and comes whole afterwards; TLS holds some of it too."""
+    tls, authority = secured(tmp_path) if secure else (None, "")
+    monkeypatch.setenv("SSL_CERT_FILE", authority)
     lines, blocked = 0, asyncio.Event()
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -208,7 +220,7 @@ async def test_an_endless_stream_waits_for_its_reader() -> None:
                 blocked.set()
                 await writer.drain()
 
-    async with met(serve) as (one, engine):
+    async with raw_engine(serve, tls=tls) as (engine, url), client(url) as one:
         async with aclosing(one.stream("/x", {}, answer.Answer(), headers={"x-request-id": "r-1"})) as events:
             got = texts(await anext(events))
             await blocked.wait()
@@ -231,16 +243,13 @@ async def test_over_a_unix_socket_each_connection_serves_one_request(tmp_path: P
 
 async def test_over_tls_the_engine_must_be_who_the_url_says(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its certificate is checked by the machine's authorities."""
-    authority = Authority(tmp_path)
-    paths = authority.issue("engine", host="localhost")
-    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-    context.load_cert_chain(paths.certificate, paths.key)
+    context, authority = secured(tmp_path)
     async with raw_engine(saying(OK, OK), tls=context) as (_, url):
         async with client(url) as one:
             with pytest.raises(MeshError) as raised:
                 await ask(one)
             assert raised.value.reason is Reason.ENGINE_UNAVAILABLE
-        monkeypatch.setenv("SSL_CERT_FILE", str(paths.authority))
+        monkeypatch.setenv("SSL_CERT_FILE", authority)
         async with client(url) as one:
             assert [await ask(one), await ask(one)] == [1, 1]
 
