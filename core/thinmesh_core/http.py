@@ -49,6 +49,7 @@ async def serve_http(
         server_header=False,
         proxy_headers=False,  # nobody tells us who the caller is but the caller's key
         http=_protocol(),
+        ws="none",  # what asks for another protocol is answered by this one
         h11_max_incomplete_event_size=MAX_METADATA_BYTES,
         backlog=BACKLOG,
         timeout_graceful_shutdown=max(1, round(grace)),

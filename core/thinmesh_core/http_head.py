@@ -1,4 +1,4 @@
-"""A bound for what comes in front of an HTTP body. uvicorn's faster protocol collects lines and headers without end."""
+"""A bound for what comes in front of an HTTP body, and behind it. uvicorn's faster protocol collects both without end."""
 
 from __future__ import annotations
 
@@ -16,14 +16,17 @@ _REFUSAL = (
 
 
 class BoundedHead(HttpToolsProtocol):
-    """Answers 431 and closes where the target and the headers, counted as gRPC's metadata is, are above its bound."""
+    """Answers 431 and closes where the target and the headers, counted as gRPC's metadata is, are above its bound.
 
-    _open = False
+    Where the trailers of a chunked body are, it closes without a word: its answer may be under way.
+    """
+
+    _open = _heading = False
     _came = 0
     _refused = False
 
     def data_received(self, data: bytes) -> None:
-        """Counts what comes while a head is open: one that never ends is refused too."""
+        """Counts what comes while a head or trailers are open: those that never end are refused too."""
         if self._refused:
             return
         if self._open:
@@ -32,9 +35,15 @@ class BoundedHead(HttpToolsProtocol):
         if self._open and self._came > MAX_METADATA_BYTES and not self._refused:
             self._refuse()
 
+    def connection_lost(self, exc: Exception | None) -> None:
+        """Lets go of an answer whose head nobody will have: it and what writes it would wait for the garbage collector."""
+        if self.cycle is not None:
+            self.cycle.transport = self.transport
+        super().connection_lost(exc)
+
     def on_message_begin(self) -> None:
         """A head begins."""
-        self._open, self._came = True, 0
+        self._open, self._heading, self._came = True, True, 0
         super().on_message_begin()
 
     def on_headers_complete(self) -> None:
@@ -44,10 +53,20 @@ class BoundedHead(HttpToolsProtocol):
         if size + len(self.url) > MAX_METADATA_BYTES:
             self._refuse()
             raise ValueError("the head is too large")  # ends the parsing: what follows is nobody's body
+        self._heading = False
         super().on_headers_complete()
         if self.scope["method"] != "HEAD":  # whose answer is its head alone
             self.cycle.transport = OneWrite(self.cycle)
         self.headers = deque(maxlen=0)  # type: ignore[assignment]  # what comes behind a body is none of a request's
+
+    def on_chunk_header(self) -> None:
+        """A chunk begins; trailers, where it is the last one."""
+        self._open, self._came = True, 0
+
+    def on_body(self, body: bytes) -> None:
+        """A piece of a body: what is open is none of the trailers."""
+        self._open = False
+        super().on_body(body)
 
     def send_400_response(self, msg: str) -> None:
         """Says what is wrong with the request, unless that has been said."""
@@ -56,5 +75,6 @@ class BoundedHead(HttpToolsProtocol):
 
     def _refuse(self) -> None:
         self._refused = True
-        self.transport.write(_REFUSAL)
+        if self._heading:
+            self.transport.write(_REFUSAL)
         self.transport.close()

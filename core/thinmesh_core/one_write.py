@@ -25,13 +25,13 @@ class OneWrite(asyncio.Transport):
 
     def write(self, data: bytes | bytearray | memoryview[Any]) -> None:
         """Keeps the head, and sends it with what is written next."""
-        if data == _CONTINUE:
-            self._transport.write(data)
-        elif self._head is None:
-            self._head = bytes(data)
-        else:
+        if self._head is not None:
             self._answer.transport = self._transport
             self._transport.write(self._head + data)
+        elif data == _CONTINUE:
+            self._transport.write(data)
+        else:
+            self._head = bytes(data)
 
     def close(self) -> None:
         """Closes behind what is kept."""

@@ -3,49 +3,15 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+import gc
+import weakref
 from typing import Any
 
 import pytest
+from core.served import HELLO, answered, connected, hello, started
 
-from thinmesh_core.address import parse
-from thinmesh_core.http import Asgi, Message, Receive, Send, serve_http
+from thinmesh_core.http import Message, Receive, Send
 from thinmesh_core.http_head import BoundedHead
-
-HELLO = b"HTTP/1.1 200 OK"
-
-
-def started(status: int = 200, **headers: str) -> Message:
-    pairs = [(name.replace("_", "-").encode(), value.encode()) for name, value in headers.items()]
-    return {"type": "http.response.start", "status": status, "headers": pairs}
-
-
-async def hello(scope: Message, receive: Receive, send: Send) -> None:
-    """Reads the body, and says its path and size."""
-    size, more = 0, True
-    while more:
-        message = await receive()
-        size, more = size + len(message.get("body", b"")), message.get("more_body", False)
-    said = f"{scope['path']} {size}".encode()
-    await send(started(content_length=str(len(said))))
-    await send({"type": "http.response.body", "body": said})
-
-
-@asynccontextmanager
-async def connected(app: Asgi) -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
-    async with serve_http(app, parse("127.0.0.1:0"), grace=1) as at:
-        reader, writer = await asyncio.open_connection(at.host, at.port)
-        try:
-            yield reader, writer
-        finally:
-            writer.close()
-
-
-async def answered(reader: asyncio.StreamReader, size: int = 0) -> tuple[bytes, bytes]:
-    """A head, and so much of what follows it."""
-    async with asyncio.timeout(10):
-        return await reader.readuntil(b"\r\n\r\n"), await reader.readexactly(size)
 
 
 async def test_a_head_and_a_body_are_one_write(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -126,3 +92,48 @@ async def test_the_head_of_an_answer_that_breaks_off_is_sent() -> None:
         writer.write(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n")
         async with asyncio.timeout(10):
             assert (await reader.read()).startswith(HELLO)
+
+
+async def test_a_body_that_reads_like_an_interim_head_is_a_body() -> None:
+    said = b"HTTP/1.1 100 Continue\r\n\r\n"
+
+    async def quoting(scope: Message, receive: Receive, send: Send) -> None:
+        await send(started(content_length=str(len(said))))
+        await send({"type": "http.response.body", "body": said})
+
+    async with connected(quoting) as (reader, writer):
+        writer.write(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n")
+        head, body = await answered(reader, len(said))
+        assert head.startswith(HELLO)
+        assert body == said
+
+
+async def test_an_answer_that_nobody_waits_for_is_let_go(monkeypatch: pytest.MonkeyPatch) -> None:
+    cycles: list[weakref.ref[Any]] = []
+    begun, left = asyncio.Event(), asyncio.Event()
+    complete = BoundedHead.on_headers_complete
+
+    def remembered(self: BoundedHead) -> None:
+        complete(self)
+        cycles.append(weakref.ref(self.cycle))
+
+    monkeypatch.setattr(BoundedHead, "on_headers_complete", remembered)
+
+    async def slow(scope: Message, receive: Receive, send: Send) -> None:
+        await send(started())
+        await receive()
+        begun.set()
+        while (await receive())["type"] != "http.disconnect":
+            pass
+        left.set()
+
+    gc.disable()
+    try:
+        async with connected(slow) as (_, writer):
+            writer.write(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n")
+            await begun.wait()
+            writer.close()
+            await left.wait()
+        assert [one() for one in cycles] == [None]
+    finally:
+        gc.enable()
