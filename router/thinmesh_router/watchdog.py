@@ -24,10 +24,10 @@ class Watchdog:
     """Cancels `call` once a wait for its next message has taken too long, and turns what comes of that into SilentError.
 
     Only waits count: between `heard` and `waits` the reader has the message and may take its time, for a slow reader is
-    nobody's fault.
+    nobody's fault. A caller who leaves in the same moment has left: for nobody nothing is tried elsewhere.
     """
 
-    __slots__ = ("_call", "_expired", "_fresh", "_limits", "_loop", "_since", "_timer")
+    __slots__ = ("_call", "_cancels", "_expired", "_fresh", "_limits", "_loop", "_since", "_timer")
 
     def __init__(self, call: Cancellable, limits: WatchdogConfig) -> None:
         self._call = call
@@ -52,12 +52,17 @@ class Watchdog:
 
     def __enter__(self) -> Self:
         """It looks from now on."""
+        self._cancels = _cancels()
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
         """Looks no more."""
         self._timer.cancel()
-        if self._expired and isinstance(error, grpc.aio.AioRpcError | asyncio.CancelledError):
+        if not self._expired:
+            return
+        if isinstance(error, grpc.aio.AioRpcError) or (
+            isinstance(error, asyncio.CancelledError) and _cancels() <= self._cancels
+        ):
             raise SilentError from None
 
     def _look(self) -> None:
@@ -68,3 +73,9 @@ class Watchdog:
             self._call.cancel()
         else:
             self._timer = self._loop.call_later(seconds - waited, self._look)
+
+
+def _cancels() -> int:
+    """How often this task was asked to end."""
+    task = asyncio.current_task()
+    return 0 if task is None else task.cancelling()

@@ -15,7 +15,7 @@ from grpc import StatusCode
 from grpc.aio import AioRpcError, UsageError
 from thinmesh.inference.v1 import inference_service_pb2 as pb
 
-from thinmesh_core.inprocess import InProcessChannel, InProcessServer
+from thinmesh_core.inprocess import InProcessChannel, InProcessServer, kinds
 
 REQUEST = pb.GenerateRequest(model="m", text=PROMPT)
 NOWHERE = Path("/nowhere")
@@ -204,3 +204,59 @@ async def _awaited(call: Any) -> str:
     except grpc.aio.AioRpcError as error:
         return error.code().name
     return "OK"
+
+
+async def test_a_stream_whose_message_is_too_large_is_left(monkeypatch: pytest.MonkeyPatch) -> None:
+    ended = asyncio.Event()
+
+    async def stream(context: Any) -> AsyncIterator[pb.GenerateEvent]:
+        try:
+            yield pb.GenerateEvent(deltas=[pb.Delta(text="long")])
+        finally:
+            ended.set()
+
+    monkeypatch.setattr(kinds, "MAX_RESPONSE_BYTES", 1)
+    async with connected("in-process", NOWHERE, Handler(stream=stream)) as one:
+        call = one.stub.StreamGenerate(REQUEST, timeout=10)
+        with pytest.raises(AioRpcError) as raised:
+            await call.read()
+        assert raised.value.code() is StatusCode.RESOURCE_EXHAUSTED
+        async with asyncio.timeout(5):
+            await ended.wait()
+
+
+async def test_a_stream_that_swallows_its_cancellation_is_left() -> None:
+    ended = asyncio.Event()
+
+    async def stream(context: Any) -> AsyncIterator[pb.GenerateEvent]:
+        try:
+            try:
+                await asyncio.Event().wait()
+            except asyncio.CancelledError:
+                yield pb.GenerateEvent()
+        finally:
+            ended.set()
+
+    async with connected("in-process", NOWHERE, Handler(stream=stream)) as one:
+        call = one.stub.StreamGenerate(REQUEST, timeout=0.05)
+        with pytest.raises(AioRpcError) as raised:
+            await call.read()
+        assert raised.value.code() is StatusCode.DEADLINE_EXCEEDED
+        async with asyncio.timeout(5):
+            await ended.wait()
+
+
+async def test_a_handler_that_fails_because_of_its_cancellation_ends_by_that() -> None:
+    async def answer(context: Any) -> None:
+        try:
+            await asyncio.Event().wait()
+        except asyncio.CancelledError:
+            raise KeyError("unrelated") from None
+
+    async with connected("in-process", NOWHERE, Handler(answer)) as one:
+        with pytest.raises(AioRpcError) as raised:
+            await one.stub.Generate(REQUEST, timeout=0.05)
+        assert raised.value.code() is StatusCode.DEADLINE_EXCEEDED
+        task = asyncio.current_task()
+        assert task is not None
+        assert task.cancelling() == 0

@@ -141,13 +141,12 @@ class InProcessCall(grpc.aio.Call):
         match error:
             case asyncio.CancelledError():
                 if self._interrupted is not None and task.uncancel() <= cancels_before:
-                    told = self._interrupted
-                elif task.cancelling() <= cancels_before and self._interrupted is None:
+                    return self.refuse(*self._interrupted)
+                if task.cancelling() <= cancels_before and self._interrupted is None:
                     log.error("%s raised CancelledError though nobody cancelled it", self._method, exc_info=error)
-                    told = StatusCode.UNKNOWN, "the handler cancelled itself"
-                else:
-                    self._settle(StatusCode.CANCELLED, "the caller's task was cancelled")
-                    return error
+                    return self.refuse(StatusCode.UNKNOWN, "the handler cancelled itself")
+                self._settle(StatusCode.CANCELLED, "the caller's task was cancelled")
+                return error
             case AbortError():
                 told = self.told
             case AioRpcError() if self._status is not None:  # what settled it
@@ -157,6 +156,9 @@ class InProcessCall(grpc.aio.Call):
                 told = StatusCode.UNKNOWN, f"Unexpected {type(error)}: {error}"
             case _:
                 return error
+        if self._interrupted is not None:  # the handler had its own answer to it, which nobody waits for any more
+            task.uncancel()
+            told = self._interrupted
         return self.refuse(*told)
 
     def _finish(self) -> None:

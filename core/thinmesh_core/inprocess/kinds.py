@@ -8,7 +8,7 @@ from typing import Any, NoReturn, cast
 
 from google.protobuf.message import Message
 from grpc import StatusCode
-from grpc.aio import EOF, StreamStreamCall, UnaryStreamCall, UnaryUnaryCall, UsageError
+from grpc.aio import EOF, AioRpcError, StreamStreamCall, UnaryStreamCall, UnaryUnaryCall, UsageError
 
 from thinmesh_core.inprocess.call import InProcessCall
 from thinmesh_core.inprocess.context import InProcessContext
@@ -80,14 +80,18 @@ class InProcessReadCall(InProcessCall):
             if self._messages is None:
                 self._messages = self._begin(await self._start())
             message = await anext(self._messages)
-            _check_size(message, MAX_RESPONSE_BYTES, self)
         except StopAsyncIteration:
             self._leave()
             self._finish()
             return EOF
         except BaseException as error:  # noqa: BLE001  # cancellation too settles the call
             raise self._failure(error, cancels) from None
-        self._leave()
+        try:
+            self._leave()
+            _check_size(message, MAX_RESPONSE_BYTES, self)
+        except AioRpcError:
+            self._abandon()  # it stands at a message that nobody gets
+            raise
         return message
 
     def _abandon(self) -> None:
