@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import socket
 import sqlite3
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, closing
 from pathlib import Path
 
 import pytest
@@ -120,7 +120,7 @@ async def test_keys_of_a_newer_version_are_told_and_not_touched(state: Path) -> 
     assert (await doctor(state))[1]["database"] == ("note", "there are no keys yet")
     assert (await output("key", "create", "--tenant", "dev", *flags(state / "thinmesh.yaml", state)))[0] == 0
     assert (await doctor(state))[1]["database"][0] == "ok"
-    with sqlite3.connect(state / "keys.db") as database:
+    with closing(sqlite3.connect(state / "keys.db")) as database, database:
         database.execute("update thinmesh_schema set version_num = '9999'")
     code, found = await doctor(state)
     assert (code, found["database"]) == (1, ("wrong", "the schema of the keys, 9999, is of a newer thinmesh"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from asyncio import CancelledError
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from datetime import timedelta
@@ -99,9 +100,14 @@ class Run:
             await workflow.wait_condition(
                 lambda: name in self._said, timeout=None if seconds is None else timedelta(seconds=seconds)
             )
-        finally:
-            self._wait({one: asked for one, asked in self._waiting.items() if one != name})
+        except (TimeoutError, CancelledError):  # not where the run is put aside, from which nothing can be told
+            self._waits_no_more(name)
+            raise
+        self._waits_no_more(name)
         return self._said.pop(name)
+
+    def _waits_no_more(self, name: str) -> None:
+        self._wait({one: asked for one, asked in self._waiting.items() if one != name})
 
     def _wait(self, waiting: dict[str, str]) -> None:
         self._waiting = waiting
