@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 
 from thinmesh.inference.v1 import chat_pb2, sampling_pb2
 from thinmesh.inference.v1 import inference_service_pb2 as pb
@@ -100,7 +101,10 @@ def _generate(request: pb.GenerateRequest) -> None:
     if (request.sampling.n or 1) * request.stopping.max_tokens > MAX_TOKENS:
         raise invalid("n", f"n times max_tokens is above {MAX_TOKENS}.")
     if request.HasField("engine_options_json"):
-        _options(request.engine_options_json)
+        options = request.engine_options_json
+        _length("engine_options", options, 1, MAX_OPTIONS_CHARACTERS)
+        if (fault := _options_fault(options)) is not None:
+            raise invalid("engine_options", f"engine_options {fault}.")
 
 
 def _embed(request: pb.EmbedRequest) -> None:
@@ -241,11 +245,10 @@ def _count(param: str, items: Sequence[object], least: int, most: int) -> None:
         raise invalid(param, f"{param} has {len(items)} entries, at most {most} are allowed.")
 
 
-def _options(text: str) -> None:
-    _length("engine_options", text, 1, MAX_OPTIONS_CHARACTERS)
+@lru_cache(256)
+def _options_fault(text: str) -> str | None:
+    """Callers send the same ones again and again, also with each of a call's prompts."""
     try:
-        value = strict_json.parse(text)
+        return None if isinstance(strict_json.parse(text), dict) else "must be an object"
     except ValueError as error:
-        raise invalid("engine_options", f"engine_options {error}.") from error
-    if not isinstance(value, dict):
-        raise invalid("engine_options", "engine_options must be an object.")
+        return str(error)

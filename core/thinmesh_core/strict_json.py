@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 from array import array
 from itertools import accumulate
@@ -20,8 +21,8 @@ _OTHERS = bytes(set(range(256)) - set(b"[{]}"))
 def parse(text: str) -> Any:
     """The value of a text; ValueError says what it is not, in our words.
 
-    Refused are, beside what is no JSON: NaN and infinities, half of a surrogate pair, an object with the same key twice, and
-    what is nested deeper than MAX_DEPTH.
+    Refused are, beside what is no JSON: NaN, infinities and what is as good as one, half of a surrogate pair, an object with
+    the same key twice, and what is nested deeper than MAX_DEPTH.
     """
     if not shallow(text):
         raise ValueError(f"is nested deeper than {MAX_DEPTH} levels")
@@ -29,7 +30,7 @@ def parse(text: str) -> Any:
         value = _DECODER.decode(text)
         if _SURROGATE.search(text):
             json.dumps(value, ensure_ascii=False).encode()
-    except DuplicateKeyError:
+    except AmbiguousError:
         raise
     except ValueError as error:
         raise ValueError("is no JSON") from error
@@ -37,10 +38,10 @@ def parse(text: str) -> Any:
 
 
 def unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """An object of these pairs; DuplicateKeyError where parsers would differ in which of two counts."""
+    """An object of these pairs; AmbiguousError where a key comes twice."""
     found = dict(pairs)
     if len(found) != len(pairs):
-        raise DuplicateKeyError("has an object with the same key twice")
+        raise AmbiguousError("has an object with the same key twice")
     return found
 
 
@@ -52,12 +53,24 @@ def shallow(text: str, most: int = MAX_DEPTH) -> bool:
     return max(accumulate(brackets), default=0) <= most
 
 
-class DuplicateKeyError(ValueError):
-    """A key comes twice."""
+class AmbiguousError(ValueError):
+    """It is JSON, and parsers differ in what it says."""
 
 
 def _refuse(constant: str) -> NoReturn:
     raise ValueError(constant)
 
 
-_DECODER = json.JSONDecoder(object_pairs_hook=unique, parse_constant=_refuse)
+def _float(text: str) -> float:
+    value = float(text)
+    if not math.isfinite(value):
+        raise AmbiguousError("has a number that is too large")
+    return value
+
+
+def _integer(text: str) -> int:
+    _float(text)
+    return int(text)
+
+
+_DECODER = json.JSONDecoder(object_pairs_hook=unique, parse_constant=_refuse, parse_float=_float, parse_int=_integer)

@@ -16,6 +16,11 @@ from thinmesh_gateway.identity.guesses import FORWARDED, origin
 
 JSON = "application/json"
 
+MAX_PAIRS = 64
+"""Of a query."""
+
+_FORWARDED = FORWARDED.encode()
+
 
 class Reply(Protocol):
     """What an endpoint gives: an ASGI application, whose `headers` may be added to until it is called."""
@@ -61,7 +66,8 @@ class Request:
     def origin(self) -> str:
         """What a stranger is counted by."""
         peer = self._scope.get("client")
-        return origin(peer[0] if peer else "", self.header(FORWARDED))
+        said = [value for name, value in self._scope["headers"] if name == _FORWARDED]
+        return origin(peer[0] if peer else "", b",".join(said).decode("latin-1"))
 
     def parameter(self, name: str) -> str:
         """A part of the path that its route names; "" where the route names none such."""
@@ -70,7 +76,11 @@ class Request:
 
     def query(self, name: str) -> str | None:
         """A pair of the query by its name, the last one where there are several."""
-        pairs = parse_qs(self._scope.get("query_string", b"").decode("latin-1"), keep_blank_values=True, max_num_fields=64)
+        text = self._scope.get("query_string", b"").decode("latin-1")
+        try:
+            pairs = parse_qs(text, keep_blank_values=True, max_num_fields=MAX_PAIRS)
+        except ValueError:
+            raise invalid("query", f"The query has more than {MAX_PAIRS} pairs.") from None
         return pairs[name][-1] if name in pairs else None
 
     async def read(self) -> bytes:
@@ -121,7 +131,7 @@ class Request:
         return message.get("body", b""), message.get("more_body", False)
 
     def hold(self, size: int) -> None:
-        """Takes room for what was fetched on its behalf, as for its body."""
+        """Takes room for what was fetched on its behalf, or is more than its body."""
         self._intake.take(size)
         self._held += size
 

@@ -117,5 +117,5 @@ class _Named(msgspec.Struct):
 
 def _check(model: str, body: bytes, call: AuthorizedCall) -> None:
     """PERMISSION_DENIED where an answer that was made for another of the tenant's keys is not for this one."""
-    with suppress(msgspec.DecodeError):  # then there is no answer to give
+    with suppress(ValueError, RecursionError):  # bad UTF-8 and nesting too: there is no answer to give
         call.check(model or msgspec.json.decode(body, type=_Named).model)

@@ -7,7 +7,7 @@ from functools import partial
 
 import msgspec
 from starlette.exceptions import HTTPException
-from starlette.routing import Route, Router
+from starlette.routing import Match, Route, Router
 
 from thinmesh_core.call import REQUEST_ID, Call
 from thinmesh_core.errors import MeshError, Reason
@@ -62,8 +62,10 @@ def rest(known: list[Route]) -> Asgi:
         scope["app"] = router  # where there is an application the router raises what it would else answer in plain text
         try:
             await router(scope, receive, send)
-        except HTTPException as error:
-            await _unrouted(Request(scope, receive, Intake(0)), error)(scope, receive, send)
+        except HTTPException:
+            matching = [route for route in known if route.matches(scope)[0] is not Match.NONE]
+            allowed = sorted({method for route in matching for method in route.methods or ()})
+            await _unrouted(Request(scope, receive, Intake(0)), allowed)(scope, receive, send)
 
     return application
 
@@ -117,13 +119,14 @@ async def _describe(request: Request, call: Call) -> Answer:
     return Answer(_ENCODED)
 
 
-def _unrouted(request: Request, error: HTTPException) -> Answer:
+def _unrouted(request: Request, allowed: list[str]) -> Answer:
+    """What is told where no route has both the path and the method; `allowed` are the path's methods."""
     path = request.path
     told = oip_routes.told if path.startswith(oip.SURFACE.prefix) else openai_routes.told
-    if error.status_code != 405:
+    if not allowed:
         answer = told(MeshError(Reason.NOT_FOUND, f"There is no route {path}."))
     else:
         answer = told(MeshError(Reason.METHOD_NOT_ALLOWED, f"{path} does not answer {request.method}."))
-        answer.headers.update(error.headers or {})
+        answer.headers["allow"] = ", ".join(allowed)
     answer.headers[REQUEST_ID] = request_id(request.header(REQUEST_ID))
     return answer

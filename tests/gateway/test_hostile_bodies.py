@@ -35,6 +35,9 @@ def schema(value: str) -> bytes:
 
 DEEP = "[" * 100_000 + "]" * 100_000
 KEYS = json.dumps(dict.fromkeys(map(str, range(100_000)), "x"))
+SPACED = KEYS.replace('":', '" :')
+ESCAPED = KEYS.replace('":', '\\\\":')
+HUGE = "9" * 400
 BODIES: list[tuple[str, str, bytes]] = [
     ("body", CHAT, b""),
     ("body", CHAT, b"\xff\xfe"),
@@ -58,7 +61,10 @@ BODIES: list[tuple[str, str, bytes]] = [
     ("messages", CHAT, b'{"model": "m", "messages": [' + b'{"role": "user", "content": ""},' * 20_000 + b'{"role": "user"}]}'),
     ("messages[0].content", CHAT, b'{"model": "m", "messages": [{"role": "user", "content": [' + b",".join([b'{"type": "text", "text": ""}'] * 2000) + b"]}]}"),
     ("x" * 253 + "...", CHAT, b'{"' + b"x" * 1_000_000 + b'": 1}'),
+    ("body", CHAT, chat(f'"metadata": {SPACED}')),
+    ("body", CHAT, chat(f'"metadata": {ESCAPED}')),
     ("n", CHAT, chat('"n": 1000000')),
+    ("n", CHAT, chat('"n": 4294967295, "stream": true')),
     ("n", CHAT, chat('"n": -1')),
     ("n", CHAT, chat('"n": 128, "max_tokens": 1000000')),
     ("max_tokens", CHAT, chat('"max_tokens": 1000000000')),
@@ -72,6 +78,11 @@ BODIES: list[tuple[str, str, bytes]] = [
     ("prompt_embeds", TEXT, text('"prompt_embeds": "AAAA"')),
     ("chat_template", CHAT, chat('"chat_template": "{{ 1 }}"')),
     ("chat_template_kwargs", CHAT, chat('"chat_template_kwargs": {"a": 1}')),
+    ("engine_options", CHAT, chat('"engine_options": {"a": 1e400}')),
+    ("engine_options", TEXT, text('"engine_options": {"a": [-1e999]}')),
+    ("engine_options", TEXT, text(f'"engine_options": {{"a": {HUGE}}}')),
+    ("response_format", CHAT, schema('{"maximum": 1e400}')),
+    ("tools", CHAT, chat('"tools": [{"type": "function", "function": {"name": "f", "parameters": {"minimum": -1e400}}}]')),
     ("response_format", CHAT, schema('{"$ref": "#"}')),
     ("response_format", CHAT, schema('{"a": "' + "x" * 1_000_000 + '"}')),
     ("response_format", CHAT, schema('{"not": ' * 100 + "{}" + "}" * 100)),
@@ -95,6 +106,16 @@ async def test_a_hostile_body_is_refused_by_name(
         told = await response.json()
         assert (response.status, told["error"]["param"]) == (400, param), told
         assert len(told["error"]["message"].encode()) <= 512
+    assert not router.calls
+
+
+@pytest.mark.parametrize(
+    "body", [b"", b'{"model": "\xff"}', chat(f'"prompt_cache_options": {{"a": {DEEP}}}'), chat(f'"metadata": {KEYS}')], ids=range(4)
+)  # fmt: skip
+async def test_it_is_under_an_idempotency_key_too(gateway: Gateway, router: ScriptedRouter, body: bytes) -> None:
+    headers = {"idempotency-key": "k"}
+    async with gateway.session() as client, client.post(CHAT, data=io.BytesIO(body), headers=headers) as response:
+        assert (response.status, (await response.json())["error"]["param"]) == (400, "body")
     assert not router.calls
 
 

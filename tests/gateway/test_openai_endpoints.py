@@ -46,7 +46,7 @@ def test_a_chat_means_what_its_translation_does(model: str, n: int, tier: str | 
     assert found.requests == [translate.chat(requests.decode(body, requests.ChatCompletion))]
 
 
-@given(st.lists(st.text(max_size=5), min_size=1, max_size=5))
+@given(st.lists(st.text(min_size=1, max_size=5), min_size=1, max_size=5))
 def test_several_prompts_are_several_requests(prompts: list[str]) -> None:
     found = meant(COMPLETIONS, written(COMPLETIONS, prompt=prompts))
     assert [one.text for one in found.requests if isinstance(one, pb.GenerateRequest)] == prompts

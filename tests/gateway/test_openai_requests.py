@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import json
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import msgspec
@@ -13,7 +14,10 @@ from thinmesh.inference.v1 import chat_pb2
 from thinmesh.inference.v1 import inference_service_pb2 as pb
 
 from thinmesh_core.errors import MeshError, Reason
+from thinmesh_core.intake import Intake
+from thinmesh_gateway.exchange import Request
 from thinmesh_gateway.openai import requests, translate
+from thinmesh_gateway.openai.routes import OpenAIRoutes
 
 CHAT: dict[str, Any] = {"model": "m", "messages": [{"role": "user", "content": "hi"}]}
 TEXT: dict[str, Any] = {"model": "m", "prompt": "hi"}
@@ -229,6 +233,35 @@ def test_inputs_are_texts_or_tokens_one_or_many(given: Any, inputs: list[Any] | 
 def test_a_text_completion_has_sixteen_tokens_unless_it_says_so() -> None:
     body = requests.decode(json.dumps(TEXT).encode(), requests.TextCompletion)
     assert translate.completions(body)[0].stopping.max_tokens == 16
+
+
+@pytest.mark.parametrize(
+    ("param", "repeated"),
+    [
+        ("engine_options", {"engine_options": {"a": "x" * 1_000_000}}),
+        ("response_format", {"structured_outputs": {"grammar": "x" * 1_000_000}}),
+        ("stop", {"stop": ["x" * 1_000_000]}),
+    ],
+)
+def test_what_every_prompt_repeats_is_looked_at_before_it_is_repeated(param: str, repeated: dict[str, Any]) -> None:
+    body = json.dumps(TEXT | {"prompt": ["a"] * 128} | repeated).encode()
+    with pytest.raises(MeshError) as raised:
+        translate.completions(requests.decode(body, requests.TextCompletion))
+    assert (raised.value.reason, raised.value.param) == (Reason.INVALID_REQUEST, param)
+
+
+async def test_what_every_prompt_repeats_needs_room_like_a_body() -> None:
+    body = json.dumps(TEXT | {"prompt": ["a"] * 128, "engine_options": {"a": "x" * 60_000}}).encode()
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.request", "body": body}
+
+    call: Any = SimpleNamespace(request_id="r")
+    nobody: Any = None
+    request = Request({"type": "http", "headers": []}, receive, Intake(128 * 60_000))
+    with pytest.raises(MeshError) as raised:
+        await OpenAIRoutes(nobody).completions(request, call)
+    assert raised.value.reason is Reason.OVERLOADED
 
 
 @pytest.mark.parametrize("outputs", [{}, {"regex": "a", "grammar": "b"}])

@@ -130,6 +130,16 @@ async def test_another_method_is_not_allowed(client: Client, method: str, path: 
     assert method in response.headers["allow"]
 
 
+async def test_all_methods_of_a_path_are_named(client: Client) -> None:
+    response = await client.request("PATCH", "/v1/files")
+    assert set(response.headers["allow"].split(", ")) == {"GET", "HEAD", "POST"}
+
+
+async def test_a_query_of_many_pairs_is_refused(client: Client) -> None:
+    response = await client.request("GET", "/v1/files?" + "&".join(f"a{number}=1" for number in range(65)))
+    assert fault(response) == (400, None, "query")
+
+
 @pytest.mark.parametrize("path", ["/", "/v1", "/v3/models", "/v1/chat/completions/", "/v1/../admin"])
 async def test_an_unknown_route_is_not_found(client: Client, path: str) -> None:
     assert fault(await client.request("GET", path)) == (404, "not_found", None)

@@ -70,12 +70,16 @@ class ChatFrames(Frames):
 
     def __init__(self, head: responses.Head, choices: int, *, with_usage: bool) -> None:
         super().__init__(head, with_usage=with_usage)
-        self._opening = frame(responses.chat_opening(head, choices, with_usage=with_usage))
+        self._unopened = choices
 
     def event(self, event: pb.GenerateEvent) -> bytes:
-        """The frames of an event, behind the opening where it is the first."""
-        opening, self._opening = self._opening, b""
-        return opening + super().event(event)
+        """The frames of an event, behind the opening where it is the first: a caller may ask for any number until then."""
+        frames = super().event(event)
+        if self._unopened:
+            opening = responses.chat_opening(self._head, self._unopened, with_usage=self._with_usage)
+            self._unopened = 0
+            return frame(opening) + frames
+        return frames
 
     def piece(self, delta: pb.Delta) -> msgspec.Struct:
         """The chunk of a piece."""

@@ -55,6 +55,8 @@ class OpenAIRoutes:
             with_usage = bool(body.stream_options and body.stream_options.include_usage)
             frames = TextFrames(head, with_usage=with_usage)
             return await self._streamed(prompts[0], frames, request, call)
+        repeated = sum(one.ByteSize() for one in prompts) - len(await request.read())
+        request.hold(max(0, repeated))
         async with Attendance(request.receive):
             return as_json(responses.text(head, await self._each(prompts, request, call)))
 
@@ -94,10 +96,14 @@ class OpenAIRoutes:
             return [await self._inference.generate(prompts[0], call, request.told.update)]
         try:
             async with asyncio.TaskGroup() as tasks:
-                running = [tasks.create_task(self._inference.generate(one, call, request.told.update)) for one in prompts]
+                running = [tasks.create_task(self._one(prompt, request, call.each())) for prompt in prompts]
         except* MeshError as failed:
             raise failed.exceptions[0] from None
         return [one.result() for one in running]
+
+    async def _one(self, prompt: pb.GenerateRequest, request: Request, call: AuthorizedCall) -> pb.GenerateResponse:
+        with call:
+            return await self._inference.generate(prompt, call, request.told.update)
 
 
 def told(error: MeshError) -> Answer:

@@ -10,6 +10,7 @@ from thinmesh.inference.v1 import inference_service_pb2 as pb
 from thinmesh_core.bounds import MAX_INPUTS, MAX_PROMPTS
 from thinmesh_core.errors import invalid
 from thinmesh_gateway.openai import requests
+from thinmesh_gateway.vetting import request as vetting
 
 DEFAULT_COMPLETION_TOKENS = 16
 """What OpenAI's text completions generate where the caller does not say."""
@@ -45,8 +46,12 @@ def chat(body: requests.ChatCompletion) -> pb.GenerateRequest:
 
 
 def completions(body: requests.TextCompletion) -> list[pb.GenerateRequest]:
-    """A text completion as one generation per prompt."""
-    return [_completion(body, one) for one in _inputs(body.prompt, "prompt", MAX_PROMPTS)]
+    """A text completion as one generation per prompt; INVALID_REQUEST where what all of them repeat may not go on."""
+    first, *others = _inputs(body.prompt, "prompt", MAX_PROMPTS)
+    request = _completion(body, first)
+    if others:
+        vetting.check(request)
+    return [request, *(_completion(body, one) for one in others)]
 
 
 def embed(body: requests.Embeddings) -> pb.EmbedRequest:

@@ -20,15 +20,20 @@ _OPTIONS.log_errors = False  # it would print the pattern
 _OPTIONS.max_mem = MAX_COMPILED_BYTES
 
 
-@lru_cache(256)
 def fault(pattern: str) -> str | None:
     """What is wrong with a pattern, in our words; none where it may go on.
 
     RE2 takes no look-around and no references back, and bounds what repetitions come to (https://github.com/google/re2/wiki/Syntax).
     It never tracks back itself, but an engine may: so nothing passes either that takes exponential time there.
     """
-    if len(pattern) > MAX_CHARACTERS:
+    if len(pattern) > MAX_CHARACTERS:  # and would be kept
         return f"has {len(pattern)} characters, at most {MAX_CHARACTERS} are allowed"
+    return _fault(pattern)
+
+
+@lru_cache(256)
+def _fault(pattern: str) -> str | None:
+    """Callers send the same ones again and again."""
     if max(accumulate((one == "(") - (one == ")") for one in pattern), default=0) > MAX_DEPTH:
         return f"has groups nested deeper than {MAX_DEPTH}"
     pattern = _UNICODE_ESCAPE.sub(r"\\x{\1}", pattern)  # JSON schemas are written for ECMAScript

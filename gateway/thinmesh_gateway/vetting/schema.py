@@ -30,11 +30,16 @@ _MOVING = frozenset({"$dynamicRef", "$recursiveRef"})
 _DIALECTS = ("http://json-schema.org/", "https://json-schema.org/")
 
 
-@lru_cache(256)
 def fault(text: str) -> str | None:
-    """What is wrong with a schema, in our words; none where it may go on. Callers send the same ones again and again."""
-    if len(text) > MAX_CHARACTERS:
+    """What is wrong with a schema, in our words; none where it may go on."""
+    if len(text) > MAX_CHARACTERS:  # and would be kept
         return f"has {len(text)} characters, at most {MAX_CHARACTERS} are allowed"
+    return _fault(text)
+
+
+@lru_cache(256)
+def _fault(text: str) -> str | None:
+    """Callers send the same ones again and again."""
     try:
         schema = strict_json.parse(text)
         if isinstance(schema, dict):

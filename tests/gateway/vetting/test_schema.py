@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import json
+import sys
+from types import ModuleType
 from typing import Any
 
 import pytest
 
-from thinmesh_gateway.vetting import grammar, schema
+from thinmesh_gateway.vetting import grammar, pattern, schema
 
 LINKED = {"$defs": {"n": {"type": "object", "properties": {"next": {"$ref": "#/$defs/n"}}}}, "$ref": "#/$defs/n"}
 SWELLING = {f"d{level}": {"allOf": [{"$ref": f"#/$defs/d{level + 1}"}] * 2} for level in range(20)} | {"d20": {}}
@@ -41,7 +43,9 @@ REFUSED: list[tuple[str, Any]] = [
 TEXTS = [
     ("no JSON", "{"),
     ("no JSON", '{"const": NaN}'),
-    ("no JSON", '{"maximum": ' + "9" * 60_000 + "}"),
+    ("number that is too large", '{"maximum": ' + "9" * 60_000 + "}"),
+    ("number that is too large", '{"maximum": ' + "9" * 400 + "}"),
+    ("number that is too large", '{"minimum": -1e400}'),
     ("no JSON", '{"const": "\\ud800"}'),
     ("same key twice", '{"pattern": "(a+)+$", "pattern": "a"}'),
     ("nested deeper", '{"properties": {"a": ' * 1000 + "{}" + "}}" * 1000),
@@ -92,3 +96,11 @@ def test_a_hostile_grammar_is_refused(word: str, given: str) -> None:
 )
 def test_a_usual_grammar_passes(given: str) -> None:
     assert grammar.fault(given) is None
+
+
+@pytest.mark.parametrize("kind", [schema, grammar, pattern], ids=lambda kind: kind.__name__.rpartition(".")[2])
+def test_what_is_refused_for_its_length_is_not_kept(kind: ModuleType) -> None:
+    given = "{" + "x" * 1_000_000
+    held = sys.getrefcount(given)
+    assert "characters" in kind.fault(given)
+    assert sys.getrefcount(given) == held
