@@ -24,6 +24,10 @@ RECEIPT: ContextVar[Receipt | None] = ContextVar("receipt", default=None)
 """Of the call that runs in this task, where its server counts messages."""
 
 
+END: ContextVar[Callable[[BaseException], None] | None] = ContextVar("end", default=None)
+"""Is told how the call of this task ends where its handler is never asked, and can't tell. Told again, it does nothing."""
+
+
 @dataclass(frozen=True, slots=True)
 class _Refused:
     error: MeshError
@@ -53,6 +57,8 @@ class Reader:
 def readable(message: Any) -> Any:
     """The message; MeshError where it was refused: INVALID_REQUEST where the bytes were none."""
     if isinstance(message, _Refused):
+        if (end := END.get()) is not None:
+            end(message.error)
         raise message.error
     return message
 

@@ -14,9 +14,10 @@ from typing import Any
 
 import grpc
 
+from thinmesh_core.errors import MeshError, Reason
 from thinmesh_core.grpc_server import REFUSE
 from thinmesh_core.intake import Intake
-from thinmesh_core.readable import RECEIPT, Reader
+from thinmesh_core.readable import END, RECEIPT, Reader
 
 AT_ONCE = 4
 """Calls whose turn it is. A small message comes with its call, and takes no longer than a moment."""
@@ -64,12 +65,13 @@ class Turns:
 class Receipt:
     """One call's turn, and what it has sent."""
 
-    __slots__ = ("_fresh", "_held", "_refuse", "_task", "_timer", "_turn", "_turns")
+    __slots__ = ("_end", "_fresh", "_held", "_refuse", "_task", "_timer", "_turn", "_turns")
 
     def __init__(self, turns: Turns, task: asyncio.Task[Any], *, turn: bool) -> None:
         self._turns = turns
         self._task = task
         self._refuse = REFUSE.get()
+        self._end = END.get()
         self._held = self._fresh = 0
         self._turn = turn
         self._timer = task.get_loop().call_later(TURN_SECONDS, self._late) if turn else None
@@ -116,6 +118,8 @@ class Receipt:
     def abandon(self) -> None:
         """Refuses the call; its task would else wait on, and take being refused for a fault."""
         self.end()
+        if self._end is not None:
+            self._end(MeshError(Reason.OVERLOADED, TOO_SLOW))
         self._task.cancel()
         self._turns.refuse(self._refuse(grpc.StatusCode.RESOURCE_EXHAUSTED, TOO_SLOW))
 
@@ -134,5 +138,7 @@ class Receiving(grpc.aio.ServerInterceptor):
         if handler is not None and isinstance(handler.request_deserializer, Reader):
             task = asyncio.current_task()
             assert task is not None
+            if (end := END.get()) is not None:
+                task.add_done_callback(lambda _: end(asyncio.CancelledError()))  # for a caller that leaves before its turn
             RECEIPT.set(await self._turns.turn(task, streamed=handler.request_streaming))
         return handler

@@ -11,6 +11,7 @@ import grpc
 
 from thinmesh_core.call import REQUEST_ID
 from thinmesh_core.errors import MeshError
+from thinmesh_core.readable import END
 from thinmesh_core.request_id import request_id
 from thinmesh_gateway.actions import PUBLIC, RPCS
 from thinmesh_gateway.audit.trail import Add, Trail
@@ -57,10 +58,14 @@ class Gate(grpc.aio.ServerInterceptor):
             metadata = handler_call_details.invocation_metadata or ()
             sent = {key: value for key, value in metadata if isinstance(value, str)}
             trail = Trail(self._add, GRPC.surface, method, RPCS.get(method), request_id(sent.get(REQUEST_ID)))
+            END.set(trail.end)
             try:
                 call = await self._door.call(sent.get, GRPC, trail)
             except MeshError as error:
                 return self._refusing(error, trail, sent.get(FORWARDED))
+            except BaseException as error:
+                trail.end(error)
+                raise
             ARRIVAL.set(Arrival(call, sent))
         return handler
 

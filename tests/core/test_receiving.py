@@ -25,6 +25,7 @@ from thinmesh_core.channel import dial
 from thinmesh_core.errors import MeshError, Reason, invalid
 from thinmesh_core.grpc_server import REFUSE
 from thinmesh_core.intake import Intake
+from thinmesh_core.readable import END
 from thinmesh_core.receiving import AT_ONCE, LARGE, MAX_FRESH_BYTES, SLOW, Turns
 from thinmesh_core.server import serve_grpc
 
@@ -77,6 +78,7 @@ class Calls:
     def __init__(self, turns: Turns) -> None:
         self.turns = turns
         self.refused = 0
+        self.ends: list[BaseException] = []
         self.receipts: list[receiving.Receipt] = []
         self.tasks: list[asyncio.Task[None]] = []
 
@@ -94,6 +96,7 @@ class Calls:
             task.cancel()
 
         REFUSE.set(refuse)
+        END.set(self.ends.append)
         self.receipts.append(await self.turns.turn(task, streamed=streamed))
         await asyncio.Event().wait()
 
@@ -131,6 +134,7 @@ async def test_who_is_slow_lets_others_go_on_until_too_many_are(calls: Calls, mo
         await calls.begin(1)
         assert len(calls.turns.slow) <= SLOW
     assert oldest not in calls.turns.slow
+    assert [getattr(end, "reason", None) for end in calls.ends] == [Reason.OVERLOADED] * 3
 
 
 async def test_a_large_message_keeps_its_turn_for_as_long_again_and_few_are_new_at_once(

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import io
 import json
+from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,8 @@ from thinmesh.model.v1 import model_service_pb2_grpc as model_grpc
 
 from thinmesh_core.errors import MeshError, Reason
 from thinmesh_core.inprocess import InProcessServer
+from thinmesh_gateway.audit.entry import LOG
+from thinmesh_gateway.audit.lines import Lines
 from thinmesh_gateway.config import GatewayConfig
 from thinmesh_gateway.jobs import MAX_BODY_BYTES
 
@@ -46,6 +49,11 @@ class Worker(JobServicer):
         self.metadata.append(dict(context.invocation_metadata()))
         job = pb.Job(id=f"job-{len(self.made)}", state=pb.JOB_STATE_QUEUED, endpoint=request.openai.endpoint)
         return pb.CreateJobResponse(job=job)
+
+    async def WatchJob(self, request: pb.WatchJobRequest, context: Any) -> AsyncIterator[pb.WatchJobResponse]:
+        yield pb.WatchJobResponse(job=pb.Job(id=request.id, state=pb.JOB_STATE_QUEUED, endpoint=CHAT))
+        if self.error is not None:
+            raise self.error
 
 
 class Models(ModelServicer):
@@ -138,6 +146,15 @@ async def test_where_no_job_can_be_made_the_refusal_for_load_is_told(
         assert (status, told["error"]["code"]) == (503, "overloaded")
         status, told = await post(session, headers=LATER)
         assert (status, told["error"]["code"]) == (503, "jobs_unavailable")
+
+
+async def test_news_that_end_with_an_error_are_told_as_such(gateway: Gateway, worker: Worker, state: Path) -> None:
+    worker.error = OVERLOADED
+    async with gateway.session() as session, session.get("/v1/jobs/job-1/events") as response:
+        assert b'"overloaded"' in await response.read()
+    await asyncio.to_thread(gateway.app._audit.write_lines)
+    told = [one.sealed.opened() for one in Lines(state).read() if one.sealed is not None]
+    assert [one.decision for one in told if one.surface != LOG] == ["OVERLOADED"]
 
 
 async def test_a_mesh_without_jobs_ignores_the_preference(serve: Serve, router: ScriptedRouter) -> None:

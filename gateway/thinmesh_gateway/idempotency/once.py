@@ -87,7 +87,12 @@ class Once:
         except BaseException:
             await self._store.free(known_by)
             raise
-        await self._store.keep(known_by, fingerprint, answer)
+        keeping = asyncio.ensure_future(self._store.keep(known_by, fingerprint, answer))
+        try:
+            await asyncio.shield(keeping)
+        except asyncio.CancelledError:
+            await keeping  # it is made and paid for: whoever left asks for it again
+            raise
         return Given(answer, replayed=False)
 
 

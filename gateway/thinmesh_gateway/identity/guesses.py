@@ -65,6 +65,7 @@ def origin(peer: str, forwarded: str | None) -> str:
     """
     try:
         address = ip_address(peer.partition("%")[0])
+        address = getattr(address, "ipv4_mapped", None) or address  # as a socket for both kinds names IPv4
     except ValueError:
         address = None
     if forwarded and (address is None or address.is_loopback):

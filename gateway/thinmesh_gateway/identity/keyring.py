@@ -121,10 +121,10 @@ class Keyring:
     def _lost(self, now: float, why: str) -> None:
         if self._read is None:
             saved = load(self._state)
-            if saved is not None:
+            if saved is not None and now - saved.read <= self.stale_seconds:
                 self._know(saved.holders)
                 self._read = min(saved.read, now)
-        if self._read is not None and now - self._read > self.stale_seconds:
+        elif now - self._read > self.stale_seconds:
             self._know({})
             self._read = self._changes = None
         known = "known keys stay good for a time" if self._read is not None else "no key is good"

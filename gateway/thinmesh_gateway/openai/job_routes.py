@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+
 import msgspec
 from thinmesh.job.v1 import job_service_pb2 as pb
 
@@ -63,7 +66,13 @@ class JobRoutes:
 
     async def events(self, request: Request, call: AuthorizedCall) -> sse.EventStream[pb.WatchJobResponse]:
         """GET /v1/jobs/{job}/events."""
-        return await sse.EventStream(self._jobs.watch(request.parameter("job"), call), _frame).opened(request.receive)
+        return await sse.EventStream(self._news(request.parameter("job"), call), _frame).opened(request.receive)
+
+    async def _news(self, job_id: str, call: AuthorizedCall) -> AsyncGenerator[pb.WatchJobResponse, None]:
+        with call:
+            async with aclosing(self._jobs.watch(job_id, call)) as news:
+                async for one in news:
+                    yield one
 
     @property
     def _jobs(self) -> Jobs:

@@ -9,7 +9,9 @@ from typing import Any
 import aiohttp
 import grpc
 import pytest
+import raw_grpc
 from gateway.conftest import TENANTS, Gateway, ScriptedRouter, Serve
+from raw_grpc import DATA, END_STREAM, frame, framed
 from thinmesh.gateway.v1 import key_service_pb2 as key_pb
 from thinmesh.gateway.v1 import key_service_pb2_grpc as key_grpc
 from thinmesh.inference.v1 import inference_service_pb2 as pb
@@ -18,6 +20,7 @@ from tritonclient.grpc import service_pb2 as tensor_pb
 from tritonclient.grpc import service_pb2_grpc as tensor_grpc
 
 from thinmesh_core.channel import dial
+from thinmesh_core.course import Course
 from thinmesh_core.errors import MeshError, Reason
 from thinmesh_gateway.audit.entry import LOG, Entry
 from thinmesh_gateway.audit.lines import FILE, Lines
@@ -28,6 +31,7 @@ from thinmesh_gateway.privacy.config import PrivacyConfig
 from thinmesh_gateway.privacy.entities import Entity
 
 CHAT = {"model": "echo", "messages": [{"role": "user", "content": "a"}]}
+GENERATE = "/thinmesh.inference.v1.InferenceService/Generate"
 STREAMED = "/thinmesh.inference.v1.InferenceService/StreamGenerate"
 
 
@@ -159,6 +163,41 @@ async def test_a_client_that_leaves_a_stream_is_told(gateway: Gateway, router: S
         await asyncio.wait((call,))
     told = [(one.surface, one.model, one.decision) for one in await until(gateway, state, 2)]
     assert sorted(told) == [("grpc", "echo", "CANCELLED"), ("rest", "echo", "CANCELLED")]
+
+
+async def test_a_call_that_never_comes_to_its_handler_is_told(
+    gateway: Gateway, state: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    admit, admitted = gateway.app._authenticator.call, asyncio.Event()
+
+    async def call(*sent: Any) -> Any:
+        admitted.set()
+        return await admit(*sent)
+
+    monkeypatch.setattr(gateway.app._authenticator, "call", call)
+    host, _, port = gateway.grpc.rpartition(":")
+    _, writer = await asyncio.open_connection(host, int(port))
+    silent = raw_grpc.call(GENERATE, *gateway.metadata(), message=b"")
+    writer.write(silent.removesuffix(frame(DATA, END_STREAM, framed(b""))))
+    await admitted.wait()
+    writer.close()
+    assert (await until(gateway, state, 1))[0].decision == "CANCELLED"
+    said = await raw_grpc.told(gateway.grpc, raw_grpc.call(GENERATE, *gateway.metadata(), message=b"\xff"))
+    assert raw_grpc.status(said) == grpc.StatusCode.INVALID_ARGUMENT.value[0]
+    _, entry = await until(gateway, state, 2)
+    assert (entry.operation, entry.tenant, entry.action, entry.decision) == (GENERATE, "usual", "infer", "INVALID_REQUEST")
+
+
+async def test_each_prompt_of_a_text_completion_is_a_call(gateway: Gateway, router: ScriptedRouter, state: Path) -> None:
+    router.course = Course("b", 0.0, 0.0, 0.0, input_tokens=7, output_tokens=3)
+    body = {"model": "echo", "prompt": ["a", "b", "c"]}
+    async with gateway.session() as session, session.post("/v1/completions", json=body) as response:
+        assert response.status == 200
+    found = await until(gateway, state, 3)
+    assert [(one.operation, one.model, one.input_tokens, one.output_tokens) for one in found] == [
+        ("POST /v1/completions", "echo", 7, 3)
+    ] * 3
+    assert len({one.request_id for one in found}) == 1
 
 
 async def test_each_request_of_a_tensor_stream_is_a_call(gateway: Gateway, state: Path) -> None:

@@ -41,6 +41,20 @@ class Maker:
         return b"answer %d" % self.made
 
 
+class PutAway(MemoryStore):
+    """Puts answers away when it is `ready`."""
+
+    def __init__(self, answers: Answers, clock: Callable[[], float]) -> None:
+        super().__init__(answers, clock)
+        self.putting = asyncio.Event()
+        self.ready = asyncio.Event()
+
+    async def keep(self, name: bytes, fingerprint: bytes, answer: bytes) -> None:
+        self.putting.set()
+        await self.ready.wait()
+        await super().keep(name, fingerprint, answer)
+
+
 @pytest.fixture
 def maker() -> Maker:
     return Maker()
@@ -124,6 +138,20 @@ async def test_one_who_waits_becomes_the_first_when_the_first_leaves(pair: tuple
     maker.ready.set()
     assert {(await task).answer for task in waiting} == {b"answer 2"}
     assert maker.made == 2
+
+
+async def test_whoever_leaves_while_the_answer_is_put_away_finds_it(maker: Maker) -> None:
+    store = PutAway(Answers(60, 1 << 20), lambda: 0.0)
+    once = Once(store, 60)
+    maker.ready.set()
+    first = asyncio.ensure_future(asking(maker)(once))
+    await store.putting.wait()
+    first.cancel()
+    await asyncio.sleep(0)
+    store.ready.set()
+    with pytest.raises(asyncio.CancelledError):
+        await first
+    assert await asking(maker)(once) == (b"answer 1", True)
 
 
 async def test_one_who_waits_may_leave(pair: tuple[Once, Once], maker: Maker) -> None:

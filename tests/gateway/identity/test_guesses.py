@@ -11,6 +11,7 @@ import grpc
 import pytest
 from canaries import PHRASE
 from gateway.conftest import Gateway
+from multidict import CIMultiDict
 from thinmesh.inference.v1 import inference_service_pb2 as pb
 
 from thinmesh_core.errors import MeshError, Reason
@@ -64,6 +65,10 @@ def test_however_many_addresses_there_are_few_are_counted_and_the_busy_one_stays
         ("", "9.9.9.9", "9.9.9.9"),
         ("", "127.0.0.1", "127.0.0.1"),
         ("::1", "9.9.9.9", "9.9.9.9"),
+        ("::ffff:127.0.0.1", "9.9.9.9", "9.9.9.9"),
+        ("::ffff:10.1.2.3", "9.9.9.9", "10.1.2.3"),
+        ("::ffff:10.1.2.4", None, "10.1.2.4"),
+        ("127.0.0.1", "::ffff:9.9.9.9", "9.9.9.9"),
         ("", "x" * 6000, ""),
         ("", None, ""),
         ("2001:db8:1:2:3::4", None, "2001:0db8:0001:0002"),
@@ -95,6 +100,9 @@ async def test_by_rest_wrong_keys_are_all_told_the_same_and_then_to_wait_while_k
         assert {status for status, *_ in answers[MOST:]} == {429}
         assert {0 < int(after or 0) <= SECONDS for *_, after in answers[MOST:]} == {True}
         assert (await said(0, **{FORWARDED: "10.9.9.9"}))[0] == 401  # whom the edge speaks for is another
+        lines = CIMultiDict([*wrong_key(0).items(), (FORWARDED, "127.0.0.1"), (FORWARDED, "10.9.9.9")])
+        async with session.post("/v1/completions", json=BODY, headers=lines) as response:
+            assert response.status == 401
     async with gateway.session() as known, known.post("/v1/completions", json=BODY) as response:
         assert response.status == 200
 

@@ -135,6 +135,22 @@ def test_a_gateway_that_starts_without_its_database_knows_what_one_before_it_kne
     assert (reason(later, key), trouble(later)) == (None, None)
 
 
+def test_keys_that_are_too_old_are_at_no_moment_known(
+    ring: Keyring, store: KeyStore, state: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    store.create("t", 1000)
+    ring.refresh()
+    back = lose(store)
+    later = Keyring(store, state, 3600, clock)
+    known: list[int] = []
+    monkeypatch.setattr(later, "_know", lambda holders: known.append(len(holders)))
+    clock.now += 3601
+    for _ in range(3):
+        later.refresh()
+    assert sum(known) == 0
+    back()
+
+
 @pytest.mark.parametrize("content", [b"", b"garbage", b"\x93\x01\x02\x03"])
 def test_a_snapshot_that_makes_no_sense_is_none(ring: Keyring, store: KeyStore, state: Path, content: bytes) -> None:
     (state / "keys.snapshot").write_bytes(content)
