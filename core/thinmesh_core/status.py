@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from google.protobuf import any_pb2, duration_pb2
 from google.protobuf.message import DecodeError, Message
 from google.rpc import error_details_pb2, status_pb2
@@ -10,9 +12,13 @@ from grpc.aio import AioRpcError
 
 from thinmesh_core.call import told
 from thinmesh_core.errors import BY_CODE, MeshError, Reason
+from thinmesh_core.wire import MAX_REQUEST_BYTES, MAX_RESPONSE_BYTES
 
 DETAILS_KEY = "grpc-status-details-bin"
 DOMAIN = "thinmesh"
+
+MOST_RETRY_SECONDS = 86_400.0
+"""More than this no peer is believed."""
 
 
 def to_trailer(error: MeshError) -> tuple[str, bytes]:
@@ -37,7 +43,10 @@ def to_trailer(error: MeshError) -> tuple[str, bytes]:
 
 
 def from_rpc_error(rpc_error: AioRpcError) -> MeshError:
-    """The MeshError that a peer sent; a status without our details keeps its meaning but not its text."""
+    """The MeshError that a peer sent; a status without our details keeps its meaning but not its text.
+
+    gRPC says of a message above its limit what an adapter says of a call too many. The one would be the same every time.
+    """
     for key, value in rpc_error.trailing_metadata() or ():
         if key == DETAILS_KEY and isinstance(value, bytes):
             error = _parse(value)
@@ -45,6 +54,8 @@ def from_rpc_error(rpc_error: AioRpcError) -> MeshError:
                 error.headers = told(rpc_error.trailing_metadata())
                 return error
     reason = BY_CODE.get(rpc_error.code(), Reason.ENGINE_ERROR)
+    if reason is Reason.BACKEND_FULL and (found := _ABOVE_LIMIT.search(rpc_error.details() or "")) is not None:
+        return MeshError(Reason.REQUEST_TOO_LARGE, _TOO_LARGE[found[1]])
     return MeshError(reason, _FOREIGN.get(reason, "A part of the mesh reported a failure."))
 
 
@@ -67,11 +78,24 @@ _FOREIGN = {
 }
 
 
+_ABOVE_LIMIT = re.compile(r"(CLIENT: Sent|CLIENT: Received|SERVER: Sent|SERVER: Received) message larger than max")
+
+_TOO_LARGE = dict.fromkeys(
+    ("CLIENT: Sent", "SERVER: Received"), f"The request comes to more than {MAX_REQUEST_BYTES} bytes inside the mesh."
+) | dict.fromkeys(
+    ("SERVER: Sent", "CLIENT: Received"), f"The answer is larger than {MAX_RESPONSE_BYTES} bytes: ask for less of it at once."
+)
+
+
 def _parse(value: bytes) -> MeshError | None:
+    """What a peer's details say; None where they are not ours, or garbage."""
     try:
-        status = status_pb2.Status.FromString(value)
-    except DecodeError:  # a peer's garbage counts as no details
+        return _told(status_pb2.Status.FromString(value))
+    except DecodeError:
         return None
+
+
+def _told(status: status_pb2.Status) -> MeshError | None:
     reason: Reason | None = None
     param: str | None = None
     retry_after: float | None = None
@@ -86,7 +110,7 @@ def _parse(value: bytes) -> MeshError | None:
         elif detail.Unpack(used_up) and used_up.violations:
             quota = used_up.violations[0].subject
         elif detail.Unpack(retry):
-            retry_after = retry.retry_delay.ToNanoseconds() / 1e9
+            retry_after = min(max(retry.retry_delay.ToNanoseconds() / 1e9, 0.0), MOST_RETRY_SECONDS)
     if reason is None:
         return None
     return MeshError(reason, status.message, param=param, retry_after=retry_after, quota=quota)

@@ -46,11 +46,8 @@ async def multiplexed(
             async with aclosing(answer(request)) as responses:
                 async for response in responses:
                     await said.put(response)
-        except MeshError as error:
-            await said.put(failure(request.id, error))
-        except Exception:
-            log.exception("a request of a tensor stream failed")
-            await said.put(failure(request.id, internal()))
+        except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001  # each is told
+            await said.put(failure(request.id, _told(error)))
         finally:
             room.release()
 
@@ -79,6 +76,17 @@ async def multiplexed(
     finally:
         reading.cancel()
         await asyncio.wait((reading,))
+
+
+def _told(error: BaseException) -> MeshError:
+    """What is told of how a request failed; raises it where its stream is left, and not only its channel closed under it."""
+    if isinstance(error, MeshError):
+        return error
+    task = asyncio.current_task()
+    if isinstance(error, asyncio.CancelledError) and (task is None or task.cancelling()):
+        raise error
+    log.error("a request of a tensor stream failed", exc_info=error)
+    return internal()
 
 
 def failure(request_id: str, error: MeshError) -> pb.ModelStreamInferResponse:

@@ -76,8 +76,8 @@ class Attempt:
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> bool:
         """Frees the slot; true where the call may be tried again. MeshError is what leaves of the wire's errors."""
         now = time.monotonic()
-        told = from_rpc_error(error) if isinstance(error, AioRpcError) else error
         try:
+            told = from_rpc_error(error) if isinstance(error, AioRpcError) else error
             self._tell(told, now)
             if not isinstance(told, MeshError):
                 return False

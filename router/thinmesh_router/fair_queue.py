@@ -116,7 +116,7 @@ class FairQueue(Generic[T]):
 
     def put_back(self, entry: Entry[T], now: float) -> None:
         """A call that was served could not be: it is the first of its line again, whatever the bounds say."""
-        self._classes[entry.priority].counters.charge(entry.tenant, entry.weight, -entry.input_tokens)
+        self._classes[entry.priority].counters.charge(entry.tenant, entry.weight, -_charged(entry))
         self._add(entry)
         self._classes[entry.priority].lines[entry.tenant].entries.move_to_end(entry, last=False)
         self._waits(entry, now)
@@ -245,7 +245,7 @@ class FairQueue(Generic[T]):
     def _served(self, entry: Entry[T]) -> None:
         counters = self._classes[entry.priority].counters
         counters.served(entry.tenant)
-        counters.charge(entry.tenant, entry.weight, entry.input_tokens)
+        counters.charge(entry.tenant, entry.weight, _charged(entry))
 
     def _earn(self, served: Entry[T]) -> None:
         """Who waits below what is served is owed its share of it; who is served before those above has had it."""
@@ -267,11 +267,14 @@ class FairQueue(Generic[T]):
         pushed_out: list[Entry[T]] = []
         if not self.max_calls:
             raise Full
+        owed = [of.credit for of in self._classes.values()]
         while self.calls and not self._fits(entry):
             victim = self._victim(entry)
             if victim is None:
                 for one in reversed(pushed_out):
                     self._add(one)  # each was the newest of its line
+                for of, credit in zip(self._classes.values(), owed, strict=True):
+                    of.credit = credit
                 raise Full
             self._drop(victim)
             pushed_out.append(victim)
@@ -307,6 +310,11 @@ class FairQueue(Generic[T]):
             return None
         newest = next(reversed(longest.entries))
         return newest if (longest.tokens - newest.tokens) / longest.weight >= wanted else None
+
+
+def _charged(entry: Entry[T]) -> int:
+    """What a call's turn costs its tenant: who asks for nothing but counts has it for one too."""
+    return max(entry.input_tokens, 1)
 
 
 def _length(line: Line[T]) -> float:

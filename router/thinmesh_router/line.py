@@ -15,7 +15,8 @@ T = TypeVar("T")
 class Entry(Generic[T]):
     """One call in a queue: `input_tokens` are charged when it is served, `tokens` is the estimate of all it will take.
 
-    `deadline` is when it may not be served any more, in the clock's seconds. Where one of a `kind` can't be served, none can.
+    It takes at least one. It may not be served after `deadline`, in the clock's seconds. Where one of a `kind` can't be served,
+    none can.
     """
 
     __slots__ = ("arrived", "deadline", "input_tokens", "item", "kind", "priority", "tenant", "tokens", "weight")
@@ -37,7 +38,7 @@ class Entry(Generic[T]):
         self.tenant = tenant
         self.weight = weight
         self.input_tokens = input_tokens
-        self.tokens = tokens
+        self.tokens = max(tokens, 1)  # one that is only counted takes its turn too
         self.arrived = arrived
         self.deadline = deadline
 

@@ -176,19 +176,20 @@ class Queues:
         entry.kind = (wanted.needs, frozenset(wanted.tried))
         room = self._placement.takes_calls(wanted.model)
         patience = config.wait_seconds if room else self._room_seconds(ticket)
-        leaves = ticket.deadline - self._placement.usual(wanted, now)  # a later place would be in vain
+        usual = self._placement.usual(wanted, now)  # one slow answer raises it for a while: it is no reason not to wait at all
+        leaves = ticket.deadline - min(usual, (ticket.deadline - now) / 2)  # a later place would be in vain
         entry.deadline = min(now + patience - ticket.waited, leaves)
-        if ticket.begun:
-            queue.put_back(entry, now)
-        else:
-            ticket.estimate = self._join(queue, entry, now, estimated=room)
-            if ticket.call.explain:
-                ticket.position = queue.position(entry)
-        self._busy.setdefault(queue, wanted.model)
-        if queue.calls == 1:
-            self.on_wait(ticket.route.model)
-        self.dispatch()
         try:
+            if ticket.begun:
+                queue.put_back(entry, now)
+            else:
+                ticket.estimate = self._join(queue, entry, now, estimated=room)
+                if ticket.call.explain:
+                    ticket.position = queue.position(entry)
+            self._busy.setdefault(queue, wanted.model)
+            if queue.calls == 1:
+                self.on_wait(ticket.route.model)
+            self.dispatch()
             with measures.waiting(ticket.told_tenant):
                 async with asyncio.timeout(entry.deadline - now):
                     return await granted

@@ -47,7 +47,7 @@ class ServiceRate:
     @property
     def tokens_per_second(self) -> float | None:
         """The rate; None while too little was served to tell."""
-        if self._count < KNOWN_AFTER or self._seconds <= 0:
+        if self._count < KNOWN_AFTER or self._seconds <= 0 or self._tokens <= 0:
             return None
         return self._tokens / self._seconds
 

@@ -15,6 +15,8 @@ from grpc.aio import AioRpcError
 from thinmesh.inference.v1 import inference_service_pb2 as pb
 
 from thinmesh_core.channel import cancelling
+from thinmesh_core.errors import Reason
+from thinmesh_core.status import from_rpc_error
 from thinmesh_core.wire import MAX_METADATA_BYTES, MAX_REQUEST_BYTES
 
 
@@ -152,6 +154,7 @@ async def test_a_request_above_the_cap_is_refused(connect: Connect) -> None:
     with pytest.raises(AioRpcError) as raised:
         await connected.stub.Generate(pb.GenerateRequest(text="x" * MAX_REQUEST_BYTES), timeout=SECONDS)
     assert raised.value.code() is StatusCode.RESOURCE_EXHAUSTED
+    assert from_rpc_error(raised.value).reason is Reason.REQUEST_TOO_LARGE
 
 
 async def test_interceptors_see_the_method_and_may_refuse(connect: Connect) -> None:

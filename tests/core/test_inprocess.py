@@ -15,7 +15,9 @@ from grpc import StatusCode
 from grpc.aio import AioRpcError, UsageError
 from thinmesh.inference.v1 import inference_service_pb2 as pb
 
+from thinmesh_core.errors import Reason
 from thinmesh_core.inprocess import InProcessChannel, InProcessServer, kinds
+from thinmesh_core.status import from_rpc_error
 
 REQUEST = pb.GenerateRequest(model="m", text=PROMPT)
 NOWHERE = Path("/nowhere")
@@ -221,6 +223,7 @@ async def test_a_stream_whose_message_is_too_large_is_left(monkeypatch: pytest.M
         with pytest.raises(AioRpcError) as raised:
             await call.read()
         assert raised.value.code() is StatusCode.RESOURCE_EXHAUSTED
+        assert from_rpc_error(raised.value).reason is Reason.REQUEST_TOO_LARGE
         async with asyncio.timeout(5):
             await ended.wait()
 

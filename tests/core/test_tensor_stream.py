@@ -35,6 +35,8 @@ class Counting(Base):
         try:
             if request.model_name == "full":
                 raise MeshError(Reason.BACKEND_FULL, "full", retry_after=2)
+            if request.model_name == "closed":
+                raise asyncio.CancelledError
             if request.model_name == "broken":
                 raise KeyError("secret")
             for number in range(int(request.id)):
@@ -89,6 +91,13 @@ async def test_a_request_that_fails_says_so_in_the_stream_and_the_others_go_on(c
     assert errors["1"].retry_after == 2
     assert not any("secret" in one.error_message for one in said)
     assert len(said) == 4
+
+
+async def test_a_request_whose_channel_is_closed_under_it_says_so_and_the_others_go_on(connect: Serve) -> None:
+    stub = await serve(connect, Counting())
+    said = await drain(stub.ModelStreamInfer(several(("closed", "1"), ("m", "2")), timeout=5))
+    assert sorted(one.infer_response.id for one in said) == ["1", "2", "2"]
+    assert [error.reason for one in said if (error := failed(one)) is not None] == [Reason.INTERNAL]
 
 
 async def test_leaving_ends_every_answer(connect: Serve) -> None:

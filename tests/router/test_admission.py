@@ -6,6 +6,9 @@ import asyncio
 from types import SimpleNamespace
 
 import pytest
+from google.protobuf.message import DecodeError
+from grpc import StatusCode
+from grpc.aio import AioRpcError, Metadata
 from hall import CALL, TEXT, TOOLS, Hall, Held, turns
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -13,6 +16,7 @@ from thinmesh.adapter.v1 import adapter_service_pb2 as adapter_pb
 from thinmesh.inference.v1 import capability_pb2 as cap
 
 from thinmesh_core.errors import MeshError, Reason
+from thinmesh_router import attempt
 from thinmesh_router.breaker import Health
 from thinmesh_router.config import ModelConfig
 
@@ -74,6 +78,44 @@ async def test_a_call_that_would_be_answered_too_late_leaves_the_queue_before_it
         await hall.admit(seconds=400)
     assert raised.value.reason is Reason.OVERLOADED
     held.close()
+
+
+async def test_one_slow_answer_keeps_nobody_from_waiting_for_half_of_its_time() -> None:
+    hall = Hall({"a": 1})
+    held = await hall.admit()
+    hall.backends["a"].latency.observe(500, asyncio.get_running_loop().time())
+    waiting = asyncio.create_task(hall.admit(seconds=60))
+    await turns()
+    assert not waiting.done()
+    held.close()
+    (await waiting).close()
+
+
+async def test_a_call_that_fails_as_it_begins_to_wait_waits_no_more() -> None:
+    hall = Hall({"a": 1})
+    held = await hall.admit()
+
+    def broken(model: str) -> None:
+        raise ArithmeticError(model)
+
+    hall.admission.queues.on_wait = broken
+    with pytest.raises(ArithmeticError):
+        await hall.admit()
+    assert hall.admission.queues["m"].calls == 0
+    held.close()
+    assert hall.running == 0
+
+
+async def test_an_answer_that_cannot_be_read_frees_its_place(monkeypatch: pytest.MonkeyPatch) -> None:
+    def broken(error: AioRpcError) -> MeshError:
+        raise DecodeError
+
+    monkeypatch.setattr(attempt, "from_rpc_error", broken)
+    hall = Hall({"a": 1})
+    held = await hall.admit()
+    with pytest.raises(DecodeError), held.ticket, held.attempt:
+        raise AioRpcError(StatusCode.INTERNAL, Metadata(), Metadata())
+    assert hall.running == 0
 
 
 @pytest.mark.parametrize("seconds", [-1.0, 0.0, 0.0019])

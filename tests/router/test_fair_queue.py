@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections import deque
+from contextlib import suppress
 from math import inf
 
 import pytest
@@ -247,3 +248,50 @@ def test_a_rate_of_long_ago_says_nothing_of_now() -> None:
 def test_where_nobody_may_wait_nobody_does() -> None:
     with pytest.raises(Full):
         queue(max_calls=0).push(entry(), 0)
+
+
+def test_calls_without_tokens_take_turns_and_their_waits_are_told() -> None:
+    one = queue()
+    for number in range(6):
+        one.push(entry(str(number), input_tokens=0, tokens=0), 0)
+    for now in range(1, 6):
+        serve(one, now)
+    assert one.wait(STANDARD, "t", 1.0) == pytest.approx(1)
+    assert one.longest(5) == 5
+    assert [line.wait for line in one.lines(5)] == [one.wait(STANDARD, "t", 1.0)]
+
+
+def test_who_has_its_tokens_counted_without_end_does_not_go_before_others_for_ever() -> None:
+    one = queue()
+    for number in range(500):
+        one.push(entry(str(number), tenant="counts", input_tokens=0, tokens=0), 0)
+    for _ in range(50):
+        serve(one)
+    one.push(entry("generation", tenant="other", input_tokens=10, tokens=10), 0)
+    one.push(entry("generation", tenant="other", input_tokens=10, tokens=10), 0)
+    served = [serve(one).tenant for _ in range(30)]
+    assert served.count("other") == 2
+
+
+def test_calls_without_tokens_do_not_push_out_more_than_their_share() -> None:
+    one = queue(max_calls=10)
+    for number in range(10):
+        one.push(entry(str(number), tenant="first", tokens=0), 0)
+    pushed_out = 0
+    for number in range(10):
+        with suppress(Full):
+            pushed_out += len(one.push(entry(str(number), tenant="late", tokens=0), 0))
+    assert pushed_out == 5
+
+
+def test_whoever_is_refused_takes_nothing_of_what_a_class_is_owed() -> None:
+    one = queue(max_calls=10, max_tokens=100)
+    one.push(entry(priority=BATCH, tokens=30), 0)
+    one.push(entry(priority=STANDARD, tokens=30), 0)
+    serve(one)
+    one.push(entry(priority=CRITICAL, tokens=50), 0)
+    owed = one._classes[BATCH].credit
+    assert owed > 0
+    with pytest.raises(Full):
+        one.push(entry(priority=CRITICAL, tokens=101), 0)
+    assert one._classes[BATCH].credit == owed

@@ -19,6 +19,7 @@ from thinmesh.router.v1 import backend_service_pb2 as backend_pb
 
 from fakes.adapter import CAN, EVENTS, ScriptedAdapter, reason
 from thinmesh_core.errors import MeshError, Reason
+from thinmesh_core.inprocess import kinds
 from thinmesh_router.autoscaling.config import AutoscaleConfig
 from thinmesh_router.config import ModelConfig, QueueConfig, RouterConfig, Target, WatchdogConfig
 from thinmesh_router.ticket import Ticket
@@ -133,6 +134,21 @@ async def test_a_call_refused_as_one_too_many_goes_back_to_the_queue_until_there
     await adapter.began.wait()
     adapter.error = None
     assert (await asking).choices[0].text == "a"
+
+
+async def test_an_answer_that_is_too_large_is_made_once_and_told_as_such(route: Route, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Long(ScriptedAdapter):
+        async def Embed(self, request: pb.EmbedRequest, context: Any) -> pb.EmbedResponse:
+            self.requests.append(request)
+            return pb.EmbedResponse(embeddings=[pb.Embedding(values=[0.5] * 1000)])
+
+    monkeypatch.setattr(kinds, "MAX_RESPONSE_BYTES", 1000)
+    adapters = {"a": Long(), "b": Long()}
+    routed = await route(adapters)
+    with pytest.raises(AioRpcError) as raised:
+        await routed.stub.Embed(pb.EmbedRequest(model="m", inputs=[pb.EmbedInput(text="x")]), timeout=SECONDS)
+    assert reason(raised.value) == "REQUEST_TOO_LARGE"
+    assert sum(len(adapter.requests) for adapter in adapters.values()) == 1
 
 
 @pytest.mark.parametrize("unary", [True, False])

@@ -36,13 +36,13 @@ class InProcessUnaryCall(InProcessCall, UnaryUnaryCall[Any, Any]):
             cancels = self._enter()
             try:
                 handler = await self._start()
-                _check_size(self._request, MAX_REQUEST_BYTES, self)
+                _check_size("CLIENT", self._request, MAX_REQUEST_BYTES, self)
                 if handler.unary_unary is None:
                     response = await anext(_refused(handler, self))
                 else:
                     answer = cast("Callable[[Message, InProcessContext], Awaitable[Message]]", handler.unary_unary)
                     response = await answer(self._request, InProcessContext(self))
-                _check_size(response, MAX_RESPONSE_BYTES, self)
+                _check_size("SERVER", response, MAX_RESPONSE_BYTES, self)
             except BaseException as error:  # noqa: BLE001  # cancellation too settles the call
                 raise self._failure(error, cancels) from None
             self._leave()
@@ -88,7 +88,7 @@ class InProcessReadCall(InProcessCall):
             raise self._failure(error, cancels) from None
         try:
             self._leave()
-            _check_size(message, MAX_RESPONSE_BYTES, self)
+            _check_size("SERVER", message, MAX_RESPONSE_BYTES, self)
         except AioRpcError:
             self._abandon()  # it stands at a message that nobody gets
             raise
@@ -115,7 +115,7 @@ class InProcessStreamCall(InProcessReadCall, UnaryStreamCall[Any, Any]):
         self._request = request
 
     def _begin(self, handler: Handler) -> AsyncIterator[Message]:
-        _check_size(self._request, MAX_REQUEST_BYTES, self)
+        _check_size("CLIENT", self._request, MAX_REQUEST_BYTES, self)
         if handler.unary_stream is None:
             return _refused(handler, self)
         answer = cast("Callable[[Message, InProcessContext], AsyncIterator[Message]]", handler.unary_stream)
@@ -154,7 +154,7 @@ class _Requests:
 
     async def __anext__(self) -> Message:
         request = await anext(self._given)
-        _check_size(request, MAX_REQUEST_BYTES, self._call)
+        _check_size("CLIENT", request, MAX_REQUEST_BYTES, self._call)
         return request
 
 
@@ -169,7 +169,7 @@ async def _nothing() -> AsyncIterator[Message]:
     yield
 
 
-def _check_size(message: Message, limit: int, call: InProcessCall) -> None:
+def _check_size(sender: str, message: Message, limit: int, call: InProcessCall) -> None:
     size = message.ByteSize()
     if size > limit:
-        raise call.refuse(StatusCode.RESOURCE_EXHAUSTED, f"message of {size} bytes, {limit} are allowed")
+        raise call.refuse(StatusCode.RESOURCE_EXHAUSTED, f"{sender}: Sent message larger than max ({size} vs. {limit})")
