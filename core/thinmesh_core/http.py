@@ -95,6 +95,13 @@ class _Server(uvicorn.Server):
         self.servers = [Accepting(one, serve, config.ssl) for one in sockets or ()]  # type: ignore[misc]  # they are closed, no more
         self.started = True
 
+    async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
+        """Ends as uvicorn does, which has no time left for whoever is amid a handshake where others need all of the grace."""
+        self.stop_listening()
+        for one in self.servers:
+            await one.wait_closed()
+        await super().shutdown(sockets)
+
     def stop_listening(self) -> None:
         """Takes no new connection; serves those that are there."""
         for one in self.servers:

@@ -6,7 +6,7 @@ import asyncio
 import ssl
 import time
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Self
@@ -206,6 +206,31 @@ async def test_http_beyond_this_machine_needs_a_certificate_too(stack: AsyncExit
     trusting.load_cert_chain(edge.certificate, edge.key)
     async with session.get(f"https://{at}/", ssl=trusting, server_hostname="gateway.thinmesh") as response:
         assert await response.text() == "hi"
+
+
+async def test_a_stop_waits_for_nobody_who_is_amid_a_handshake(stack: AsyncExitStack, authority: Authority) -> None:
+    running = asyncio.Event()
+
+    async def endless(scope: Message, receive: Receive, send: Send) -> None:
+        running.set()
+        await asyncio.Event().wait()
+
+    exposure = await stack.enter_async_context(exposed(authority.issue("gateway").config, "part", insecure=False))
+    edge = authority.issue("edge")
+    trusting = ssl.create_default_context(cafile=authority.file)
+    trusting.load_cert_chain(edge.certificate, edge.key)
+    async with serve_http(endless, parse(f"{STRANGE}:0"), grace=1, exposure=exposure) as at:
+        greeting, begun = await asyncio.open_connection(at.host, at.port)
+        begun.write(b"\x16")  # the first byte of a handshake
+        _, asking = await asyncio.open_connection(at.host, at.port, ssl=trusting, server_hostname="gateway.thinmesh")
+        asking.write(b"GET / HTTP/1.1\r\nhost: a\r\n\r\n")
+        await running.wait()
+    with suppress(ConnectionError):
+        assert await asyncio.wait_for(greeting.read(), SECONDS) == b""
+    for writer in (begun, asking):
+        writer.close()
+        with suppress(ConnectionError, ssl.SSLError):
+            await writer.wait_closed()
 
 
 def test_an_address_that_is_not_local_needs_one_or_the_other() -> None:
