@@ -17,7 +17,7 @@ from thinmesh.inference.v1 import inference_service_pb2_grpc as inference_grpc
 from tritonclient.grpc import service_pb2_grpc as tensor_grpc
 
 from thinmesh_adapters.config import AdapterConfig
-from thinmesh_adapters.contract import Adapter, EngineStatus, Model, Place
+from thinmesh_adapters.contract import Adapter, DeadEngineError, EngineStatus, Model, Place
 from thinmesh_adapters.engine_span import EngineSpan
 from thinmesh_adapters.registry import create
 from thinmesh_adapters.tensors import TensorService
@@ -221,16 +221,23 @@ class AdapterApp(App, inference_grpc.InferenceServiceServicer, adapter_grpc.Adap
         return status
 
     async def _follow(self) -> None:
-        """Asks the engine every second; an engine that does not answer is not ready, whatever it said before."""
+        """Asks the engine every second; one that does not answer, or makes no sense, is not ready, whatever it said before."""
         while True:
             try:
                 async with asyncio.timeout(STATUS_TIMEOUT_SECONDS):
                     self._engine = await self._adapter.status()
                 self._was_ready = True
+            except DeadEngineError:
+                raise
             except (MeshError, TimeoutError) as error:
                 if self._engine is not None:
                     log.warning("%s: the engine stopped answering: %s", self._adapter.place.name, error)
                 self._engine, self._trouble = None, str(error) or "the engine is too slow to say its status"
+            except Exception as error:  # whatever an engine says, the adapter goes on
+                trouble = f"the adapter can't read the engine's status ({type(error).__name__}); its log has more"
+                if self._trouble != trouble:
+                    log.exception("%s: the engine's status can't be read", self._adapter.place.name)
+                self._engine, self._trouble = None, trouble
             async with self._changed:
                 self._changed.notify_all()
             await asyncio.sleep(STATUS_SECONDS)

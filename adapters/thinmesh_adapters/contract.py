@@ -61,6 +61,10 @@ class Place:
         return address
 
 
+class DeadEngineError(Exception):
+    """The engine inside this process is of no more use: the process ends, and whoever keeps it begins another."""
+
+
 O = TypeVar("O", bound=Section)  # noqa: E741  # the adapter's options
 
 
@@ -89,7 +93,7 @@ class Adapter(ABC, Generic[O]):
 
     @abstractmethod
     async def status(self) -> EngineStatus:
-        """Asks the engine; MeshError ENGINE_UNAVAILABLE while it does not answer."""
+        """Asks the engine; MeshError ENGINE_UNAVAILABLE while it does not answer, DeadEngineError where it never will again."""
 
     def generate(self, request: pb.GenerateRequest, call: Call) -> AsyncGenerator[pb.GenerateEvent, None]:
         """Deltas, then exactly one finish per choice, usage on the last event."""

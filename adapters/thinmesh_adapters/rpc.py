@@ -25,6 +25,7 @@ _MESSAGES = {
     Reason.ENGINE_UNAVAILABLE: "The model's engine can't be reached; try again shortly.",
     Reason.CAPABILITY_MISSING: "The model's engine can't answer it in this way: stream it, or don't.",
     Reason.ENGINE_ERROR: "The model's engine failed.",
+    Reason.ENGINE_PROTOCOL: "The model's engine sent what does not parse.",
 }
 _BY_CODE = {
     grpc.StatusCode.INVALID_ARGUMENT: Reason.INVALID_REQUEST,
@@ -67,7 +68,7 @@ class GrpcEngine:
     async def ask(self, call: Awaitable[A]) -> A:
         """The answer to a call."""
         try:
-            return await call
+            return _parsed(await call)
         except grpc.aio.AioRpcError as error:
             raise self.words.meaning(error.code(), error.details() or "") from None
 
@@ -76,6 +77,13 @@ class GrpcEngine:
         try:
             async with cancelling(call) as responses:
                 async for response in responses:
-                    yield response
+                    yield _parsed(response)
         except grpc.aio.AioRpcError as error:
             raise self.words.meaning(error.code(), error.details() or "") from None
+
+
+def _parsed(answer: A) -> A:
+    """An answer; grpc gives None for one that does not parse."""
+    if answer is None:
+        raise MeshError(Reason.ENGINE_PROTOCOL, _MESSAGES[Reason.ENGINE_PROTOCOL])
+    return answer

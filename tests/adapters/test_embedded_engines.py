@@ -16,7 +16,7 @@ from canaries import PROMPT
 from thinmesh.inference.v1 import chat_pb2, sampling_pb2
 from thinmesh.inference.v1 import inference_service_pb2 as pb
 
-from thinmesh_adapters.contract import Adapter, Place
+from thinmesh_adapters.contract import Adapter, DeadEngineError, Place
 from thinmesh_adapters.llamacpp.adapter import LlamaCppAdapter
 from thinmesh_adapters.llamacpp.adapter import Options as LlamaOptions
 from thinmesh_adapters.onnx.adapter import OnnxAdapter
@@ -119,6 +119,21 @@ async def test_llama_cpp_takes_the_next_call_right_after_a_stream(llama: LlamaCp
     for _ in range(20):
         await fold(llama.generate(pb.GenerateRequest(text="a", stopping=sampling_pb2.Stopping(max_tokens=1)), CALL), 1)
         assert (await llama.count_tokens(pb.CountTokensRequest(text="a"), CALL)).tokens == 1
+
+
+@pytest.mark.parametrize("kind", ["llamacpp", "onnx"])
+async def test_a_model_that_cant_be_loaded_is_the_end_of_its_process(kind: str, tmp_path: Path) -> None:
+    model = tmp_path / "model"
+    model.write_bytes(b"no model")
+    place = Place("broken", tmp_path)
+    adapter: Adapter[Any] = (
+        LlamaCppAdapter(LlamaOptions(model=str(model)), place)
+        if kind == "llamacpp"
+        else OnnxAdapter(OnnxOptions(model=str(model), tokenizer=str(model)), place)
+    )
+    async with adapter:
+        with pytest.raises(DeadEngineError, match="can't be loaded"):
+            await ready(adapter)
 
 
 async def test_onnx_refuses_what_is_too_long_and_says_how_long_it_is(onnx: OnnxAdapter) -> None:

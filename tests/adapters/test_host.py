@@ -22,7 +22,7 @@ from fakes.adapter import reason
 from thinmesh_adapters import app as host
 from thinmesh_adapters.app import AdapterApp
 from thinmesh_adapters.config import AdapterConfig
-from thinmesh_adapters.contract import Adapter, EngineStatus, Model, Place
+from thinmesh_adapters.contract import Adapter, DeadEngineError, EngineStatus, Model, Place
 from thinmesh_adapters.echo import EchoAdapter, Options, tokens
 from thinmesh_adapters.registry import create
 from thinmesh_adapters.weights import locate
@@ -47,6 +47,7 @@ class Held(Adapter[Options]):
         self.go = asyncio.Event()
         self.began = asyncio.Event()
         self.well = True
+        self.trouble: Exception | None = None
 
     async def __aenter__(self) -> Self:
         return self
@@ -57,6 +58,8 @@ class Held(Adapter[Options]):
     async def status(self) -> EngineStatus:
         if not self.well:
             raise MeshError(Reason.ENGINE_UNAVAILABLE, "gone")
+        if self.trouble is not None:
+            raise self.trouble
         return EngineStatus((Model("m", frozenset({cap.CAPABILITY_COMPLETION})),), max_concurrency=2)
 
     async def generate(self, request: pb.GenerateRequest, call: Call) -> AsyncGenerator[pb.GenerateEvent, None]:
@@ -144,6 +147,36 @@ async def test_an_engine_that_stops_answering_is_failed_until_it_is_back(monkeyp
             pass
         assert await _text(stub) == "a"
         watch.cancel()
+
+
+async def test_an_engine_that_makes_no_sense_is_failed_until_it_does(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(host, "STATUS_SECONDS", 0.01)
+    adapter = Held()
+    adapter.go.set()
+    async with hosted(adapter) as (stub, control):
+        watch = control.WatchStatus(adapter_pb.WatchStatusRequest(), timeout=SECONDS)
+        adapter.trouble = KeyError("secret")
+        while (status := (await watch.read()).status).state != adapter_pb.STATE_FAILED:
+            pass
+        assert status.message == "the adapter can't read the engine's status (KeyError); its log has more"
+        assert await refused(stub) == "ENGINE_UNAVAILABLE"
+        await watch.read()
+        adapter.trouble = None
+        while (await watch.read()).status.state != adapter_pb.STATE_READY:
+            pass
+        assert await _text(stub) == "a"
+        watch.cancel()
+    assert [one.levelname for one in caplog.records if "can't be read" in one.message] == ["ERROR"]
+
+
+async def test_an_engine_that_is_dead_ends_its_process() -> None:
+    adapter = Held()
+    adapter.trouble = DeadEngineError("no model")
+    with pytest.RaisesGroup(DeadEngineError):
+        async with AdapterApp("kind", adapter, None):
+            await asyncio.Event().wait()
 
 
 @pytest.mark.parametrize(

@@ -57,8 +57,9 @@ class Connection(asyncio.Protocol):
         return self._ended
 
     def send(self, data: bytes, patience: float) -> None:
-        """Sends a whole request; no wait for anything of its answer may take longer than `patience` seconds."""
-        assert self._transport is not None, "a connection is used that was never made"
+        """Sends a whole request; no wait for its answer may take longer than `patience` seconds. LostError: it is closed."""
+        if self._transport is None:  # an engine may speak unasked, or leave, as soon as it is connected
+            raise LostError("the connection is closed", answered=False)
         self._forget()
         self._busy, self._patience = True, patience
         self._transport.write(data)

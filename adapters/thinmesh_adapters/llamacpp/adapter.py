@@ -11,7 +11,7 @@ import msgspec
 from thinmesh.inference.v1 import capability_pb2 as cap
 from thinmesh.inference.v1 import inference_service_pb2 as pb
 
-from thinmesh_adapters.contract import Adapter, EngineStatus, Model, Place
+from thinmesh_adapters.contract import Adapter, DeadEngineError, EngineStatus, Model, Place
 from thinmesh_adapters.llamacpp.engine import LlamaServer
 from thinmesh_adapters.llamacpp.translate import LlamaAnswer, llama_body
 from thinmesh_adapters.openai.client import EngineClient
@@ -102,7 +102,8 @@ class LlamaCppAdapter(Adapter[Options]):
         """Ready once the model is loaded and the engine says that it is well."""
         if self._loading is None or not self._loading.done():
             raise MeshError(Reason.ENGINE_UNAVAILABLE, "the model is being loaded")
-        self._loading.result()
+        if (error := self._loading.exception()) is not None:
+            raise DeadEngineError(f"the model {self.options.model} can't be loaded") from error
         await self._client.get("/health", _Health)
         model = Model(self.place.name, _CAPABILITIES, self.options.context_length)
         return EngineStatus((model,), self.options.slots)

@@ -12,7 +12,7 @@ from thinmesh.inference.v1 import inference_service_pb2 as pb
 from thinmesh.inference.v1 import usage_pb2
 from tokenizers import Encoding
 
-from thinmesh_adapters.contract import Adapter, EngineStatus, Model, Place
+from thinmesh_adapters.contract import Adapter, DeadEngineError, EngineStatus, Model, Place
 from thinmesh_adapters.onnx.encoder import Encoder
 from thinmesh_adapters.weights import locate
 from thinmesh_core.call import Call
@@ -66,7 +66,8 @@ class OnnxAdapter(Adapter[Options]):
         """Ready once the model is loaded."""
         if self._loading is None or not self._loading.done():
             raise MeshError(Reason.ENGINE_UNAVAILABLE, "the model is being loaded")
-        self._loading.result()
+        if (error := self._loading.exception()) is not None:
+            raise DeadEngineError(f"the model {self.options.model} can't be loaded") from error
         model = Model(self.place.name, _CAPABILITIES, self.options.max_tokens)
         return EngineStatus((model,), self.options.max_concurrency)
 

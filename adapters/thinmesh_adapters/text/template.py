@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import Any, NoReturn
 
 import jinja2
+import msgspec
 from jinja2.sandbox import ImmutableSandboxedEnvironment
 from thinmesh.inference.v1 import chat_pb2
 
@@ -20,7 +21,6 @@ from thinmesh_core.errors import MeshError, Reason
 
 MAX_RENDERED_CHARACTERS = 4 * 1024 * 1024
 
-_SPECIAL = ("bos_token", "eos_token", "unk_token", "pad_token")
 _ROLES = {
     chat_pb2.ROLE_SYSTEM: "system",
     chat_pb2.ROLE_DEVELOPER: "system",  # templates know no developer
@@ -28,6 +28,33 @@ _ROLES = {
     chat_pb2.ROLE_ASSISTANT: "assistant",
     chat_pb2.ROLE_TOOL: "tool",
 }
+
+
+class _Named(msgspec.Struct):
+    name: str
+    template: str
+
+
+class _Token(msgspec.Struct):
+    content: str
+
+
+class _Config(msgspec.Struct):
+    chat_template: str | list[_Named] | None = None
+    bos_token: str | _Token | None = None
+    eos_token: str | _Token | None = None
+    unk_token: str | _Token | None = None
+    pad_token: str | _Token | None = None
+
+    def special(self) -> Mapping[str, str]:
+        """The tokens that a template may name."""
+        tokens = {
+            "bos_token": self.bos_token,
+            "eos_token": self.eos_token,
+            "unk_token": self.unk_token,
+            "pad_token": self.pad_token,
+        }
+        return {name: token if isinstance(token, str) else token.content for name, token in tokens.items() if token}
 
 
 class ChatTemplate:
@@ -43,20 +70,20 @@ class ChatTemplate:
         self._special = dict(special)
         try:
             self._template = environment.from_string(source)
-        except jinja2.TemplateError as error:
+        except (jinja2.TemplateError, RecursionError, SyntaxError, MemoryError) as error:  # what python can't compile, too
             raise ValueError(f"the chat template is no template: {error}") from error
 
     @classmethod
     def of(cls, files: Mapping[str, bytes]) -> ChatTemplate | None:
-        """The template among a model's files; none where the model was not made to chat."""
-        config = json.loads(files.get(CONFIG_FILE, b"{}"))
-        source = files[TEMPLATE_FILE].decode() if TEMPLATE_FILE in files else config.get("chat_template")
-        if isinstance(source, list):  # several, by name
-            named = {one["name"]: one["template"] for one in source}
+        """The template among a model's files; none where the model was not made to chat. ValueError for files that are odd."""
+        config = _config(files.get(CONFIG_FILE, b"{}"))
+        source = files[TEMPLATE_FILE].decode() if TEMPLATE_FILE in files else config.chat_template
+        if isinstance(source, list):  # several
+            named = {one.name: one.template for one in source}
             source = named.get("tool_use") or named.get("default")
         if not source:
             return None
-        return cls(source, {name: _spelt(config[name]) for name in _SPECIAL if config.get(name)})
+        return cls(source, config.special())
 
     @property
     def takes_tools(self) -> bool:
@@ -120,8 +147,11 @@ def _json(text: str) -> Any:
         return text
 
 
-def _spelt(token: str | Mapping[str, str]) -> str:
-    return token if isinstance(token, str) else token["content"]
+def _config(spelt: bytes) -> _Config:
+    try:
+        return msgspec.convert(json.loads(spelt), _Config)
+    except (ValueError, RecursionError) as error:
+        raise ValueError(f"the model's {CONFIG_FILE} is none: {error}") from error
 
 
 def _tojson(

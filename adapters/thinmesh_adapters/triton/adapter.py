@@ -28,6 +28,8 @@ TENSORS: frozenset[Capability] = frozenset({cap.CAPABILITY_TENSORS})
 SERVER = "triton"
 OLDEST = (2, 38)
 """The first version that cancels what its caller leaves (release 23.10)."""
+MAX_VERSION = 20
+"""Characters of a version that are looked at."""
 
 
 class TritonAdapter(Adapter[Options]):
@@ -134,7 +136,7 @@ class TritonAdapter(Adapter[Options]):
         server = await self._engine.ask(
             self._engine.stub.ServerMetadata(tensor_pb.ServerMetadataRequest(), timeout=ASK_SECONDS)
         )
-        version = tuple(int(part) for part in server.version.split(".")[:2] if part.isdecimal())
+        version = tuple(int(part) for part in server.version[:MAX_VERSION].split(".")[:2] if part.isdecimal())
         if server.name != SERVER or version < OLDEST:
             oldest = ".".join(map(str, OLDEST))
             raise MeshError(

@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Iterable, Mapping
+from contextlib import aclosing
 from typing import Any
 
-import grpc
 from google.protobuf.descriptor_pb2 import DescriptorProto, FieldDescriptorProto, FileDescriptorProto
-from google.protobuf.message import Message
+from google.protobuf.message import DecodeError, Message
 from grpc_reflection.v1alpha import reflection_pb2, reflection_pb2_grpc
 
 from thinmesh_adapters.rpc import ASK_SECONDS, GrpcEngine
-from thinmesh_core.channel import cancelling
 from thinmesh_core.errors import MeshError, Reason
 
 log = logging.getLogger(__name__)
@@ -26,10 +25,7 @@ Shape = tuple[int, int, int, str]
 
 async def speaks(engine: GrpcEngine, service: str, spoken: Spoken) -> None:
     """Refuses an engine of another revision of a service; one that does not tell its own is taken at its word."""
-    try:
-        files = await _reflected(engine.channel, service)
-    except grpc.aio.AioRpcError as error:
-        raise engine.words.meaning(error.code(), error.details() or "") from None
+    files = await _reflected(engine, service)
     if files is None:
         log.warning("the engine does not tell which revision of %s it speaks; it is taken to be the one known here", service)
         return
@@ -62,18 +58,20 @@ def _shape(field: FieldDescriptorProto) -> Shape:
     return field.number, field.type, field.label, field.type_name
 
 
-async def _reflected(channel: grpc.aio.Channel, service: str) -> list[FileDescriptorProto] | None:
+async def _reflected(engine: GrpcEngine, service: str) -> list[FileDescriptorProto] | None:
     """The files in which an engine says that it describes a service; None where it does not say."""
-    stub: Any = reflection_pb2_grpc.ServerReflectionStub(channel)  # type: ignore[arg-type]  # typed for blocking channels
+    stub: Any = reflection_pb2_grpc.ServerReflectionStub(engine.channel)  # type: ignore[arg-type]  # typed for blocking channels
     asked = reflection_pb2.ServerReflectionRequest(file_containing_symbol=service)
     try:
-        async with cancelling(stub.ServerReflectionInfo(iter([asked]), timeout=ASK_SECONDS)) as call:
-            async for answer in call:
+        async with aclosing(engine.read(stub.ServerReflectionInfo(iter([asked]), timeout=ASK_SECONDS))) as answers:
+            async for answer in answers:
                 if answer.HasField("file_descriptor_response"):
                     files = answer.file_descriptor_response.file_descriptor_proto
                     return [FileDescriptorProto.FromString(one) for one in files]
                 break
-    except grpc.aio.AioRpcError as error:
-        if error.code() is not grpc.StatusCode.UNIMPLEMENTED:
+    except DecodeError as error:
+        raise MeshError(Reason.ENGINE_PROTOCOL, f"the engine describes {service} in what does not parse") from error
+    except MeshError as error:
+        if error.reason is not Reason.CAPABILITY_MISSING:
             raise
     return None

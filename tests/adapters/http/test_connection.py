@@ -49,6 +49,15 @@ def asked(answer: bytes) -> tuple[Connection, Wire]:
     return connection, wire
 
 
+async def test_a_request_is_not_sent_to_an_engine_that_spoke_before_it_was_asked() -> None:
+    connection, wire = Connection(asyncio.get_running_loop()), Wire()
+    connection.connection_made(wire)
+    connection.data_received(WHOLE)
+    with pytest.raises(LostError) as raised:
+        connection.send(b"", 5)
+    assert (raised.value.answered, wire.aborted) == (False, True)
+
+
 async def test_a_reader_has_a_piece_that_is_larger_than_what_may_be_held() -> None:
     connection, wire = asked(CUT)
     reading = asyncio.create_task(connection.read())

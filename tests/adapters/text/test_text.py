@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import json
+import zipfile
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -183,6 +185,38 @@ def test_a_models_files_are_read_by_their_names_alone(tmp_path: Path) -> None:
 def test_what_is_no_zip_is_said_so(archive: bytes) -> None:
     with pytest.raises(ValueError, match="no zip"):
         unpacked(archive)
+
+
+@pytest.mark.parametrize(("kind", "at"), [(zipfile.ZIP_DEFLATED, 0), (zipfile.ZIP_BZIP2, 0), (zipfile.ZIP_LZMA, 4)])
+def test_neither_is_one_whose_contents_are_damaged(kind: int, at: int) -> None:
+    packed = io.BytesIO()
+    with zipfile.ZipFile(packed, "w", kind) as archive:
+        archive.writestr("tokenizer.json", bytes(range(256)))
+    damaged = bytearray(packed.getvalue())
+    begins = damaged.index(b"tokenizer.json") + len(b"tokenizer.json") + at
+    damaged[begins : begins + 16] = b"\xff" * 16
+    with pytest.raises(ValueError, match="no zip"):
+        unpacked(bytes(damaged))
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        b"[]",
+        b"[" * 200_000,
+        b'{"chat_template": [1]}',
+        b'{"chat_template": [{}]}',
+        b'{"chat_template": 5}',
+        b'{"chat_template": "x", "bos_token": {}}',
+        b'{"chat_template": "x", "bos_token": 5}',
+        b'{"chat_template": "{{' + b"(" * 50_000 + b'"}',
+        b'{"chat_template": "' + b"{% for a in b %}" * 30 + b"{% endfor %}" * 30 + b'"}',
+    ],
+    ids=["a list", "nesting", "odd names", "no names", "a number", "an empty token", "a number of a token", "depth", "loops"],
+)
+def test_an_odd_description_of_a_model_is_said_so(config: bytes) -> None:
+    with pytest.raises(ValueError, match=r"is none|no template"):
+        ChatTemplate.of({"tokenizer_config.json": config})
 
 
 def test_a_zip_that_swells_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
