@@ -6,6 +6,7 @@ import secrets
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import partial
 from typing import Literal, TypeAlias
 
 from thinmesh.inference.v1 import capability_pb2 as cap
@@ -16,6 +17,7 @@ from thinmesh_adapters.text.answer import TextAnswer
 from thinmesh_adapters.text.choices import Choices
 from thinmesh_adapters.text.files import TEMPLATE_FILE, TOKENIZER_FILE
 from thinmesh_adapters.text.forced import insists, structural_tag
+from thinmesh_adapters.text.off_loop import off_loop
 from thinmesh_adapters.text.reasoning import OPEN, Reasoning
 from thinmesh_adapters.text.template import ChatTemplate, offered
 from thinmesh_adapters.text.token_answer import TokenAnswer
@@ -71,27 +73,27 @@ class Language:
                 can.add(cap.CAPABILITY_TOOLS)
         return frozenset(can)
 
-    def prompt(self, request: pb.GenerateRequest, *, now: datetime) -> Prompt:
+    async def prompt(self, request: pb.GenerateRequest, *, now: datetime) -> Prompt:
         """What the model is given."""
+        return await off_loop(request.ByteSize(), partial(self._prompt, request, now))
+
+    def _prompt(self, request: pb.GenerateRequest, now: datetime) -> Prompt:
         match request.WhichOneof("input"):
             case "token_ids":
                 return Prompt("", list(request.token_ids.ids))
             case "chat":
-                text = self.render(request.chat, now=now)
+                text = self._render(request.chat, now)
                 return Prompt(text, self.tokenizer.encode(text, special=False), "messages")
             case _:
                 return Prompt(request.text, self.tokenizer.encode(request.text, special=True))
 
-    def count(self, request: pb.CountTokensRequest, *, now: datetime) -> int:
+    async def count(self, request: pb.CountTokensRequest, *, now: datetime) -> int:
         """The tokens of a text or a conversation."""
-        if request.HasField("chat"):
-            return len(self.tokenizer.encode(self.render(request.chat, now=now), special=False))
-        return len(self.tokenizer.encode(request.text, special=True))
+        return await off_loop(request.ByteSize(), partial(self._count, request, now))
 
-    def render(self, chat: chat_pb2.ChatInput, *, now: datetime) -> str:
+    async def render(self, chat: chat_pb2.ChatInput, *, now: datetime) -> str:
         """A conversation as the model's template spells it."""
-        assert self.template is not None, "chat is not declared"
-        return self.template.render(chat, now=now)
+        return await off_loop(chat.ByteSize(), partial(self._render, chat, now))
 
     def constraint(self, request: pb.GenerateRequest) -> str | None:
         """The structural tag that holds the engine to the calls that the caller insists on; none where it does not."""
@@ -114,6 +116,15 @@ class Language:
         answers = [self.answer(index, request, prompt.text, thinks=thinks) for index in range(several)]
         read = [TokenAnswer(index, self.tokenizer, one, ends=hidden, least=least) for index, one in enumerate(answers)]
         return Choices(read, mirrored=several > made)
+
+    def _count(self, request: pb.CountTokensRequest, now: datetime) -> int:
+        if request.HasField("chat"):
+            return len(self.tokenizer.encode(self._render(request.chat, now), special=False))
+        return len(self.tokenizer.encode(request.text, special=True))
+
+    def _render(self, chat: chat_pb2.ChatInput, now: datetime) -> str:
+        assert self.template is not None, "chat is not declared"
+        return self.template.render(chat, now=now)
 
     def _tools(self, chat: chat_pb2.ChatInput) -> ToolParser | None:
         if self._style is None or not offered(chat):

@@ -10,6 +10,7 @@ from pathlib import Path
 import tokenizers
 
 from thinmesh_adapters.text.detokenizer import Detokenizer
+from thinmesh_adapters.text.off_loop import LONG_BYTES
 from thinmesh_adapters.text.reasoning import CLOSE, OPEN
 from thinmesh_adapters.text.tools import MARKS
 
@@ -49,7 +50,12 @@ class Tokenizer:
 
     def encode(self, text: str, *, special: bool) -> list[int]:
         """The ids of a text. `special` adds what stands around a bare text; rendered chat templates hold it already."""
-        return list(self._tokens.encode(text, add_special_tokens=special).ids)
+        if len(text) < LONG_BYTES:
+            return list(self._tokens.encode(text, add_special_tokens=special).ids)
+        # `encode` would let no other thread run meanwhile; this takes a thread of the library's own, of which there are few
+        (encoding,) = self._tokens.encode_batch_fast([text], add_special_tokens=special)
+        ids: list[int] = encoding.ids
+        return ids
 
     def decode(self, ids: Sequence[int]) -> str:
         """The text of ids, special tokens left out."""

@@ -14,6 +14,7 @@ from tritonclient.grpc import service_pb2 as tensor_pb
 
 from thinmesh_adapters.contract import Adapter, EngineStatus, Model, Place
 from thinmesh_adapters.rpc import ASK_SECONDS
+from thinmesh_adapters.text.off_loop import off_loop
 from thinmesh_adapters.triton.config import Options
 from thinmesh_adapters.triton.embedding import Embedding
 from thinmesh_adapters.triton.engine import Engine
@@ -88,7 +89,7 @@ class TritonAdapter(Adapter[Options]):
 
     async def count_tokens(self, request: pb.CountTokensRequest, call: Call) -> pb.CountTokensResponse:
         """By the tokenizer beside the adapter, which is to be the engine's own."""
-        return pb.CountTokensResponse(tokens=self._text[self._name(call.model or request.model)].count(request))
+        return pb.CountTokensResponse(tokens=await self._text[self._name(call.model or request.model)].count(request))
 
     async def embed(self, request: pb.EmbedRequest, call: Call) -> pb.EmbedResponse:
         """The vectors of a model, in as few requests as its batches allow."""
@@ -100,7 +101,8 @@ class TritonAdapter(Adapter[Options]):
             queued(tensors, self._seconds(call), call)
             answer = await self._engine.infer(tensors, self._seconds(call), call.trace)
             found += embedding.vectors(answer, count)
-        return pb.EmbedResponse(embeddings=found, usage=usage_pb2.Usage(prompt_tokens=embedding.count(texts)))
+        tokens = await off_loop(request.ByteSize(), lambda: embedding.count(texts))
+        return pb.EmbedResponse(embeddings=found, usage=usage_pb2.Usage(prompt_tokens=tokens))
 
     async def infer(self, request: tensor_pb.ModelInferRequest, call: Call) -> tensor_pb.ModelInferResponse:
         """The engine's answer."""

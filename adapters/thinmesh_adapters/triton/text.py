@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import AsyncGenerator
 from contextlib import aclosing
 from datetime import UTC, datetime
+from functools import partial
 
 from thinmesh.inference.v1 import capability_pb2 as cap
 from thinmesh.inference.v1 import chat_pb2, usage_pb2
@@ -14,6 +15,7 @@ from thinmesh_adapters.text.answer import TextAnswer
 from thinmesh_adapters.text.files import beside
 from thinmesh_adapters.text.forced import insists
 from thinmesh_adapters.text.language import Language
+from thinmesh_adapters.text.off_loop import off_loop
 from thinmesh_adapters.triton.config import TextModel
 from thinmesh_adapters.triton.engine import Engine
 from thinmesh_adapters.triton.translate import Signature, queued, said, text_request
@@ -37,16 +39,16 @@ class Text:
         """What it can be asked for."""
         return COMPLETION if self._language is None else COMPLETION | self._language.capabilities
 
-    def count(self, request: pb.CountTokensRequest) -> int:
+    async def count(self, request: pb.CountTokensRequest) -> int:
         """The tokens of a text or a conversation."""
         assert self._language is not None, "counting is not declared"
-        return self._language.count(request, now=datetime.now(UTC))
+        return await self._language.count(request, now=datetime.now(UTC))
 
     async def generate(
         self, request: pb.GenerateRequest, signature: Signature, engine: Engine, seconds: float, call: Call
     ) -> AsyncGenerator[pb.GenerateEvent, None]:
         """The model's answer; leaving it, or a stop text, cancels the engine's work."""
-        prompt = self._render(request.chat) if request.HasField("chat") else request.text
+        prompt = await self._render(request.chat) if request.HasField("chat") else request.text
         tensors = text_request(request, prompt, self._model.names, signature)
         queued(tensors, seconds, call)
         answer = self._answer(request, prompt)
@@ -61,29 +63,28 @@ class Text:
                 if answer.stopped:
                     break
         rest = answer.end()
+        prompt_tokens = await self._tokens(prompt, request) if counted.prompt is None else counted.prompt
         yield pb.GenerateEvent(
             deltas=[] if rest is None else [rest],
             finishes=[pb.Finish(index=0, reason=_reason(answer, counted, request))],
-            usage=usage_pb2.Usage(
-                prompt_tokens=self._tokens(prompt, request) if counted.prompt is None else counted.prompt,
-                completion_tokens=counted.completion,
-            ),
+            usage=usage_pb2.Usage(prompt_tokens=prompt_tokens, completion_tokens=counted.completion),
         )
 
     def _answer(self, request: pb.GenerateRequest, prompt: str) -> TextAnswer:
         return self._language.answer(0, request, prompt) if self._language is not None else TextAnswer(0, request.stopping.stop)
 
-    def _render(self, chat: chat_pb2.ChatInput) -> str:
+    async def _render(self, chat: chat_pb2.ChatInput) -> str:
         if insists(chat):
             raise invalid("tool_choice", "This model's engine can't be made to call a tool; leave tool_choice at auto.")
         assert self._language is not None, "chat is not declared"
-        return self._language.render(chat, now=datetime.now(UTC))
+        return await self._language.render(chat, now=datetime.now(UTC))
 
-    def _tokens(self, prompt: str, request: pb.GenerateRequest) -> int:
+    async def _tokens(self, prompt: str, request: pb.GenerateRequest) -> int:
         """The prompt's tokens where the engine does not say; words, where nobody knows."""
         if self._language is None:
             return len(prompt.split())
-        return len(self._language.tokenizer.encode(prompt, special=not request.HasField("chat")))
+        special = not request.HasField("chat")
+        return len(await off_loop(len(prompt), partial(self._language.tokenizer.encode, prompt, special=special)))
 
 
 class _Counted:

@@ -16,6 +16,7 @@ from thinmesh.inference.v1 import usage_pb2
 from thinmesh_adapters.contract import Adapter, EngineStatus, Place
 from thinmesh_adapters.rpc import ASK_SECONDS
 from thinmesh_adapters.text.language import fits
+from thinmesh_adapters.text.off_loop import off_loop
 from thinmesh_adapters.vllm.answer import Answer
 from thinmesh_adapters.vllm.config import Options, Speech
 from thinmesh_adapters.vllm.engine import Engine
@@ -81,7 +82,7 @@ class VllmAdapter(Adapter[Options]):
     async def embed(self, request: pb.EmbedRequest, call: Call) -> pb.EmbedResponse:
         """The engine's vectors, from one request an input."""
         served = await self._served.learned()
-        inputs = [_ids(one, served) for one in request.inputs]
+        inputs = await off_loop(request.ByteSize(), lambda: [_ids(one, served) for one in request.inputs])
         for ids in inputs:
             fits(len(ids), served.model.context_length, "input")
         room = asyncio.Semaphore(EMBEDS_AT_ONCE)
@@ -100,12 +101,12 @@ class VllmAdapter(Adapter[Options]):
     async def count_tokens(self, request: pb.CountTokensRequest, call: Call) -> pb.CountTokensResponse:
         """By the model's tokenizer, a conversation by its template."""
         served = await self._served.learned()
-        return pb.CountTokensResponse(tokens=served.language.count(request, now=datetime.now(UTC)))
+        return pb.CountTokensResponse(tokens=await served.language.count(request, now=datetime.now(UTC)))
 
     async def _events(self, request: pb.GenerateRequest, call: Call, *, stream: bool) -> AsyncGenerator[pb.GenerateEvent, None]:
         served = await self._served.learned()
         language = served.language
-        prompt = language.prompt(request, now=datetime.now(UTC))
+        prompt = await language.prompt(request, now=datetime.now(UTC))
         fits(len(prompt.ids), served.model.context_length, prompt.field)
         asked = generate_request(
             request,

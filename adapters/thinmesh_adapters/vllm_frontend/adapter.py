@@ -111,7 +111,7 @@ class VllmFrontendAdapter(Adapter[FrontendOptions]):
         """One event a message."""
         served = await self._served.learned()
         language = served.language
-        prompt = None if language is None else language.prompt(request, now=datetime.now(UTC))
+        prompt = None if language is None else await language.prompt(request, now=datetime.now(UTC))
         if prompt is not None:
             fits(len(prompt.ids), served.context_length, prompt.field)
         asked = generate_request(
@@ -146,7 +146,7 @@ class VllmFrontendAdapter(Adapter[FrontendOptions]):
         """By the tokenizer that the operator named, a conversation by its template."""
         language = (await self._served.learned()).language
         assert language is not None, "counting is not declared"
-        return pb.CountTokensResponse(tokens=language.count(request, now=datetime.now(UTC)))
+        return pb.CountTokensResponse(tokens=await language.count(request, now=datetime.now(UTC)))
 
 
 async def _learn(engine: Engine, speech: Speech) -> Served:
