@@ -30,12 +30,18 @@ class Detokenizer:
         return REPLACEMENT if any(self._tokens.decode([one]) for one in held) else ""
 
     def _step(self, token_id: int) -> str:
-        said = self._stream.step(self._tokens, token_id)
+        lost = ""
+        try:
+            said = self._stream.step(self._tokens, token_id)
+        except Exception:  # noqa: BLE001  # all that the library raises where a byte made nonsense of those before it
+            lost = self._restart()
+            said = self._stream.step(self._tokens, token_id)
         if said is not None:
             self._held.clear()
-            return said
+            return lost + said
         self._held.append(token_id)
-        if len(self._held) <= LONGEST_CHARACTER:
-            return ""
+        return lost + (self._restart() if len(self._held) > LONGEST_CHARACTER else "")
+
+    def _restart(self) -> str:
         self._stream = DecodeStream(skip_special_tokens=True)
         return self.end()

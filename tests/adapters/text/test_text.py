@@ -52,6 +52,33 @@ def test_a_character_that_never_ends_is_let_go(tokenizer: Tokenizer) -> None:
     assert "\ufffd" in detokenizer.feed([first] * 12) + detokenizer.end()
 
 
+BYTES = {"<unk>": 0, "x": 1, "▁x": 2} | {f"<0x{one:02X}>": at for at, one in enumerate([0x41, 0xFF, *"가".encode()], start=3)}
+
+
+@pytest.fixture(scope="module")
+def fallback() -> Tokenizer:
+    """One that spells what it does not know in bytes, as those of sentencepiece do."""
+    made = tokenizers.Tokenizer(tokenizers.models.BPE(vocab=BYTES, merges=[], byte_fallback=True))
+    decoders = tokenizers.decoders
+    made.decoder = decoders.Sequence([decoders.Replace("▁", " "), decoders.ByteFallback(), decoders.Fuse()])
+    return Tokenizer(made.to_str().encode())
+
+
+@pytest.mark.parametrize("held", [["<0xFF>"], ["<0xFF>", "<0x41>"], ["<0xFF>"] * 7])
+def test_bytes_that_are_no_character_cost_only_themselves(fallback: Tokenizer, held: list[str]) -> None:
+    detokenizer = fallback.detokenizer()
+    said = detokenizer.feed(BYTES[one] for one in ["<0x41>", *held, "x", "▁x", "<0xEA>", "<0xB0>", "<0x80>", "x"])
+    assert said.startswith("A\ufffd")
+    assert said.endswith("x x가x")
+
+
+@given(st.lists(st.sampled_from(sorted(BYTES.values())), max_size=20))
+def test_any_tokens_are_text(fallback: Tokenizer, ids: list[int]) -> None:
+    detokenizer = fallback.detokenizer()
+    said = "".join(detokenizer.feed([one]) for one in ids) + detokenizer.end()
+    assert said.count("x") == sum(ids.count(BYTES[one]) for one in ("x", "▁x"))
+
+
 @given(st.text(alphabet="abé가🌊 \n\x00", max_size=12))
 def test_the_bytes_of_tokens_spell_the_text(tokenizer: Tokenizer, text: str) -> None:
     assert b"".join(tokenizer.token_bytes(one) for one in tokenizer.encode(text, special=False)) == text.encode()
