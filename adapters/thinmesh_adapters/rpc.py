@@ -25,7 +25,8 @@ _MESSAGES = {
     Reason.ENGINE_UNAVAILABLE: "The model's engine can't be reached; try again shortly.",
     Reason.CAPABILITY_MISSING: "The model's engine can't answer it in this way: stream it, or don't.",
     Reason.ENGINE_ERROR: "The model's engine failed.",
-    Reason.ENGINE_PROTOCOL: "The model's engine sent what does not parse.",
+    Reason.ENGINE_PROTOCOL: "The model's engine sent what can't be read.",
+    Reason.REQUEST_TOO_LARGE: "The request is larger than the model's engine takes; shorten it.",
 }
 _BY_CODE = {
     grpc.StatusCode.INVALID_ARGUMENT: Reason.INVALID_REQUEST,
@@ -35,6 +36,12 @@ _BY_CODE = {
     grpc.StatusCode.UNAVAILABLE: Reason.ENGINE_UNAVAILABLE,
     grpc.StatusCode.UNIMPLEMENTED: Reason.CAPABILITY_MISSING,
 }
+# What grpc itself says as RESOURCE_EXHAUSTED, however busy the engine is.
+_TOO_LARGE = (
+    ("client: received message larger than max", Reason.ENGINE_PROTOCOL),
+    ("server: sent message larger than max", Reason.ENGINE_PROTOCOL),
+    ("message larger than max", Reason.REQUEST_TOO_LARGE),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,9 +54,9 @@ class Words:
     def meaning(self, code: grpc.StatusCode | None, text: str) -> MeshError:
         """What a failure means: by its code where that is clear, else by its text. No code: it was told inside a stream."""
         reason = Reason.ENGINE_ERROR if code is None else _BY_CODE.get(code, Reason.ENGINE_ERROR)
-        if code in self.vague:
-            lowered = text.lower()
-            reason = next((meant for words, meant in self.by_text if words in lowered), reason)
+        by_text = (*(_TOO_LARGE if reason is Reason.BACKEND_FULL else ()), *(self.by_text if code in self.vague else ()))
+        lowered = text.lower()
+        reason = next((meant for words, meant in by_text if words in lowered), reason)
         return MeshError(reason, _MESSAGES[reason], retry_after=1 if reason is Reason.BACKEND_FULL else None)
 
 
