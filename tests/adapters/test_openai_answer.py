@@ -5,13 +5,15 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import msgspec
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from thinmesh.inference.v1 import inference_service_pb2 as pb
 
 from thinmesh_adapters.llamacpp.translate import LlamaAnswer
-from thinmesh_adapters.openai.answer import Answer
+from thinmesh_adapters.openai.answer import Answer, Chunk
+from thinmesh_adapters.openai.whole import whole as whole_answer
 from thinmesh_core.errors import MeshError, Reason
 from thinmesh_core.fold import fold
 
@@ -70,6 +72,48 @@ async def test_reasoning_and_tool_calls_are_put_together() -> None:
     choice = (await whole(events(datas))).choices[0]
     assert choice.reasoning == "let me see"
     assert [(call.id, call.name, call.arguments_json) for call in choice.tool_calls] == [("c", "f", '{"a":1}'), ("d", "g", "")]
+
+
+def call(name: str | None = None, arguments: str = "", **fields: Any) -> dict[str, Any]:
+    return {**fields, "function": {"arguments": arguments, **({} if name is None else {"name": name})}}
+
+
+TWO_CALLS = {
+    "whole calls with ids": [[call("f", "{}", id="a")], [call("g", "[]", id="b")]],
+    "whole calls at once": [[call("f", "{}", id="a"), call("g", "[]", id="b")]],
+    "pieces without ids": [[call("f", "{", id="a")], [call(None, "}")], [call("g", "[", id="b")], [call(None, "]")]],
+    "pieces with their ids": [[call("f", "{", id="a"), call("g", "[", id="b")], [call(None, "}", id="a"), call(None, "]", id="b")]],
+    "neither ids nor numbers": [[call("f", "{"), call("g", "[")], [call(None, "]")]],
+    "numbers without ids": [[call("f", "{", index=0), call("g", "[", index=1)], [call(None, "}", index=0), call(None, "]", index=1)]],
+    "no numbers behind numbers": [[call("f", "{}", index=3, id="a")], [call("g", "[", id="b")], [call(None, "]")]],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", TWO_CALLS)
+async def test_calls_are_told_apart_and_have_ids_whatever_the_engine_tells_them_apart_by(name: str) -> None:
+    seen = events([*(chunk(tool_calls=one) for one in TWO_CALLS[name]), chunk(finish="tool_calls"), used(1, 1)])
+    calls = (await whole(seen)).choices[0].tool_calls
+    assert [(one.name, one.arguments_json[-1:]) for one in calls] == [
+        ("f", "{" if name == "neither ids nor numbers" else "}"),
+        ("g", "]"),
+    ]
+    given = [one["id"] for pieces in TWO_CALLS[name] for one in pieces if "id" in one]
+    assert len({one.id for one in calls}) == 2
+    assert all(one.id in given or (not given and one.id.startswith("call_")) for one in calls)
+
+
+async def test_the_calls_of_choices_are_told_apart_too() -> None:
+    datas = [chunk(index, tool_calls=[call("f", "{}", id=f"a{index}")]) for index in (0, 1)]
+    seen = events([*datas, chunk(0, "tool_calls"), chunk(1, "tool_calls"), used(1, 1)])
+    assert [[one.id for one in choice.tool_calls] for choice in (await whole(seen, 2)).choices] == [["a0"], ["a1"]]
+
+
+def test_a_call_of_a_whole_answer_has_an_id() -> None:
+    message = {"tool_calls": [call("f", "{}"), call("g", "{}", id="b")]}
+    body = {"choices": [{"index": 0, "message": message, "finish_reason": "tool_calls"}]}
+    first, second = whole_answer(msgspec.convert(body, Chunk), 1).choices[0].tool_calls
+    assert first.id.startswith("call_")
+    assert second.id == "b"
 
 
 def test_logprobs_of_both_apis_become_one_form() -> None:

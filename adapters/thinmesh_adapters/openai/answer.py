@@ -9,6 +9,7 @@ import msgspec
 from thinmesh.inference.v1 import inference_service_pb2 as pb
 from thinmesh.inference.v1 import sampling_pb2, usage_pb2
 
+from thinmesh_adapters.text.calls import new_id
 from thinmesh_core.errors import MeshError, Reason
 
 _REASONS = {
@@ -55,9 +56,9 @@ class FunctionDelta(msgspec.Struct):
 
 
 class ToolCallDelta(msgspec.Struct):
-    """A piece of a tool call."""
+    """A piece of a tool call; some engines number the calls, some tell them apart by their ids alone."""
 
-    index: Count = 0
+    index: Annotated[int, msgspec.Meta(ge=0, lt=1 << 31)] | None = None
     id: str | None = None
     function: FunctionDelta = msgspec.field(default_factory=FunctionDelta)
 
@@ -114,6 +115,36 @@ class Chunk(msgspec.Struct):
 _decode = msgspec.json.Decoder(Chunk).decode
 
 
+class Calls:
+    """The tool calls of one choice: each piece finds its call, and each call has an id."""
+
+    def __init__(self) -> None:
+        self._last = -1
+        self._next = 0
+        self._by_id: dict[str, int] = {}
+        self._begun: set[int] = set()
+
+    def add(self, piece: ToolCallDelta, delta: pb.Delta) -> None:
+        """Adds a piece to what its choice says."""
+        self._last = index = self._index(piece)
+        told = piece.id
+        if index not in self._begun:
+            self._begun.add(index)
+            self._next = max(self._next, index + 1)
+            told = piece.id or new_id()
+            self._by_id[told] = index
+        function = piece.function
+        delta.tool_calls.add(index=index, id=told, name=function.name, arguments_json=function.arguments or "")
+
+    def _index(self, piece: ToolCallDelta) -> int:
+        """Where it has no number: a new id begins a call, and so does a name without an id; the rest goes on with the last."""
+        if piece.index is not None:
+            return piece.index
+        if piece.id:
+            return self._by_id.get(piece.id, self._next)
+        return self._next if piece.function.name or self._last < 0 else self._last
+
+
 class Answer:
     """One stream of an engine, chunk by chunk; ENGINE_PROTOCOL for what is no chunk.
 
@@ -123,6 +154,7 @@ class Answer:
 
     def __init__(self) -> None:
         self._finished: set[int] = set()
+        self._calls: dict[int, Calls] = {}
         self.usage: EngineUsage | None = None
         self._pieces = 0
 
@@ -158,13 +190,29 @@ class Answer:
         return pb.GenerateEvent(usage=usage(self.usage, self._pieces))
 
     def _choice(self, choice: ChunkChoice, event: pb.GenerateEvent) -> None:
-        added = _add(choice, event)
+        added = self._add(choice, event)
         if choice.index in self._finished and (added or choice.finish_reason is not None):
             raise broken("went on after a finish")
         self._pieces += added
         if choice.finish_reason is not None:
             self._finished.add(choice.index)
             event.finishes.add(index=choice.index, reason=reason(choice.finish_reason))
+
+    def _add(self, choice: ChunkChoice, event: pb.GenerateEvent) -> bool:
+        """Adds what the choice says; false where that is nothing (role announcements, finish chunks)."""
+        text, reasoning, pieces = said(choice)
+        if not (text or reasoning or pieces or choice.logprobs):
+            return False
+        delta = event.deltas.add(index=choice.index, text=text)
+        if reasoning:
+            delta.reasoning = reasoning
+        if pieces:
+            calls = self._calls.setdefault(choice.index, Calls())
+            for piece in pieces:
+                calls.add(piece, delta)
+        if choice.logprobs is not None:
+            delta.logprobs.extend(logprobs(choice.logprobs))
+        return True
 
 
 def said(choice: ChunkChoice) -> tuple[str, str, Sequence[ToolCallDelta]]:
@@ -195,25 +243,6 @@ def usage(used: EngineUsage | None, pieces: int) -> usage_pb2.Usage:
     if used.completion_tokens_details is not None and used.completion_tokens_details.reasoning_tokens is not None:
         counted.reasoning_tokens = used.completion_tokens_details.reasoning_tokens
     return counted
-
-
-def _add(choice: ChunkChoice, event: pb.GenerateEvent) -> bool:
-    """Adds what the choice says; false where that is nothing (role announcements, finish chunks)."""
-    text, reasoning, calls = said(choice)
-    if not (text or reasoning or calls or choice.logprobs):
-        return False
-    delta = event.deltas.add(index=choice.index, text=text)
-    if reasoning:
-        delta.reasoning = reasoning
-    for piece in calls:
-        delta.tool_calls.append(
-            pb.ToolCallDelta(
-                index=piece.index, id=piece.id, name=piece.function.name, arguments_json=piece.function.arguments or ""
-            )
-        )
-    if choice.logprobs is not None:
-        delta.logprobs.extend(logprobs(choice.logprobs))
-    return True
 
 
 def logprobs(given: Logprobs) -> list[sampling_pb2.TokenLogprob]:

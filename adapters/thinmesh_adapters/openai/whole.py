@@ -5,6 +5,7 @@ from __future__ import annotations
 from thinmesh.inference.v1 import inference_service_pb2 as pb
 
 from thinmesh_adapters.openai.answer import Chunk, ChunkChoice, broken, failed, logprobs, reason, said, usage
+from thinmesh_adapters.text.calls import new_id
 
 
 def whole(completion: Chunk, choices: int) -> pb.GenerateResponse:
@@ -28,6 +29,6 @@ def _add(answer: pb.GenerateResponse, choice: ChunkChoice) -> None:
     if reasoning:
         added.reasoning = reasoning
     for call in calls:
-        added.tool_calls.add(id=call.id, name=call.function.name, arguments_json=call.function.arguments)
+        added.tool_calls.add(id=call.id or new_id(), name=call.function.name, arguments_json=call.function.arguments)
     if choice.logprobs is not None:
         added.logprobs.extend(logprobs(choice.logprobs))

@@ -3,11 +3,18 @@
 from __future__ import annotations
 
 import json
+import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
 
 NewId = Callable[[], str]
 """Makes the id of a call."""
+
+
+def new_id() -> str:
+    """An id for a call whose engine gives it none."""
+    return f"call_{secrets.token_hex(12)}"
+
 
 _ARGUMENTS = ("arguments", "parameters")
 

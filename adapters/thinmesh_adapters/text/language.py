@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -14,6 +13,7 @@ from thinmesh.inference.v1 import chat_pb2
 from thinmesh.inference.v1 import inference_service_pb2 as pb
 
 from thinmesh_adapters.text.answer import TextAnswer
+from thinmesh_adapters.text.calls import new_id
 from thinmesh_adapters.text.choices import Choices
 from thinmesh_adapters.text.files import TEMPLATE_FILE, TOKENIZER_FILE
 from thinmesh_adapters.text.forced import insists, structural_tag
@@ -129,7 +129,7 @@ class Language:
     def _tools(self, chat: chat_pb2.ChatInput) -> ToolParser | None:
         if self._style is None or not offered(chat):
             return None
-        return (self._style.forced_reader if insists(chat) else self._style.reader)(_new_id)
+        return (self._style.forced_reader if insists(chat) else self._style.reader)(new_id)
 
 
 def fits(tokens: int, context_length: int | None, param: str) -> None:
@@ -137,7 +137,3 @@ def fits(tokens: int, context_length: int | None, param: str) -> None:
     if context_length is not None and tokens > context_length:
         message = f"The input has {tokens} tokens, the model's context {context_length}."
         raise MeshError(Reason.CONTEXT_LENGTH_EXCEEDED, message, param=param)
-
-
-def _new_id() -> str:
-    return f"call_{secrets.token_hex(12)}"
