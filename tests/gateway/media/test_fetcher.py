@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import ssl
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+import httptools
 import pytest
 from canaries import PROMPT
 from gateway.vetting.test_image import png
@@ -14,8 +16,9 @@ from thinmesh.inference.v1 import inference_service_pb2 as pb
 
 from thinmesh_core.errors import MeshError, Reason
 from thinmesh_core.public import public
+from thinmesh_gateway.media import fetcher
 from thinmesh_gateway.media.config import MediaConfig
-from thinmesh_gateway.media.fetcher import MAX_IMAGES, Fetcher, Stream
+from thinmesh_gateway.media.fetcher import MAX_IMAGES, Fetcher, Stream, _Response
 from thinmesh_gateway.media.target import Target, target
 from thinmesh_gateway.vetting import request as vetting
 
@@ -171,6 +174,57 @@ async def test_what_is_no_image_is_refused_without_a_word_about_it(answer: list[
     closed = await refused(egress, asking(URL))
     assert error.message == closed.message
     assert len(egress.sent) == 1
+
+
+HEAD = b"HTTP/1.1 200 OK\r\ncontent-type: image/png\r\n"
+CHUNKED = HEAD + b"transfer-encoding: chunked\r\n\r\n"
+
+
+@pytest.mark.parametrize(
+    ("first", "more"),
+    [
+        (HEAD, b"x: " + b"y" * 30_000 + b"\r\n"),
+        (HEAD + b"x: ", b"y" * 30_000),
+        (CHUNKED + b"1\r\nx\r\n0\r\n", b"x: " + b"y" * 30_000 + b"\r\n"),
+        (CHUNKED + b"1;x=", b"y" * 30_000),
+        (CHUNKED, (b"1;" + b"y" * 30_000 + b"\r\nx\r\n")),
+    ],
+    ids=["headers", "one header", "trailers", "one chunk's extensions", "chunks' extensions"],
+)
+def test_nothing_that_comes_beside_an_image_is_without_a_bound(first: bytes, more: bytes) -> None:
+    response = _Response(1000)
+    response.feed(first)
+    for _ in range(3):
+        response.feed(more)
+    with pytest.raises((OSError, httptools.HttpParserError)):
+        response.feed(more * 3)
+
+
+def test_a_small_image_may_come_in_small_chunks() -> None:
+    response = _Response(1000)
+    response.feed(CHUNKED + b"1\r\nx\r\n" * 1000 + b"0\r\n\r\n")
+    assert (response.whole, bytes(response.body)) == (True, b"x" * 1000)
+
+
+async def test_whom_the_machine_trusts_is_read_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[ssl.SSLContext] = []
+
+    def reading() -> ssl.SSLContext:
+        read.append(ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT))
+        return read[-1]
+
+    used: list[object] = []
+
+    async def connecting(*_: object, ssl: object, **__: object) -> None:
+        used.append(ssl)
+
+    fetcher._trusted.cache_clear()
+    monkeypatch.setattr(ssl, "create_default_context", reading)
+    monkeypatch.setattr(asyncio, "open_connection", connecting)
+    for _ in range(2):
+        await fetcher.dial(PUBLIC, Target("images.example.com", "/"))
+    fetcher._trusted.cache_clear()
+    assert used == [read[0], read[0]]
 
 
 async def test_a_slow_host_is_left() -> None:
