@@ -15,7 +15,8 @@ from thinmesh_core.fold import Folding
 from thinmesh_gateway.authorized import AuthorizedCall
 from thinmesh_gateway.guardrails.guards import Guards
 from thinmesh_gateway.privacy.places import Place
-from thinmesh_gateway.privacy.policy import NO_NAMES, Session
+from thinmesh_gateway.privacy.policy import NO_NAMES
+from thinmesh_gateway.privacy.tenants import Opened
 from thinmesh_gateway.prompts.record import Record
 
 A = TypeVar("A")
@@ -36,14 +37,14 @@ class Treatment:
     def __init__(
         self,
         call: AuthorizedCall,
-        opened: AbstractContextManager[Session | None],
+        opened: AbstractContextManager[Opened | None],
         guards: Guards | None,
         record: Record | None,
         find: Find,
     ) -> None:
         self._call = call
         self._opened = opened
-        self._session: Session | None = None
+        self._session: Opened | None = None
         self._guards = guards
         self._record = record
         self._find = find
@@ -65,8 +66,8 @@ class Treatment:
         """The request as the engine may see it; MeshError where it may not."""
         session = self._session
         if session is not None:
-            names = await self._find(session.texts(request)) if session.names else NO_NAMES
-            request = session.request(request, names)
+            names = await self._find(await session.texts(request)) if session.names else NO_NAMES
+            request = await session.request(request, names)
         if self._guards is not None:
             request = await self._guards.request(request)
             if self._guards.holds and isinstance(request, pb.GenerateRequest):
@@ -79,7 +80,7 @@ class Treatment:
         """A whole answer as the caller may see it; vectors, orders, counts and tensors are no texts."""
         if isinstance(answer, pb.GenerateResponse):
             answer = cast("A", await self._judged(answer))
-        return answer if self._session is None else self._session.response(answer)
+        return answer if self._session is None else await self._session.response(answer)
 
     def event(self, event: pb.GenerateEvent) -> pb.GenerateEvent | None:
         """What can be passed on of a streamed event now; nothing until its end, where guardrails judge the answer."""
@@ -88,14 +89,16 @@ class Treatment:
             return None
         if self._record is not None:
             self._record.event(event)
-        return self._passed(event)
+        if self._session is None:
+            return event
+        event = self._session.event(event)
+        return event if event.deltas or event.finishes or event.HasField("usage") else None
 
     async def rest(self) -> Iterator[pb.GenerateEvent]:
         """What was held until a stream's end."""
         if self._held is None:
             return iter(())
-        passed = self._passed(_event(await self._judged(self._held.whole())))
-        return iter(() if passed is None else (passed,))
+        return iter((_event(await self.answer(self._held.whole())),))
 
     async def _judged(self, answer: pb.GenerateResponse) -> pb.GenerateResponse:
         if self._guards is not None:
@@ -110,12 +113,6 @@ class Treatment:
             message = "The answer is longer than guardrails are shown: ask for fewer tokens."
             raise MeshError(Reason.GUARDRAIL_UNAVAILABLE, message, param="max_tokens")
         held.add(event)
-
-    def _passed(self, event: pb.GenerateEvent) -> pb.GenerateEvent | None:
-        if self._session is None:
-            return event
-        event = self._session.event(event)
-        return event if event.deltas or event.finishes or event.HasField("usage") else None
 
 
 def _event(answer: pb.GenerateResponse) -> pb.GenerateEvent:

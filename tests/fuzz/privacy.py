@@ -16,6 +16,7 @@ from thinmesh_core.errors import MeshError, Reason
 from thinmesh_gateway.privacy.config import PatternConfig, Policy, PrivacyConfig
 from thinmesh_gateway.privacy.detector import Detector
 from thinmesh_gateway.privacy.policy import Privacy
+from thinmesh_gateway.privacy.work import at_once
 
 WRITING = st.text(
     st.sampled_from('0123456789-.@:/ ()+_<>"\\uabcdefEMP한국은행전화번호계좌\uff11\uff12\u00a0\u200b\n'), max_size=40
@@ -42,13 +43,13 @@ def cuts(text: str, places: list[int], detector: Detector, quoted: bool) -> None
 def round_trips(text: str, places: list[int]) -> None:
     """What is taken out of a request comes back in the answer, whole or cut, and nothing is left of it in between."""
     session, sent = PRIVACIES["reversible"].open(), text.encode(errors="replace").decode()
-    masked = session.request(pb.GenerateRequest(model="m", text=sent)).text
-    answer = session.response(pb.GenerateResponse(choices=[pb.Choice(text=masked)]))
+    masked = at_once(session.request(pb.GenerateRequest(model="m", text=sent))).text
+    answer = at_once(session.response(pb.GenerateResponse(choices=[pb.Choice(text=masked)])))
     assert answer.choices[0].text == sent
     events = [session.event(pb.GenerateEvent(deltas=[pb.Delta(text=piece)])) for piece in cut(masked, places)]
     events.append(session.event(pb.GenerateEvent(finishes=[pb.Finish(reason=pb.FINISH_REASON_STOP)])))
     assert "".join(delta.text for event in events for delta in event.deltas) == sent
-    again = PRIVACIES["reversible"].open().response(pb.GenerateResponse(choices=[pb.Choice(text=masked)]))
+    again = at_once(PRIVACIES["reversible"].open().response(pb.GenerateResponse(choices=[pb.Choice(text=masked)])))
     assert again.choices[0].text == masked  # another call restores nothing
 
 
@@ -62,7 +63,7 @@ def policies(data: st.DataObject) -> None:
         return
     session = PRIVACIES[data.draw(st.sampled_from(POLICIES))].open()
     try:
-        session.request(request).SerializeToString()
+        at_once(session.request(request)).SerializeToString()
     except MeshError as error:
         assert error.reason in {Reason.INVALID_REQUEST, Reason.CAPABILITY_MISSING}
 

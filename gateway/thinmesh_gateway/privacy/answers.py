@@ -6,13 +6,14 @@ is the same text once more in pieces; the probabilities stay.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from functools import partial
 
 from thinmesh.inference.v1 import inference_service_pb2 as pb
 from thinmesh.inference.v1 import sampling_pb2
 
 from thinmesh_gateway.privacy.rewriter import Rewriter
+from thinmesh_gateway.privacy.work import Work
 
 Open = Callable[[bool], Rewriter]
 """Begins a text; the argument: it is JSON."""
@@ -51,7 +52,7 @@ class Answer:
         text = self._rewriter(index, TEXT).feed(text) if text else ""
         reasoning = self._rewriter(index, REASONING).feed(reasoning) if reasoning else ""
         calls = [call for call in map(partial(self._call, index), delta.tool_calls) if call is not None]
-        logprobs = _without_texts(delta.logprobs)
+        logprobs = [*map(_without_texts, delta.logprobs)]
         if text or reasoning or calls or logprobs:
             passed.deltas.add(index=index, text=text, reasoning=reasoning, tool_calls=calls, logprobs=logprobs)
 
@@ -87,26 +88,26 @@ class Answer:
         return rewriter
 
 
-def response(response: pb.GenerateResponse, begin: Open) -> pb.GenerateResponse:
+def response(response: pb.GenerateResponse, begin: Open) -> Work[pb.GenerateResponse]:
     """A whole answer, rewritten in a copy."""
     new = pb.GenerateResponse()
     new.CopyFrom(response)
     for choice in new.choices:
-        choice.text = begin(False).whole(choice.text)
-        choice.reasoning = begin(False).whole(choice.reasoning)
+        choice.text = yield from begin(False).whole(choice.text)
+        choice.reasoning = yield from begin(False).whole(choice.reasoning)
         for call in choice.tool_calls:
-            call.arguments_json = begin(True).whole(call.arguments_json)
-        kept = _without_texts(choice.logprobs)
+            call.arguments_json = yield from begin(True).whole(call.arguments_json)
+        kept: list[sampling_pb2.TokenLogprob] = []
+        for one in choice.logprobs:
+            kept.append(_without_texts(one))
+            yield 1 + len(one.top)
         del choice.logprobs[:]
         choice.logprobs.extend(kept)
     return new
 
 
-def _without_texts(logprobs: Iterable[sampling_pb2.TokenLogprob]) -> list[sampling_pb2.TokenLogprob]:
-    return [
-        sampling_pb2.TokenLogprob(
-            chosen=sampling_pb2.Logprob(logprob=one.chosen.logprob),
-            top=[sampling_pb2.Logprob(logprob=other.logprob) for other in one.top],
-        )
-        for one in logprobs
-    ]
+def _without_texts(one: sampling_pb2.TokenLogprob) -> sampling_pb2.TokenLogprob:
+    return sampling_pb2.TokenLogprob(
+        chosen=sampling_pb2.Logprob(logprob=one.chosen.logprob),
+        top=[sampling_pb2.Logprob(logprob=other.logprob) for other in one.top],
+    )

@@ -5,13 +5,14 @@ names = ...                             # where session.names: of each of sessio
 request = session.request(request, names)  # before anything of it is stored, logged or sent on
 event = session.event(event)            # or session.response(response)
 
-A session is one call's, for one task or thread at a time; a request of more than 64 KiB is worth a thread.
+What may be long is work in slices (`work.py`): for an event loop `Turns` does it, for anybody else `at_once`. A session is one
+call's, for one task or thread at a time.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from copy import deepcopy
 from types import MappingProxyType
 from typing import TypeVar, cast
@@ -26,12 +27,14 @@ from thinmesh_gateway.privacy import answers, requests
 from thinmesh_gateway.privacy.config import Policy, PrivacyConfig
 from thinmesh_gateway.privacy.detector import OPAQUE, PLACEHOLDER, Detector, Span
 from thinmesh_gateway.privacy.entities import BY_MEANING, Entity
-from thinmesh_gateway.privacy.escapes import unescaped
+from thinmesh_gateway.privacy.escapes import Escapes, unescaped
 from thinmesh_gateway.privacy.folding import fold
 from thinmesh_gateway.privacy.patterns import Patterns
 from thinmesh_gateway.privacy.places import Place
+from thinmesh_gateway.privacy.requests import Text
 from thinmesh_gateway.privacy.rewriter import Rewriter
 from thinmesh_gateway.privacy.vault import Vault
+from thinmesh_gateway.privacy.work import Work, slices
 
 T = TypeVar("T", bound=Request)
 A = TypeVar("A")
@@ -83,31 +86,26 @@ class Privacy:
 class Session:
     """One call: its vault, and what was found, counted by kind and never kept."""
 
-    __slots__ = ("_answer", "_names", "_param", "_privacy", "_vault", "answered", "asked", "names")
+    __slots__ = ("_answer", "_param", "_privacy", "_vault", "answered", "asked", "names")
 
     def __init__(self, privacy: Privacy) -> None:
         self._privacy = privacy
         self.names = privacy.names
-        self._names: Mapping[str, Sequence[Place]] = NO_NAMES
         self._vault = Vault()
         self._answer = answers.Answer(self._begin)
         self._param = ""
         self.asked: Counter[str] = Counter()
         self.answered: Counter[str] = Counter()
 
-    def texts(self, request: Request) -> list[str]:
+    def texts(self, request: Request) -> Work[list[str]]:
         """What names must be looked for in, as a tagger is to read it, each text once."""
         found: dict[str, None] = {}
-
-        def read(param: str, text: str, json: bool) -> str:
-            found[_read(text, json)] = None
-            return text
-
         if not isinstance(request, tensor_pb.ModelInferRequest):
-            requests.rewrite(request, read)
+            for one in requests.texts(request):
+                found[(yield from _read(one))] = None
         return [*found]
 
-    def request(self, request: T, names: Mapping[str, Sequence[Place]] = NO_NAMES) -> T:
+    def request(self, request: T, names: Mapping[str, Sequence[Place]] = NO_NAMES) -> Work[T]:
         """The request as the engine may see it, a copy; INVALID_REQUEST names the parameter that holds what is blocked.
 
         `names`: where they are in each of `texts`; where the tenant wants them found, none may be missing.
@@ -119,35 +117,42 @@ class Session:
             return request
         if self._privacy.needs_text:
             requests.refuse_tokens(request, NEEDING)
-        self._names = names
-        new = deepcopy(request)
-        requests.rewrite(new, self._avoid)
-        requests.rewrite(new, self._ask)
-        return new
+        texts = requests.texts(request)
+        for one in texts:
+            if "<<" in one.text or (one.json and "\\" in one.text):
+                yield from self._avoid(one)
+        asked: list[str] = []
+        for one in texts:
+            new = yield from self._ask(one, names)
+            asked.append(new)
+        changed = deepcopy(request)
+        requests.put(changed, asked)
+        return changed
 
     def event(self, event: pb.GenerateEvent) -> pb.GenerateEvent:
         """A streamed event as the caller may see it; where it is empty there is nothing to pass on yet."""
         return self._answer.event(event) if self._privacy.active else event
 
-    def response(self, response: A) -> A:
+    def response(self, response: A) -> Work[A]:
         """A whole answer as the caller may see it; vectors, orders and counts are no texts."""
         if isinstance(response, pb.GenerateResponse) and self._privacy.active:
-            return cast("A", answers.response(response, self._begin))
+            return cast("A", (yield from answers.response(response, self._begin)))
         return response
 
     def _begin(self, quoted: bool) -> Rewriter:
         return Rewriter(self._privacy.detector, self._answered, quoted=quoted)
 
-    def _avoid(self, param: str, text: str, json: bool) -> str:
-        self._vault.avoid(unescaped(text) if json else text)
-        return text
+    def _avoid(self, one: Text) -> Work[None]:
+        before = ""
+        for piece in _unescaped(one):
+            before = self._vault.avoid(before + piece)
+            yield len(piece)
 
-    def _ask(self, param: str, text: str, json: bool) -> str:
-        self._param = param
-        names = self._names[_read(text, json)] if self.names else ()
-        return Rewriter(self._privacy.detector, self._asked, quoted=json).whole(
-            text, [Span(Entity.NAME, *one) for one in names]
-        )
+    def _ask(self, one: Text, names: Mapping[str, Sequence[Place]]) -> Work[str]:
+        self._param = one.param
+        places = names[(yield from _read(one))] if self.names else ()
+        given = [Span(Entity.NAME, *place) for place in places]
+        return (yield from Rewriter(self._privacy.detector, self._asked, quoted=one.json).whole(one.text, given))
 
     def _asked(self, kind: str, value: str) -> str:
         if kind in {PLACEHOLDER, OPAQUE}:
@@ -177,6 +182,19 @@ class Session:
         return f"<<{kind.upper()}>>" if self._privacy.answers and policy != "detect" else value
 
 
-def _read(text: str, json: bool) -> str:
+def _read(one: Text) -> Work[str]:
     """A text as the rules read it; every offset is the rewriter's."""
-    return fold(unescaped(text) if json else text)
+    pieces: list[str] = []
+    for piece in _unescaped(one):
+        pieces.append(fold(piece))
+        yield len(piece)
+    return "".join(pieces)
+
+
+def _unescaped(one: Text) -> Iterator[str]:
+    """A text in pieces, none of which ends inside an escape; without needless escapes where it is JSON."""
+    escapes = Escapes()
+    for piece in slices(one.text):
+        whole = escapes.feed(piece)
+        yield unescaped(whole) if one.json else whole
+    yield escapes.end()

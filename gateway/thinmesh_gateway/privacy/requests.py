@@ -5,8 +5,8 @@ Not texts: names of models, functions and formats, ids, roles, images' URLs and 
 
 from __future__ import annotations
 
-from collections.abc import Callable, MutableSequence
-from typing import TypeAlias
+from collections.abc import Callable, MutableSequence, Sequence
+from typing import NamedTuple, TypeAlias
 
 from google.protobuf.message import Message
 from thinmesh.inference.v1 import chat_pb2, sampling_pb2
@@ -33,6 +33,32 @@ def rewrite(request: TextRequest, new: Rewrite) -> None:
             _texts(request.documents, "documents", new)
         case pb.CountTokensRequest():
             _input(request, new)
+
+
+class Text(NamedTuple):
+    """A text, the parameter that it came in, and whether it is JSON."""
+
+    param: str
+    text: str
+    json: bool
+
+
+def texts(request: TextRequest) -> list[Text]:
+    """Every text of a request, in its order."""
+    found: list[Text] = []
+
+    def take(param: str, text: str, json: bool) -> str:
+        found.append(Text(param, text, json))
+        return text
+
+    rewrite(request, take)
+    return found
+
+
+def put(request: TextRequest, new: Sequence[str]) -> None:
+    """Puts others in the place of all of `texts`."""
+    left = iter(new)
+    rewrite(request, lambda param, text, json: next(left))
 
 
 def refuse_tokens(request: TextRequest, needing: str) -> None:

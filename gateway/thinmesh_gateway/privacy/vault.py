@@ -9,6 +9,9 @@ from thinmesh_core.errors import invalid
 LAST = 99_999
 """Placeholders of one entity in one call; more are refused."""
 
+_LONGEST = 26
+"""Characters of a placeholder at most."""
+
 _LOOK_ALIKE = re.compile(r"<<[A-Z][A-Z0-9_]{0,15}_[0-9]{1,5}>>")
 
 
@@ -23,10 +26,14 @@ class Vault:
         self._placeholders: dict[tuple[str, str], str] = {}
         self._values: dict[str, str] = {}
 
-    def avoid(self, text: str) -> None:
-        """Never hands out what a text of the caller already has; it would come back as somebody's number."""
+    def avoid(self, text: str) -> str:
+        """Never hands out what a text of the caller already has; it would come back as somebody's number.
+
+        What it gives must stand before the text's next piece.
+        """
         if "<<" in text:
             self._taken.update(_LOOK_ALIKE.findall(text))
+        return text[-_LONGEST:]
 
     def placeholder(self, kind: str, value: str, *, reversible: bool) -> str:
         """What stands for a value, exactly as it is written; INVALID_REQUEST where there are too many."""

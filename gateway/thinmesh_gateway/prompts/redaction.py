@@ -9,6 +9,7 @@ from thinmesh_gateway.privacy.config import PrivacyConfig
 from thinmesh_gateway.privacy.detector import PLACEHOLDER, Detector
 from thinmesh_gateway.privacy.patterns import Patterns
 from thinmesh_gateway.privacy.rewriter import Rewriter
+from thinmesh_gateway.privacy.work import slices
 
 _SECRET = re.compile(rf"{PREFIX}\w*|eyJ[\w-]+\.[\w-]+(?:\.[\w-]*)?")
 """Keys of ours and tokens, however much of them there is."""
@@ -24,8 +25,8 @@ class Redaction:
     def redacted(self, text: str, *, json: bool, cut: bool) -> str:
         """The text, masked; of one that was cut, what can be told without the rest."""
         rewriter = Rewriter(self._detector, _masked, quoted=json)
-        text = _SECRET.sub("<<SECRET>>", text)
-        return rewriter.feed(text) if cut else rewriter.whole(text)
+        pieces = [rewriter.feed(piece) for piece in slices(_SECRET.sub("<<SECRET>>", text))]
+        return "".join(pieces if cut else (*pieces, rewriter.end()))
 
 
 def _masked(kind: str, value: str) -> str:

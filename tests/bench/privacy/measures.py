@@ -20,6 +20,7 @@ from thinmesh_gateway.privacy.entities import Entity
 from thinmesh_gateway.privacy.folding import fold
 from thinmesh_gateway.privacy.policy import Privacy
 from thinmesh_gateway.privacy.rewriter import Rewriter
+from thinmesh_gateway.privacy.work import at_once
 
 Spans = Sequence[tuple[int, int]]
 Asked = Callable[[Sequence[str]], list[tuple[Spans, float]]]
@@ -102,7 +103,7 @@ def streams(chance: Random, cuts: int) -> Streams:
     differences = 0
     for _ in range(cuts):
         text = prompt(chance, chance.randrange(40, 240))
-        expected = Rewriter(DETECTOR, _replaced).whole(text)
+        expected = at_once(Rewriter(DETECTOR, _replaced).whole(text))
         rewriter, at, came = Rewriter(DETECTOR, _replaced), 0, ""
         plain = Rewriter(DETECTOR, lambda kind, value: value)
         passed = 0
@@ -124,8 +125,8 @@ def round_trips(chance: Random, count: int) -> int:
     lost = 0
     for _ in range(count):
         session, text = privacy.open(), prompt(chance, 300)
-        request = session.request(pb.GenerateRequest(text=text))
-        answer = session.response(pb.GenerateResponse(choices=[pb.Choice(text=request.text)]))
+        request = at_once(session.request(pb.GenerateRequest(text=text)))
+        answer = at_once(session.response(pb.GenerateResponse(choices=[pb.Choice(text=request.text)])))
         lost += answer.choices[0].text != text
     return lost
 

@@ -19,6 +19,7 @@ from thinmesh_gateway.privacy.config import PrivacyConfig
 from thinmesh_gateway.privacy.detector import OPAQUE, PLACEHOLDER
 from thinmesh_gateway.privacy.policy import Privacy
 from thinmesh_gateway.privacy.rewriter import Rewriter
+from thinmesh_gateway.privacy.work import at_once
 
 SEED = 20261
 EXAMPLES = 12
@@ -100,7 +101,7 @@ def spans(privacy: Privacy, text: str) -> list[Span]:
         return f"\ue000{len(found) - 1}\ue001"
 
     place, out = 0, []
-    for number, part in enumerate(re.split("\ue000([0-9]+)\ue001", Rewriter(privacy.detector, mark).whole(text))):
+    for number, part in enumerate(re.split("\ue000([0-9]+)\ue001", at_once(Rewriter(privacy.detector, mark).whole(text)))):
         kind, value = found[int(part)] if number % 2 else ("", part)
         assert text.startswith(value, place)
         if kind and kind not in {PLACEHOLDER, OPAQUE}:

@@ -19,6 +19,7 @@ from thinmesh_core.config import ConfigError, convert
 from thinmesh_core.errors import MeshError, Reason
 from thinmesh_gateway.privacy.config import PrivacyConfig
 from thinmesh_gateway.privacy.policy import Privacy, Session
+from thinmesh_gateway.privacy.work import SLICE, at_once
 
 PHONE, MAIL = "010-1234-5678", "hong@naver.com"
 
@@ -81,7 +82,7 @@ REQUESTS = [
 def test_no_text_of_a_request_keeps_a_value_and_the_request_itself_stays(request_: Any, policy: str) -> None:
     before = request_.SerializeToString()
     session = opened(entities={"phone": policy})
-    masked = session.request(request_)
+    masked = at_once(session.request(request_))
     assert request_.SerializeToString() == before
     assert not [text for text in strings(masked) if PHONE in text]
     assert session.asked["phone"] == before.count(PHONE.encode())
@@ -91,8 +92,8 @@ def test_no_text_of_a_request_keeps_a_value_and_the_request_itself_stays(request
 @pytest.mark.parametrize("request_", REQUESTS, ids=lambda request: type(request).__name__)
 def test_off_and_detect_change_nothing_and_detect_counts(request_: Any) -> None:
     off, detect = opened(), opened(default="detect")
-    assert off.request(request_) == request_
-    assert detect.request(request_) == request_
+    assert at_once(off.request(request_)) == request_
+    assert at_once(detect.request(request_)) == request_
     assert (off.asked["phone"], detect.asked["phone"]) == (0, request_.SerializeToString().count(PHONE.encode()))
 
 
@@ -101,7 +102,7 @@ def test_what_is_blocked_is_refused_by_the_parameter_that_holds_it_and_never_by_
         chat=chat_pb2.ChatInput(messages=[chat_pb2.Message(content=[chat_pb2.ContentPart(text=one)]) for one in ("a", PHONE)])
     )
     with pytest.raises(MeshError) as raised:
-        opened(entities={"phone": "block"}).request(request)
+        at_once(opened(entities={"phone": "block"}).request(request))
     assert (raised.value.reason, raised.value.param) == (Reason.INVALID_REQUEST, "messages[1].content")
     assert PHONE not in raised.value.message
 
@@ -111,9 +112,9 @@ def test_what_is_blocked_is_refused_by_the_parameter_that_holds_it_and_never_by_
     [pb.GenerateRequest(token_ids=pb.TokenIds(ids=[1])), pb.EmbedRequest(inputs=[pb.EmbedInput(text="a"), pb.EmbedInput(token_ids=pb.TokenIds(ids=[1]))])],
 )  # fmt: skip
 def test_token_ids_are_refused_where_the_policy_needs_text(request_: Any) -> None:
-    assert opened(default="detect").request(request_) == request_
+    assert at_once(opened(default="detect").request(request_)) == request_
     with pytest.raises(MeshError, match="send the input as text"):
-        opened(entities={"card": "mask"}).request(request_)
+        at_once(opened(entities={"card": "mask"}).request(request_))
 
 
 def test_tensors_are_refused_where_the_policy_needs_text_but_for_models_that_take_none() -> None:
@@ -127,30 +128,42 @@ def test_tensors_are_refused_where_the_policy_needs_text_but_for_models_that_tak
 def test_the_same_value_has_the_same_placeholder_and_what_the_caller_wrote_is_never_handed_out() -> None:
     session = opened(default="reversible")
     request = asked(f"{PHONE}, 010-9999-8888, {PHONE}, <<PHONE_1>> <<PHONE_3>> {MAIL}")
-    assert session.request(request).text == "<<PHONE_2>>, <<PHONE_4>>, <<PHONE_2>>, <<PHONE_1>> <<PHONE_3>> <<EMAIL_1>>"
+    assert (
+        at_once(session.request(request)).text == "<<PHONE_2>>, <<PHONE_4>>, <<PHONE_2>>, <<PHONE_1>> <<PHONE_3>> <<EMAIL_1>>"
+    )
     answer = pb.GenerateResponse(choices=[pb.Choice(text="<<PHONE_1>> <<PHONE_2>> <<PHONE_9>> <<EMAIL_1>>")])
-    assert session.response(answer).choices[0].text == f"<<PHONE_1>> {PHONE} <<PHONE_9>> {MAIL}"
+    assert at_once(session.response(answer)).choices[0].text == f"<<PHONE_1>> {PHONE} <<PHONE_9>> {MAIL}"
+
+
+@pytest.mark.parametrize("at", range(13))
+@pytest.mark.parametrize("json_", [False, True])
+def test_what_the_caller_wrote_is_never_handed_out_wherever_a_slice_ends(at: int, json_: bool) -> None:
+    start = '{"a": "' + "가" * (SLICE - 7 - at)
+    text = start + ("\\u003c<PHONE_1>>" if json_ else "<<PHONE_1>>") + f' {PHONE}"}}'
+    request = pb.GenerateRequest(model="m", engine_options_json=text) if json_ else asked(text)
+    changed = at_once(opened(default="mask").request(request))
+    assert (changed.engine_options_json or changed.text) == start + '<<PHONE_1>> <<PHONE_2>>"}'
 
 
 def test_one_calls_placeholders_mean_nothing_to_another() -> None:
     first, second = privacy(default="reversible").open(), privacy(default="reversible").open()
-    first.request(asked(PHONE))
-    second.request(asked("a"))
+    at_once(first.request(asked(PHONE)))
+    at_once(second.request(asked("a")))
     answer = pb.GenerateResponse(choices=[pb.Choice(text="<<PHONE_1>>")])
-    assert second.response(answer) == answer
+    assert at_once(second.response(answer)) == answer
 
 
 def test_masked_values_are_not_restored() -> None:
     session = opened(default="mask")
-    session.request(asked(PHONE))
+    at_once(session.request(asked(PHONE)))
     answer = pb.GenerateResponse(choices=[pb.Choice(text="<<PHONE_1>>로")])
-    assert session.response(answer) == answer
+    assert at_once(session.response(answer)) == answer
 
 
 @pytest.mark.parametrize(("fields", "said"), [({"default": "mask"}, "<<PHONE>>"), ({"default": "block"}, "<<PHONE>>"), ({"default": "reversible"}, "<<PHONE>>"), ({"default": "detect"}, PHONE), ({"default": "mask", "answers": False}, PHONE)])  # fmt: skip
 def test_what_the_model_writes_itself_is_masked_as_the_policy_says(fields: dict[str, Any], said: str) -> None:
     session = opened(**fields)
-    assert session.response(pb.GenerateResponse(choices=[pb.Choice(text=PHONE)])).choices[0].text == said
+    assert at_once(session.response(pb.GenerateResponse(choices=[pb.Choice(text=PHONE)]))).choices[0].text == said
     assert session.answered["phone"] == 1
 
 
@@ -159,7 +172,7 @@ def test_tokens_texts_are_dropped_from_log_probabilities_and_the_probabilities_s
     logprobs = [sampling_pb2.TokenLogprob(chosen=token, top=[token])]
     session = opened(default="mask")
     kept = [
-        *session.response(pb.GenerateResponse(choices=[pb.Choice(logprobs=logprobs)])).choices[0].logprobs,
+        *at_once(session.response(pb.GenerateResponse(choices=[pb.Choice(logprobs=logprobs)]))).choices[0].logprobs,
         *session.event(pb.GenerateEvent(deltas=[pb.Delta(logprobs=logprobs)])).deltas[0].logprobs,
     ]
     assert (
@@ -184,8 +197,8 @@ def test_a_streamed_answer_is_the_whole_answer(text: str, chance: Random) -> Non
     events = [*streamed(pb.GenerateResponse(choices=choices), chance)]
     sessions = [rules.open(), rules.open()]
     for session in sessions:
-        session.request(asked(f"{PHONE} {MAIL}"))
-    whole = sessions[0].response(pb.GenerateResponse(choices=choices))
+        at_once(session.request(asked(f"{PHONE} {MAIL}")))
+    whole = at_once(sessions[0].response(pb.GenerateResponse(choices=choices)))
     assert [*folded(map(sessions[1].event, events)).values()] == [*whole.choices]
     assert sessions[0].answered == sessions[1].answered
     for choice in whole.choices:
@@ -237,9 +250,9 @@ def folded(events: Iterator[pb.GenerateEvent]) -> dict[int, pb.Choice]:
 @given(st.lists(st.sampled_from(PIECES) | st.text(max_size=9), max_size=12).map("".join))
 def test_a_model_that_repeats_what_it_is_sent_gives_back_what_was_sent(text: str) -> None:
     session = opened(default="reversible")
-    request = session.request(asked(text + "."))
+    request = at_once(session.request(asked(text + ".")))
     answer = pb.GenerateResponse(choices=[pb.Choice(text=request.text)])
-    assert session.response(answer).choices[0].text == text + "."
+    assert at_once(session.response(answer)).choices[0].text == text + "."
 
 
 def test_an_event_stays_as_it_is_and_usage_passes() -> None:
@@ -269,8 +282,13 @@ def test_a_tenants_own_pattern_has_its_own_policy_and_placeholder() -> None:
             "seat": {"pattern": r"[^^]S\$\d", "policy": "off"},
         }
     )
-    assert session.request(asked(f"사번은 EMP-123456이고 {PHONE} aS$1")).text == f"사번은 <<EMPLOYEE_1>>이고 {PHONE} aS$1"
-    assert session.response(pb.GenerateResponse(choices=[pb.Choice(text="<<EMPLOYEE_1>>!")])).choices[0].text == "EMP-123456!"
+    assert (
+        at_once(session.request(asked(f"사번은 EMP-123456이고 {PHONE} aS$1"))).text == f"사번은 <<EMPLOYEE_1>>이고 {PHONE} aS$1"
+    )
+    assert (
+        at_once(session.response(pb.GenerateResponse(choices=[pb.Choice(text="<<EMPLOYEE_1>>!")]))).choices[0].text
+        == "EMP-123456!"
+    )
 
 
 @pytest.mark.parametrize(

@@ -10,10 +10,12 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from thinmesh_gateway.privacy.detector import Detector
+from thinmesh_gateway.privacy import rewriter as rewriter_module
+from thinmesh_gateway.privacy.detector import Detector, Span
 from thinmesh_gateway.privacy.escapes import Escapes, unescaped
 from thinmesh_gateway.privacy.patterns import Patterns
 from thinmesh_gateway.privacy.rewriter import Rewriter
+from thinmesh_gateway.privacy.work import SLICE, at_once
 
 MOST_HELD = 96
 
@@ -59,7 +61,7 @@ def rewriter(detector: Detector, *, quoted: bool = False) -> Rewriter:
 
 
 def whole(text: str, detector: Detector = DETECTORS[0], *, quoted: bool = False) -> str:
-    return rewriter(detector, quoted=quoted).whole(text)
+    return at_once(rewriter(detector, quoted=quoted).whole(text))
 
 
 def cut(text: str, places: list[int]) -> list[str]:
@@ -93,6 +95,38 @@ def test_8000_random_cuts_make_no_difference(detector: Detector, quoted: bool) -
         for _ in range(3):
             places = [chance.randrange(len(text) + 1) for _ in range(chance.randrange(1, 30))]
             assert streamed(cut(text, places), detector, quoted=quoted) == expected
+
+
+@settings(max_examples=500, deadline=None)
+@given(
+    TEXTS,
+    st.lists(st.tuples(st.integers(0, 200), st.integers(1, 8)), max_size=12),
+    st.sampled_from([1, 2, 7, 40]),
+    st.sampled_from(DETECTORS),
+    st.booleans(),
+)
+@example("김민준010-1234-5678 김민준", [(0, 3), (1, 3), (16, 3)], 4, DETECTORS[0], False)
+def test_every_slice_has_what_others_found_in_it(
+    text: str, places: list[tuple[int, int]], size: int, detector: Detector, quoted: bool
+) -> None:
+    read = len(unescaped(text) if quoted else text)
+    names = sorted(Span("name", start, min(start + length, read)) for start, length in places if start < read)
+
+    def in_slices_of(size: int) -> str:
+        with pytest.MonkeyPatch.context() as patched:
+            patched.setattr(rewriter_module, "SLICE", size)
+            return at_once(rewriter(detector, quoted=quoted).whole(text, names))
+
+    assert in_slices_of(size) == in_slices_of(1_000_000)
+
+
+@pytest.mark.parametrize("quoted", [False, True])
+def test_a_text_of_many_slices_is_as_one_of_one_piece(quoted: bool) -> None:
+    chance = random.Random(11)
+    for _ in range(4):
+        text = "".join(chance.choices(FRAGMENTS, k=2500))
+        assert len(text) > 4 * SLICE
+        assert whole(text, quoted=quoted) == streamed([text], DETECTORS[0], quoted=quoted)
 
 
 @settings(max_examples=500, deadline=None)
@@ -138,7 +172,7 @@ def test_a_data_url_of_any_length_passes_at_once_and_unread() -> None:
 
 @given(TEXTS)
 def test_a_text_without_anything_found_is_unchanged(text: str) -> None:
-    assert Rewriter(DETECTORS[1], lambda kind, value: value).whole(text) == text
+    assert at_once(Rewriter(DETECTORS[1], lambda kind, value: value).whole(text)) == text
 
 
 @settings(deadline=None)

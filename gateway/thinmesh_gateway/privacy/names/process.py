@@ -76,7 +76,8 @@ class NamesProcess:
                 places[piece.of] += [(piece.start + start, piece.start + end) for start, end in found]
                 known.update(piece.text[start:end] for start, end in found)
         if known:
-            places = [_united(*both) for both in zip(places, repeated(texts, frozenset(known)), strict=True)]
+            again = await asyncio.to_thread(lambda: [*repeated(texts, frozenset(known))])
+            places = [_united(*both) for both in zip(places, again, strict=True)]
         return dict(zip(texts, places, strict=True))
 
     async def _ask(self, texts: list[str]) -> list[list[Place]]:

@@ -16,6 +16,7 @@ from thinmesh_gateway.privacy.config import PrivacyConfig
 from thinmesh_gateway.privacy.entities import Entity
 from thinmesh_gateway.privacy.places import Place
 from thinmesh_gateway.privacy.policy import Privacy, Session
+from thinmesh_gateway.privacy.work import at_once
 
 NAME = "김민준"
 
@@ -26,13 +27,13 @@ def opened(**fields: Any) -> Session:
 
 def found(session: Session, request: Any) -> Mapping[str, Sequence[Place]]:
     """Every place of NAME."""
-    texts = session.texts(request)
+    texts = at_once(session.texts(request))
     return {text: [(at, at + len(NAME)) for at in range(len(text)) if text.startswith(NAME, at)] for text in texts}
 
 
 def asked(session: Session, text: str) -> str:
     request = pb.GenerateRequest(model="m", text=text)
-    return session.request(request, found(session, request)).text
+    return at_once(session.request(request, found(session, request))).text
 
 
 @pytest.mark.parametrize("default", ["detect", "mask", "reversible", "block"])
@@ -51,7 +52,7 @@ def test_names_are_treated_as_other_entities_are(policy: str, left: str, back: s
     assert asked(session, f"성명: {NAME}, {NAME}님") == f"성명: {left}, {left}님"
     assert session.asked == {"name": 2}
     answer = pb.GenerateResponse(choices=[pb.Choice(text=f"{left}님께")])
-    assert session.response(answer).choices[0].text == f"{back}님께"
+    assert at_once(session.response(answer)).choices[0].text == f"{back}님께"
 
 
 def test_a_blocked_name_refuses_the_request_without_saying_it() -> None:
@@ -77,7 +78,7 @@ def test_what_a_form_told_counts_where_both_were_found() -> None:
 def test_of_two_names_that_overlap_the_first_is_masked() -> None:
     session = opened(entities={"name": "mask"})
     request = pb.GenerateRequest(model="m", text="김민준이 왔다")
-    assert session.request(request, {request.text: [(0, 3), (0, 4), (2, 5)]}).text == "<<NAME_1>>이 왔다"
+    assert at_once(session.request(request, {request.text: [(0, 3), (0, 4), (2, 5)]})).text == "<<NAME_1>>이 왔다"
 
 
 def test_names_in_json_leave_json_whatever_it_was_escaped_with() -> None:
@@ -86,10 +87,10 @@ def test_names_in_json_leave_json_whatever_it_was_escaped_with() -> None:
     call = chat_pb2.ToolCall(id="c", name="f", arguments_json=arguments)
     message = chat_pb2.Message(role=chat_pb2.ROLE_ASSISTANT, tool_calls=[call])
     request = pb.GenerateRequest(model="m", chat=chat_pb2.ChatInput(messages=[message]))
-    new = session.request(request, found(session, request))
+    new = at_once(session.request(request, found(session, request)))
     assert json.loads(new.chat.messages[0].tool_calls[0].arguments_json) == {"name": "<<NAME_1>>", "note": "\n<<NAME_1>>"}
 
 
 def test_a_text_that_nobody_looked_into_goes_nowhere() -> None:
     with pytest.raises(KeyError):
-        opened(entities={"name": "mask"}).request(pb.GenerateRequest(model="m", text=NAME))
+        at_once(opened(entities={"name": "mask"}).request(pb.GenerateRequest(model="m", text=NAME)))

@@ -6,14 +6,17 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import AsyncIterator, Callable
+import threading
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager
 
 import pytest
 
 from thinmesh_core.errors import MeshError, Reason
+from thinmesh_gateway.privacy.names import judge
 from thinmesh_gateway.privacy.names import process as module
 from thinmesh_gateway.privacy.names.process import NamesProcess
+from thinmesh_gateway.privacy.places import Place
 
 FAKE = """
 import os, sys
@@ -87,6 +90,20 @@ async def test_the_real_one_finds_names_dies_and_comes_back() -> None:
 def process_id(process: NamesProcess) -> int:
     assert process._process is not None
     return process._process.pid
+
+
+async def test_names_that_stand_once_more_are_looked_for_beside_the_loop(fake: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    threads: list[threading.Thread] = []
+
+    def repeated(texts: Sequence[str], known: frozenset[str]) -> Iterator[list[Place]]:
+        threads.append(threading.current_thread())
+        return judge.repeated(texts, known)
+
+    monkeypatch.setattr(module, "repeated", repeated)
+    async with following(NamesProcess()) as process:
+        assert await process.find(["김민준"]) == {"김민준": [(0, 3)]}
+    assert threads
+    assert threading.current_thread() not in threads
 
 
 async def test_none_runs_until_it_is_wanted() -> None:
