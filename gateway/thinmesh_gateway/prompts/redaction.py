@@ -11,8 +11,13 @@ from thinmesh_gateway.privacy.patterns import Patterns
 from thinmesh_gateway.privacy.rewriter import Rewriter
 from thinmesh_gateway.privacy.work import slices
 
-_SECRET = re.compile(rf"{PREFIX}\w*|eyJ[\w-]+\.[\w-]+(?:\.[\w-]*)?")
-"""Keys of ours and tokens, however much of them there is."""
+_KEY = re.compile(rf"{PREFIX}\w*")
+_SECRET = re.compile(rf"{_KEY.pattern}|eyJ[\w-]++(?P<token>\.[\w-]++(?:\.[\w-]*+)?)?")
+"""Keys of ours and tokens, however much of them there is. A run that might be a token's head is read once, token or not."""
+
+_MASK = "<<SECRET>>"
+_OPAQUE = re.compile("(<<OPAQUE>>)(?:<<OPAQUE>>)+")
+"""What nobody looks into is told of by every slice that it goes through."""
 
 
 class Redaction:
@@ -25,8 +30,12 @@ class Redaction:
     def redacted(self, text: str, *, json: bool, cut: bool) -> str:
         """The text, masked; of one that was cut, what can be told without the rest."""
         rewriter = Rewriter(self._detector, _masked, quoted=json)
-        pieces = [rewriter.feed(piece) for piece in slices(_SECRET.sub("<<SECRET>>", text))]
-        return "".join(pieces if cut else (*pieces, rewriter.end()))
+        pieces = [rewriter.feed(piece) for piece in slices(_SECRET.sub(_without_secrets, text))]
+        return _OPAQUE.sub(r"\1", "".join(pieces if cut else (*pieces, rewriter.end())))
+
+
+def _without_secrets(match: re.Match[str]) -> str:
+    return _KEY.sub(_MASK, match[0]) if match["token"] is None else _MASK
 
 
 def _masked(kind: str, value: str) -> str:

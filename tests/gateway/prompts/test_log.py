@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import stat
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from thinmesh_gateway.authorized import AuthorizedCall
 from thinmesh_gateway.identity.key import text as key_text
 from thinmesh_gateway.identity.principal import Principal
 from thinmesh_gateway.privacy.config import PrivacyConfig
+from thinmesh_gateway.privacy.work import SLICE
 from thinmesh_gateway.prompts import file
 from thinmesh_gateway.prompts.file import FILE, PromptsFile
 from thinmesh_gateway.prompts.gathered import Gathered
@@ -139,8 +141,24 @@ def test_nothing_personal_is_left_wherever_a_text_is_cut(text: str, most: int, w
 def test_what_nobody_looks_into_is_left_out() -> None:
     data = f"data:image/png;base64,{CANARY.ljust(80, 'a')}"
     assert NOTHING.redacted(f"see {data}!", json=False, cut=False) == "see <<OPAQUE>>!"
+    assert NOTHING.redacted(f"see {data}{'a' * 3 * SLICE}!", json=False, cut=False) == "see <<OPAQUE>>!"
+    assert NOTHING.redacted("a" * 2 * SLICE, json=False, cut=False) == "<<OPAQUE>>"
     token = "eyJhbGciOi.eyJzdWIiOi.c2lnbmF0"
     assert NOTHING.redacted(f"Bearer {token}", json=False, cut=False) == "Bearer <<SECRET>>"
+
+
+SECRETS = re.compile(r"tm_live_\w*|eyJ[\w-]+\.[\w-]+(?:\.[\w-]*)?")
+
+
+@given(st.lists(st.sampled_from(["eyJ", "tm_live_", "a", "-", ".", "_", " ", "가"]), max_size=20).map("".join))
+def test_secrets_are_found_wherever_they_begin(text: str) -> None:
+    assert NOTHING.redacted(text, json=False, cut=False) == SECRETS.sub("<<SECRET>>", text)
+
+
+@pytest.mark.parametrize("run", ["eyJ", "eyJ-"])
+def test_many_beginnings_of_tokens_end(run: str) -> None:
+    text = run * 200_000
+    assert NOTHING.redacted(text, json=False, cut=False) in {text, "<<OPAQUE>>"}
 
 
 def test_json_stays_json() -> None:
