@@ -36,6 +36,9 @@ SIZES = {
 }
 """Bytes of one element; those of BYTES say their own length."""
 
+MAX_BYTES_ELEMENTS = 1 << 18
+"""Elements of a BYTES tensor: each is looked at."""
+
 FORMATS = {
     "BOOL": "?", "UINT8": "B", "UINT16": "H", "UINT32": "I", "UINT64": "Q", "INT8": "b", "INT16": "h", "INT32": "i",
     "INT64": "q", "FP16": "e", "FP32": "f", "FP64": "d",
@@ -110,6 +113,8 @@ def unpack_bytes(raw: bytes) -> list[bytes]:
     values: list[bytes] = []
     at = 0
     while at < len(raw):
+        if len(values) == MAX_BYTES_ELEMENTS:
+            raise ValueError(f"more than {MAX_BYTES_ELEMENTS} elements")
         if at + 4 > len(raw):
             raise ValueError("cut within a length")
         (length,) = struct.unpack_from("<I", raw, at)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from thinmesh_core.call import AUTHORIZATION, TRACEPARENT, traceparent
@@ -66,10 +67,14 @@ class Authenticator:
         if self._tokens is None or text.startswith(PREFIX):
             holder = self._keyring.holder(text)
         else:
-            holder = await self._tokens.holder(text)
+            holder = self._granted(await self._tokens.holder(text))
         if holder is None:
             raise MeshError(Reason.INVALID_KEY, UNKNOWN)
         return self.admitted(holder, sent, names, trail)
+
+    def _granted(self, holder: Principal | None) -> Principal | None:
+        """With those of its roles that there are: a provider may send any number of groups, called anything."""
+        return holder and replace(holder, roles=tuple(role for role in holder.roles if role in self.roles))
 
     def admitted(self, holder: Principal, sent: Sent, names: Names, trail: Trail) -> AuthorizedCall:
         """The call of a principal that is known; INVALID_KEY where its tenant is not, PERMISSION_DENIED without the action."""

@@ -19,6 +19,8 @@ MAX_KEYS = 50_000
 
 _KEY = re.compile(rb'(?<!\\)(?:\\\\)*+"[ \t\r\n]*+:')  # a quote that is escaped ends nothing
 
+_FIELD = re.compile(r"Object (?:contains (unknown) field|missing required field) `(.*)`", re.DOTALL)
+
 _unique = json.JSONDecoder(object_pairs_hook=strict_json.unique).raw_decode
 
 
@@ -53,12 +55,8 @@ def _mistyped(text: str) -> MeshError:
     """Makes msgspec's words into ours: "Expected `int`, got `str` - at `$.max_tokens`"."""
     what, _, where = text.partition(" - at `")
     path = where.rpartition("$")[2].rstrip("`").lstrip(".")
-    if "unknown field" in what:
-        field = what.split("`")[1]
+    if (found := _FIELD.fullmatch(what)) is not None:  # a value may hold the same words
+        unknown, field = found.groups()
         path = f"{path}.{field}" if path else field
-        return invalid(path or "body", f"Unknown field {path!r}.")
-    if "missing required field" in what:
-        field = what.split("`")[1]
-        path = f"{path}.{field}" if path else field
-        return invalid(path, f"The field {path!r} is missing.")
+        return invalid(path or "body", f"Unknown field {path!r}." if unknown else f"The field {path!r} is missing.")
     return invalid(path or "body", f"{path or 'The body'}: {what[:1].lower()}{what[1:]}.")

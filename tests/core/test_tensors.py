@@ -99,3 +99,10 @@ def test_bytes_come_back_as_they_were_packed(values: list[bytes]) -> None:
 def test_any_bytes_are_unpacked_or_refused(raw: bytes) -> None:
     with suppress(ValueError):
         assert tensors.pack_bytes(tensors.unpack_bytes(raw)) == raw
+
+
+def test_elements_of_bytes_are_bounded_for_each_is_looked_at() -> None:
+    most = tensors.pack_bytes([b""] * tensors.MAX_BYTES_ELEMENTS)
+    assert len(tensors.unpack_bytes(most)) == tensors.MAX_BYTES_ELEMENTS
+    with pytest.raises(ValueError, match="more than"):
+        tensors.unpack_bytes(most + bytes(4))

@@ -55,6 +55,7 @@ async def test_fields_and_the_file_come_in_any_order_and_pieces(size: int, last:
         (file(DATA) + file(DATA) + END, KIND),
         (field("a", "x" * (MAX_FIELD_BYTES + 1)) + END, KIND),
         (b"".join(field(str(n), "x") for n in range(MAX_FIELDS + 1)) + END, KIND),
+        (field("a", "x") * (MAX_FIELDS + 1) + file(DATA) + END, KIND),
         (file(DATA) + END, "multipart/form-data"),
         (file(DATA) + END, "application/json"),
     ],

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import json
 import struct
@@ -22,6 +23,7 @@ from thinmesh.model.v1 import model_service_pb2 as model_pb
 from thinmesh_core.errors import MeshError, Reason
 from thinmesh_gateway.openai import errors, responses
 from thinmesh_gateway.openai.frames import ChatFrames, TextFrames
+from thinmesh_gateway.openai.routes import NUMBERS_AT_ONCE, _encoded
 
 HEAD = responses.Head("id-1", 7, "m")
 USAGE = usage_pb2.Usage(prompt_tokens=3, completion_tokens=4, cached_prompt_tokens=2, reasoning_tokens=1)
@@ -140,10 +142,31 @@ def test_text_offsets_go_on_over_chunks() -> None:
 @given(st.lists(st.floats(width=32, allow_nan=False, allow_infinity=False), min_size=1, max_size=16))
 def test_vectors_are_equal_in_both_encodings(values: list[float]) -> None:
     answer = pb.EmbedResponse(embeddings=[pb.Embedding(values=values)], usage=usage_pb2.Usage(prompt_tokens=2))
-    numbers = CreateEmbeddingResponse.model_validate(plain(responses.embeddings("m", answer, encode=False)))
-    encoded = plain(responses.embeddings("m", answer, encode=True))["data"][0]["embedding"]
+    numbers = CreateEmbeddingResponse.model_validate(
+        plain(responses.embeddings("m", [responses.embedding(0, values, encode=False)], answer))
+    )
+    encoded = plain(responses.embedding(0, values, encode=True))["embedding"]
     decoded = list(struct.unpack(f"<{len(values)}f", base64.b64decode(encoded)))
     assert numbers.data[0].embedding == decoded == values
+
+
+@pytest.mark.parametrize("encode", [True, False])
+async def test_of_many_vectors_all_else_has_its_turn_between_some(encode: bool) -> None:
+    answer = pb.EmbedResponse(embeddings=[pb.Embedding(values=[0.5] * 1000)] * 100)
+    turns = 0
+
+    async def count() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    counting = asyncio.create_task(count())
+    vectors = await _encoded(answer, encode=encode)
+    counting.cancel()
+    assert turns >= 100 * 1000 // NUMBERS_AT_ONCE
+    whole = [responses.embedding(index, one.values, encode=encode) for index, one in enumerate(answer.embeddings)]
+    assert plain(responses.embeddings("m", vectors, answer)) == plain(responses.embeddings("m", whole, answer))
 
 
 def test_a_ranking_has_texts_only_where_asked() -> None:

@@ -23,6 +23,9 @@ _SIZE = "binary_data_size"
 _WANTED = "binary_data"
 _WANTED_ALL = "binary_data_output"
 
+MAX_JSON_ELEMENTS = 1 << 20
+"""Of an output that is written as JSON: more of them take seconds, and are ten times as long as their bytes."""
+
 _DECODER = msgspec.json.Decoder(InferRequest)
 
 
@@ -102,6 +105,8 @@ def _packed(tensor: Input) -> bytes:
     if tensor.data is None:
         raise invalid(tensor.name, f"The input {tensor.name!r} has neither data nor {_SIZE}.")
     values = _flat(tensor.data, tensor.name)
+    if len(values) != elements(tensor.shape):
+        raise invalid(tensor.name, f"The input {tensor.name!r} has {len(values)} elements, its shape says otherwise.")
     if tensor.datatype == BYTES:
         if not all(isinstance(value, str) for value in values):
             raise invalid(tensor.name, f"The input {tensor.name!r} is BYTES: its elements are strings.")
@@ -147,6 +152,8 @@ def _unpacked(tensor: pb.ModelInferResponse.InferOutputTensor, raw: bytes) -> li
     name, form = tensor.name, FORMATS.get(tensor.datatype)
     if form is None and tensor.datatype != BYTES:
         raise invalid(name, f"The output {name!r} is {tensor.datatype}, which JSON can't hold: ask for it with {_WANTED}.")
+    if elements(list(tensor.shape)) > MAX_JSON_ELEMENTS:
+        raise invalid(name, f"The output {name!r} has more than {MAX_JSON_ELEMENTS} elements: ask for it with {_WANTED}.")
     try:
         values = unpack_bytes(raw) if form is None else [value for (value,) in struct.iter_unpack(f"<{form}", raw)]
     except (ValueError, struct.error) as error:

@@ -24,7 +24,7 @@ class CreateBatch(Body):
 
     input_file_id: str
     endpoint: str
-    completion_window: Annotated[str, Meta(pattern="^[1-9][0-9]{0,5}[smh]$")]
+    completion_window: Annotated[str, Meta(pattern="^[1-9][0-9]{0,5}[smh]$(?!\\n)")]
     metadata: Labels | None = None
     output_expires_after: ExpiresAfter | None = None
 

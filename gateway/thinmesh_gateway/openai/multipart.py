@@ -43,10 +43,11 @@ class _Reading:
         self._form = form
         self._found: list[bytes] = []
         self._ended = False
+        self._parts = 0
         self._parser = MultipartParser(
             boundary,
             {
-                "on_part_begin": self._part,
+                "on_part_begin": self._part_begin,
                 "on_part_data": self._data,
                 "on_part_end": self._part_end,
                 "on_header_field": self._field,
@@ -72,6 +73,11 @@ class _Reading:
             raise _malformed()
         if self._form.filename is None:
             raise invalid("file", "The form has no file.")
+
+    def _part_begin(self) -> None:
+        self._parts += 1
+        self._bound(self._parts, MAX_FIELDS)
+        self._part()
 
     def _part(self) -> None:
         self._name, self._is_file, self._held = "", False, bytearray()
@@ -106,7 +112,6 @@ class _Reading:
     def _part_end(self) -> None:
         if not self._is_file:
             self._form.fields[self._name] = self._held.decode(errors="replace")
-            self._bound(len(self._form.fields), MAX_FIELDS)
 
     def _end(self) -> None:
         self._ended = True

@@ -138,11 +138,13 @@ def logprobs(listed: Iterable[sampling_pb2.TokenLogprob]) -> list[ChatLogprob]:
     ]
 
 
-def embeddings(model: str, answer: pb.EmbedResponse, *, encode: bool) -> Embeddings:
-    """Vectors as numbers, or with `encode` as base64."""
-    vectors = [
-        Embedding(index, _base64(one.values) if encode else list(one.values)) for index, one in enumerate(answer.embeddings)
-    ]
+def embedding(index: int, values: Sequence[float], *, encode: bool) -> Embedding:
+    """A vector as numbers, or with `encode` as base64."""
+    return Embedding(index, _base64(values) if encode else [*values])
+
+
+def embeddings(model: str, vectors: list[Embedding], answer: pb.EmbedResponse) -> Embeddings:
+    """The vectors of an answer."""
     return Embeddings(vectors, model, EmbeddingUsage(answer.usage.prompt_tokens, answer.usage.prompt_tokens))
 
 

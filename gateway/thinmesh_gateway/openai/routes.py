@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import time
-from typing import TypeAlias
+from typing import TypeAlias, cast
 
+import msgspec
 from thinmesh.inference.v1 import inference_service_pb2 as pb
 from thinmesh.model.v1 import model_service_pb2 as model_pb
 
@@ -17,8 +18,12 @@ from thinmesh_gateway.exchange import Answer, Request, as_json
 from thinmesh_gateway.idempotency.key import KEY, unstreamed
 from thinmesh_gateway.inference import Inference
 from thinmesh_gateway.openai import errors, requests, responses, sse, translate
+from thinmesh_gateway.openai.bodies import Embedding
 from thinmesh_gateway.openai.frames import ChatFrames, Frames, TextFrames
 from thinmesh_gateway.wishes import GIVEN, tiered
+
+NUMBERS_AT_ONCE = 32_768
+"""Of vectors, written in one go: some milliseconds."""
 
 Streamed: TypeAlias = sse.EventStream[pb.GenerateEvent]
 
@@ -65,7 +70,8 @@ class OpenAIRoutes:
         body = requests.decode(await request.read(), requests.Embeddings)
         async with Attendance(request.receive):
             answer = await self._inference.embed(translate.embed(body), call, request.told.update)
-        return as_json(responses.embeddings(body.model, answer, encode=body.encoding_format == "base64"))
+        vectors = await _encoded(answer, encode=body.encoding_format == "base64")
+        return as_json(responses.embeddings(body.model, vectors, answer))
 
     async def rerank(self, request: Request, call: AuthorizedCall) -> Answer:
         """POST /v1/rerank."""
@@ -109,6 +115,21 @@ class OpenAIRoutes:
 def told(error: MeshError) -> Answer:
     """An error as OpenAI has it."""
     return Answer(errors.body(error), errors.headers(error), error.row.http)
+
+
+async def _encoded(answer: pb.EmbedResponse, *, encode: bool) -> list[Embedding]:
+    """The vectors, as they stand in the body: of many, all else has its turn between some."""
+    vectors: list[Embedding] = []
+    numbers = 0
+    for index, one in enumerate(answer.embeddings):
+        values = one.values[:]
+        numbers += len(values)
+        if numbers > NUMBERS_AT_ONCE:
+            numbers = 0
+            await asyncio.sleep(0)
+        vector = msgspec.json.encode(responses.embedding(index, values, encode=encode))
+        vectors.append(cast("Embedding", msgspec.Raw(vector)))
+    return vectors
 
 
 def _check_streamed(request: Request) -> None:

@@ -10,7 +10,6 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable
-from functools import lru_cache
 from typing import NamedTuple
 
 import re2
@@ -23,7 +22,7 @@ FEW = 4
 
 _LOOP = re.compile(r"\)(?:[*+]|\{)")
 _TOKEN = re.compile(
-    r"(?P<open>\((?:\?(?:P?<\w+>|[imsU-]*:))?)|(?P<flags>\(\?[imsU-]*\))|(?P<close>\))|(?P<or>\|)"
+    r"(?P<flags>\(\?[imsU-]*\))|(?P<open>\((?:\?(?:P?<\w+>|[imsU-]*:))?)|(?P<close>\))|(?P<or>\|)"
     r"|(?P<empty>[$^]|\\[AbBz])|(?P<repeat>(?:[*+?]|\{(?P<least>\d+)(?P<comma>,(?P<most>\d*))?\})\??)"
     r"|(?P<atom>\\[pP](?:\{[^}]*\}|.)|\\x(?:\{[^}]*\}|..)|\\[0-7]{1,3}|\\.|\[\^?\]?(?:\[:\^?\w+:\]|\\.|[^\]\\])*\]|.)",
     re.DOTALL,
@@ -65,8 +64,10 @@ class _Places:
     """The places of an expression, with the characters of each, and which follows which: in how many ways."""
 
     def __init__(self, pattern: str) -> None:
-        others = sorted({one for one in pattern if one > "\x7f"})
+        others = sorted({one for one in pattern if one > "\x7f"} - {_OTHER})
         self._alphabet = "".join((*map(chr, range(128)), *others, _OTHER))
+        self._bits = {one: 1 << index for index, one in enumerate(self._alphabet)}
+        self._matched: dict[str, int] = {}
         self._flags = "(?i)" if "(?i" in pattern else ""
         self._characters: list[int] = []
         self._follows: list[Counter[int]] = []
@@ -193,10 +194,24 @@ class _Places:
         return part
 
     def _place(self, atom: str) -> _Part:
-        self._characters.append(_matched(self._flags + atom, self._alphabet))
+        self._characters.append(self._matching(atom))
         self._follows.append(Counter())
         place = (len(self._follows) - 1,)
         return _Part(empty=False, first=place, last=place)
+
+    def _matching(self, atom: str) -> int:
+        """Which characters of the alphabet an atom matches, as bits; where RE2 does not tell, all."""
+        if len(atom) == 1 and atom != "." and (not self._flags or atom.lower() == atom.upper()):
+            return self._bits[atom]
+        known = self._matched.get(atom)
+        if known is None:
+            self._step(len(self._alphabet))
+            try:
+                found = re2.findall(f"(?s){self._flags}{atom}", self._alphabet, _QUIET)
+            except re2.error:
+                return -1
+            known = self._matched[atom] = sum(self._bits[one] for one in found)
+        return known
 
 
 def _counts(repeat: re.Match[str]) -> tuple[int, float]:
@@ -207,13 +222,3 @@ def _counts(repeat: re.Match[str]) -> tuple[int, float]:
     if repeat["comma"] is None:
         return least, least
     return least, int(repeat["most"]) if repeat["most"] else float("inf")
-
-
-@lru_cache(512)
-def _matched(atom: str, alphabet: str) -> int:
-    """Which characters of the alphabet an atom matches, as bits; where RE2 does not tell, all."""
-    try:
-        expression = re2.compile(f"(?s){atom}", _QUIET)
-    except re2.error:
-        return -1
-    return sum(1 << index for index, one in enumerate(alphabet) if expression.fullmatch(one))

@@ -11,7 +11,7 @@ MAX_DEPTH = 32
 MAX_COUNT = 1000
 
 _QUOTED = re.compile(r'"(?:[^"\\\n]|\\.)*+"?|\'(?:[^\'\\\n]|\\.)*+\'?|\[(?:[^\]\\\n]|\\.)*+\]?')
-_COUNT = re.compile(r"\{\s*(\d*)\s*,?\s*(\d*)\s*\}")
+_COUNT = re.compile(r"\{\s*+(\d*+)\s*+(?:,\s*+(\d*+)\s*+)?+\}")
 _STACKED = re.compile(r"[*+][ \t]*[*+]")
 
 
@@ -31,6 +31,6 @@ def _fault(grammar: str) -> str | None:
     if _STACKED.search(rules):
         return "repeats a repetition"
     for found in _COUNT.finditer(rules):
-        if any(len(count) > 4 or int(count or 0) > MAX_COUNT for count in found.groups()):
+        if any(len(count) > 4 or int(count or 0) > MAX_COUNT for count in found.groups("")):
             return f"has a repetition above {MAX_COUNT}"
     return None

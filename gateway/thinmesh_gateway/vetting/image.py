@@ -17,6 +17,11 @@ LEAST_SIDE = 4
 MOST_SIDE = 16_384
 MAX_PIXELS = 1 << 25
 MAX_PICTURES = 4
+MAX_PARTS = 10_000
+"""Segments of a JPEG, chunks of a PNG."""
+
+MAX_BLOCKS = 1 << 16
+"""Of a GIF, each of which has 255 bytes at most."""
 
 _DATA = re.compile(r"data:(image/[a-z]+);base64,", re.IGNORECASE)
 _NO_FRAME = frozenset({0xC4, 0xC8, 0xCC})
@@ -58,15 +63,15 @@ def content_fault(kind: str, data: bytes) -> str | None:
 def _png(data: bytes) -> Size:
     """https://www.w3.org/TR/png-3/#5Chunk-layout: chunks up to IEND, the first of them IHDR."""
     _need(data[:8] == b"\x89PNG\r\n\x1a\n" and data[8:16] == b"\0\0\0\rIHDR")
-    at = 8
-    while True:
+    at, name = 8, b""
+    for _ in range(MAX_PARTS):
         length, name = _big(data, at, 4), data[at + 4 : at + 8]
         at += 12 + length
         _need(at <= len(data))
         if name == b"IEND":
             break
         _need(at == 33 or name != b"IHDR")
-    _need(at == len(data))
+    _need(at == len(data) and name == b"IEND")
     return _big(data, 16, 4), _big(data, 20, 4)
 
 
@@ -84,10 +89,12 @@ def _jpeg(data: bytes) -> Size:
 def _picture(data: bytes, at: int) -> tuple[Size, int]:
     """The size of a JPEG picture and where it ends: segments with one frame header before the scan, up to EOI."""
     _need(data[at : at + 2] == b"\xff\xd8")
-    at, size = at + 2, None
-    while data[at + 1] != 0xDA:
-        _need(data[at] == 0xFF)
+    at, marker, size = at + 2, 0, None
+    for _ in range(MAX_PARTS):
         marker = data[at + 1]
+        if marker == 0xDA:
+            break
+        _need(data[at] == 0xFF)
         if marker == 0xFF:  # padding
             at += 1
             continue
@@ -98,7 +105,7 @@ def _picture(data: bytes, at: int) -> tuple[Size, int]:
         _need(length >= 2)
         at += 2 + length
     end = data.find(b"\xff\xd9", at)  # within a scan FF is followed by 0 or a restart
-    if size is None or end < 0:
+    if marker != 0xDA or size is None or end < 0:
         raise ValueError
     return size, end + 2
 
@@ -108,8 +115,10 @@ def _gif(data: bytes) -> Size:
     _need(data[:6] in {b"GIF87a", b"GIF89a"})
     width, height = _little(data, 6, 2), _little(data, 8, 2)
     at = 13 + _colours(data[10])
-    frames = 0
+    frames = blocks = 0
     while data[at] != 0x3B:
+        blocks += 1
+        _need(blocks <= MAX_BLOCKS)
         if data[at] == 0x2C:
             frames += 1
             _need(_little(data, at + 1, 2) + _little(data, at + 5, 2) <= width)
@@ -120,6 +129,8 @@ def _gif(data: bytes) -> Size:
             at += 2
         while data[at]:
             at += 1 + data[at]
+            blocks += 1
+            _need(blocks <= MAX_BLOCKS)
         at += 1
     _need(frames > 0 and at + 1 == len(data))
     return width, height

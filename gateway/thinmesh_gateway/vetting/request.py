@@ -13,6 +13,9 @@ from thinmesh_gateway.vetting import grammar, image, pattern, schema
 MAX_TOOL_CHARACTERS = 256 * 1024
 """Of the schemas of all tools together."""
 
+MAX_PATTERN_CHARACTERS = 16 * 1024
+"""Of the patterns in all of them; a thousand characters of the worst kind take some 30 ms to look at."""
+
 
 def check(request: Request) -> None:
     """INVALID_REQUEST with the field's name unless all of the request may go to an engine."""
@@ -33,13 +36,16 @@ def _chat(chat: chat_pb2.ChatInput) -> None:
         for part in message.content[:]:
             if part.HasField("image"):
                 _refuse(f"messages[{index}].content", "The image", image.fault(part.image.url))
-    left = MAX_TOOL_CHARACTERS
+    characters = patterns = 0
     for tool in chat.tools[:]:
         if tool.HasField("parameters_json"):
-            left -= len(tool.parameters_json)
-            if left < 0:
+            characters += len(tool.parameters_json)
+            if characters > MAX_TOOL_CHARACTERS:
                 raise invalid("tools", f"The tools' parameters have more than {MAX_TOOL_CHARACTERS} characters together.")
             _refuse("tools", f"The schema of the tool {tool.name!r}", schema.fault(tool.parameters_json))
+            patterns += schema.pattern_characters(tool.parameters_json)
+            if patterns > MAX_PATTERN_CHARACTERS:
+                raise invalid("tools", f"The tools' patterns have more than {MAX_PATTERN_CHARACTERS} characters together.")
 
 
 def _response_format(form: sampling_pb2.ResponseFormat) -> None:

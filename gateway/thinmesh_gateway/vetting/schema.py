@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import unquote
 
 from thinmesh_core import strict_json
@@ -34,20 +34,31 @@ def fault(text: str) -> str | None:
     """What is wrong with a schema, in our words; none where it may go on."""
     if len(text) > MAX_CHARACTERS:  # and would be kept
         return f"has {len(text)} characters, at most {MAX_CHARACTERS} are allowed"
-    return _fault(text)
+    return _seen(text).fault
+
+
+def pattern_characters(text: str) -> int:
+    """How many characters the patterns have of a schema that may go on."""
+    return _seen(text).pattern_characters
+
+
+class _Seen(NamedTuple):
+    fault: str | None
+    pattern_characters: int = 0
 
 
 @lru_cache(256)
-def _fault(text: str) -> str | None:
+def _seen(text: str) -> _Seen:
     """Callers send the same ones again and again."""
     try:
         schema = strict_json.parse(text)
         if isinstance(schema, dict):
-            _Vetting(schema).size(schema, 0)
-            return None
+            vetting = _Vetting(schema)
+            vetting.size(schema, 0)
+            return _Seen(None, vetting.pattern_characters)
     except ValueError as error:
-        return str(error)
-    return "is no JSON object"
+        return _Seen(str(error))
+    return _Seen("is no JSON object")
 
 
 class _Vetting:
@@ -56,7 +67,7 @@ class _Vetting:
     def __init__(self, root: dict[str, Any]) -> None:
         self._root = root
         self._sizes: dict[int, int | None] = {}
-        self._pattern_characters = 0
+        self.pattern_characters = 0
 
     def size(self, schema: object, depth: int) -> int:
         """How many subschemas it is with those that it refers to."""
@@ -101,8 +112,8 @@ class _Vetting:
         return self.size(value, depth + 1)
 
     def _pattern(self, text: str) -> None:
-        self._pattern_characters += len(text)
-        if self._pattern_characters > MAX_PATTERN_CHARACTERS:
+        self.pattern_characters += len(text)
+        if self.pattern_characters > MAX_PATTERN_CHARACTERS:
             raise ValueError(f"has patterns of more than {MAX_PATTERN_CHARACTERS} characters together")
         wrong = pattern.fault(text)
         if wrong is not None:
@@ -121,4 +132,6 @@ class _Vetting:
                 found = found[int(step[:6])]
             else:
                 raise ValueError("has a $ref to a part that does not exist")
-        return found
+        if isinstance(found, dict | bool):
+            return found
+        raise ValueError("has a $ref to a part that is no schema")

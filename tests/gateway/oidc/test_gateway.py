@@ -57,6 +57,8 @@ async def test_a_token_is_a_principal_to_grpc_too(gateway: Gateway, provider: Pr
         admin = provider.token(roles=["admin"])
         who = await stub.WhoAmI(pb.WhoAmIRequest(), metadata=bearer(admin), timeout=10)
         assert (who.principal, who.tenant, who.HasField("key_id"), list(who.roles)) == ("alice", "usual", False, ["admin"])
+        grouped = provider.token(roles=["helpdesk admin", "user", "F\N{LATIN SMALL LETTER U WITH DIAERESIS}hrung"])
+        assert list((await stub.WhoAmI(pb.WhoAmIRequest(), metadata=bearer(grouped), timeout=10)).roles) == ["user"]
         made = await stub.CreateKey(pb.CreateKeyRequest(), metadata=bearer(admin), timeout=10)
         assert not made.key.HasField("expires_unix_seconds")
         with pytest.raises(grpc.aio.AioRpcError) as raised:

@@ -15,6 +15,7 @@ from tritonclient.grpc import service_pb2 as pb
 
 from thinmesh_core import tensors
 from thinmesh_core.errors import MeshError, Reason
+from thinmesh_gateway.oip import codec
 from thinmesh_gateway.oip.codec import Binary, decode, encode
 
 UNTIMED = settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
@@ -205,6 +206,15 @@ def test_any_json_is_taken_or_refused(fields: dict[str, Any], outer: dict[str, A
 )
 def test_answers_come_as_json(raw: pb.ModelInferResponse, data: list[Any]) -> None:
     assert json.loads(encode(raw, JSON)[0])["outputs"][0]["data"] == data
+
+
+def test_an_output_that_json_would_take_long_for_is_refused_and_goes_as_bytes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(codec, "MAX_JSON_ELEMENTS", 3)
+    raw = output("UINT8", b"1234", shape=(2, 2))
+    with pytest.raises(MeshError, match="more than 3 elements: ask for it with binary_data") as refused:
+        encode(raw, JSON)
+    assert refused.value.reason is Reason.INVALID_REQUEST
+    assert encode(raw, BYTES)[0].endswith(b"1234")
 
 
 @pytest.mark.parametrize("raw", [output("BYTES", tensors.pack_bytes([b"\xff"])), output("BF16", b"\x80\x3f")])

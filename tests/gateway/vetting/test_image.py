@@ -60,6 +60,9 @@ REFUSED = [
     ("or more", "gif", gif() + b"x"), ("or more", "webp", webp() + b"x"), ("or more", "jpeg", jpeg(frames=2)),
     ("or more", "jpeg", jpeg(frames=0)), ("or more", "gif", gif(8, 8, 9)), ("or more", "png", jpeg()), ("or more", "jpeg", png()),
     ("or more", "gif", b"GIF89a/*" + b"\0" * 40), ("or more", "png", png()[:-4]), ("or more", "png", b""),
+    ("or more", "jpeg", jpeg()[:2] + b"\xff\xe0\0\2" * (image.MAX_PARTS + 1) + jpeg()[2:]), ("or more", "jpeg", b"\xff\xd8" + b"\xff" * 99_999),
+    ("or more", "png", png()[:-12] + b"\0\0\0\0tEXt\0\0\0\0" * (image.MAX_PARTS + 1) + png()[-12:]),
+    ("or more", "gif", gif()[:-1] + b"!\xf9\0" * (image.MAX_BLOCKS + 1) + b";"), ("or more", "gif", gif()[:-1] + b"!\xf9" + b"\1a" * (image.MAX_BLOCKS + 1) + b"\0;"),
     ("or more", "webp", webp(b"ICCP")), ("served are", "svg+xml", b"<svg/>"), ("served are", "tiff", b"II*\0"),
     ("served are", "jp2", b"\0\0\0\x0cjP  \r\n\x87\n"), ("larger", "png", png(behind=b"x" * (3 << 20))),
 ]  # fmt: skip

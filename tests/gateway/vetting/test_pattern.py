@@ -7,6 +7,7 @@ import subprocess
 import sys
 
 import pytest
+import re2
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -82,3 +83,18 @@ def test_a_refused_pattern_is_not_printed() -> None:
     code = "from thinmesh_gateway.vetting import pattern; assert pattern.fault('secret**')"
     ran = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True, env=os.environ)
     assert "secret" not in ran.stdout + ran.stderr
+
+
+def test_characters_that_stand_for_themselves_are_not_looked_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(re2, "findall", None)
+    characters = "".join(map(chr, range(0x4E00, 0x4E00 + 1000)))
+    assert not explodes(f"({characters})*")
+    assert not explodes(f"(?i)({characters})*")
+    assert explodes("((가|가)x)*")
+
+
+def test_too_many_classes_are_too_much_to_tell() -> None:
+    several = [f"[{chr(first)}-{chr(last)}]" for first in range(97, 123) for last in range(first, 123)]
+    assert not explodes(f"x({''.join(several[:100])})*")
+    assert explodes(f"x({''.join(several[:200])})*")
+    assert not explodes(f"x({several[3] * 200})*")

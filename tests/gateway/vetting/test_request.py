@@ -12,6 +12,7 @@ from thinmesh.inference.v1 import inference_service_pb2 as pb
 from thinmesh_core.errors import MeshError, Reason
 from thinmesh_gateway.vetting import request as vetting
 
+PATTERNS = '{"title": "%d", "allOf": ' + json.dumps([{"pattern": "(ab)*" * 200}] * 4) + "}"
 LOOP = json.dumps({"$ref": "#"})
 
 
@@ -35,6 +36,7 @@ def formed(**fields: Any) -> pb.GenerateRequest:
         ("tools", chat(tools=[chat_pb2.Tool(name="t", parameters_json="[]")])),
         ("tools", chat(tools=[chat_pb2.Tool(name="t", parameters_json="[" * 100_000)])),
         ("tools", chat(tools=[chat_pb2.Tool(name="t", parameters_json='{"a":"' + "x" * 60_000 + '"}')] * 5)),
+        ("tools", chat(tools=[chat_pb2.Tool(name=f"t{one}", parameters_json=PATTERNS % one) for one in range(5)])),
         ("response_format", formed(json_schema=sampling_pb2.JsonSchema(name="s", schema_json="1"))),
         ("response_format", formed(json_schema=sampling_pb2.JsonSchema(name="s", schema_json=LOOP))),
         ("response_format", formed(regex="(a+)+$")),

@@ -27,6 +27,8 @@ REFUSED: list[tuple[str, Any]] = [
     ("a part of the schema itself", {"$ref": 5}),
     ("does not exist", {"$ref": "#/$defs/none"}),
     ("does not exist", {"allOf": [{}], "$ref": "#/allOf/9999999999999999999999"}),
+    ("no schema", {"x": [0] * 10, "anyOf": [{"$ref": "#/x"}] * 10}),
+    ("no schema", {"x": 1, "anyOf": [{"$ref": "#/x"}]}),
     ("$dynamicRef", {"$dynamicRef": "#a"}),
     ("$id", {"properties": {"a": {"$id": "http://x/"}}}),
     ("$schema", {"$schema": "http://10.0.0.1/meta"}),
@@ -92,7 +94,14 @@ def test_a_hostile_grammar_is_refused(word: str, given: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "given", ['root ::= ("a" | "**" [(*+]*){2,5} \'((((\'', 'start: WORD ("," WORD)*\nWORD: /[a-z]+/', "x" * 32_000]
+    "given",
+    [
+        "root ::= x{" + " " * 32_000,
+        "{\t\n" * 8000,
+        'root ::= ("a" | "**" [(*+]*){2,5} \'((((\'',
+        'start: WORD ("," WORD)*\nWORD: /[a-z]+/',
+        "x" * 32_000,
+    ],
 )
 def test_a_usual_grammar_passes(given: str) -> None:
     assert grammar.fault(given) is None
