@@ -57,31 +57,29 @@ class TokenAnswer:
 
     def feed(self, tokens: Sequence[Token]) -> pb.Delta | None:
         """What these tokens add."""
-        said = pb.Delta(index=self._index)
+        deltas = []
         for token in tokens:
             self.count += 1
             if not self.stopped and token.id not in self._ends:
-                self._take(token, said)
-        return self._with_logprobs(said)
+                deltas.append(self._take(token))
+        return self._with_logprobs(deltas)
 
     def end(self) -> pb.Delta | None:
         """What was held back: text, and the probabilities of the tokens that it is made of."""
-        said = pb.Delta(index=self._index)
         rest = self._detokenizer.end()
-        for delta in (self._answer.feed(rest) if rest else None, self._answer.end()):
-            _add(said, delta)
-        return self._with_logprobs(said)
+        return self._with_logprobs([self._answer.feed(rest) if rest else None, self._answer.end()])
 
-    def _take(self, token: Token, said: pb.Delta) -> None:
+    def _take(self, token: Token) -> pb.Delta | None:
         if token.logprob is not None:
             self._waiting.append((self._spelt, self._logprobs(token, token.logprob)))
         text = self._detokenizer.feed([token.id])
         self._spelt += len(text)
-        delta = self._answer.feed(text, stoppable=self.count > self._least)
-        _add(said, delta)
+        return self._answer.feed(text, stoppable=self.count > self._least)
 
-    def _with_logprobs(self, said: pb.Delta) -> pb.Delta | None:
-        """The delta with the probabilities of those tokens that have come through, in whole or in part."""
+    def _with_logprobs(self, deltas: Iterable[pb.Delta | None]) -> pb.Delta | None:
+        """The deltas as one, with the probabilities of those tokens that have come through, in whole or in part."""
+        several = [one for one in deltas if one is not None]
+        said = several[0] if len(several) == 1 else _joined(self._index, several)
         while self._waiting and self._waiting[0][0] < self._answer.passed:
             said.logprobs.append(self._waiting.popleft()[1])
         return said if said.text or said.reasoning or said.tool_calls or said.logprobs else None
@@ -96,8 +94,11 @@ class TokenAnswer:
         return sampling_pb2.Logprob(token=spelt.decode(errors="replace"), logprob=candidate[1], token_bytes=spelt)
 
 
-def _add(said: pb.Delta, more: pb.Delta | None) -> None:
-    if more is not None:
-        said.text += more.text
-        said.reasoning += more.reasoning
-        said.tool_calls.extend(more.tool_calls)
+def _joined(index: int, deltas: Sequence[pb.Delta]) -> pb.Delta:
+    """Whole answers come as thousands of deltas, so their texts are put together once."""
+    return pb.Delta(
+        index=index,
+        text="".join(one.text for one in deltas),
+        reasoning="".join(one.reasoning for one in deltas),
+        tool_calls=[call for one in deltas for call in one.tool_calls],
+    )
