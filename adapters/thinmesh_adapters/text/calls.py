@@ -6,6 +6,7 @@ import json
 import secrets
 from collections.abc import Callable
 from dataclasses import dataclass
+from io import StringIO
 
 NewId = Callable[[], str]
 """Makes the id of a call."""
@@ -33,28 +34,46 @@ class JsonObject:
     """A JSON object while it is written: where the values of its own keys begin and end. Nested ones are text."""
 
     def __init__(self) -> None:
-        self.text = ""
+        self.length = 0
+        """Characters that it took."""
         self.spans: dict[str, tuple[int, int | None]] = {}
         self.closed = False
+        self._text = StringIO()
         self._depth = 0
         self._string = self._escaped = False
         self._from = 0
         self._key: str | None = None
         self._value = False
 
+    @property
+    def text(self) -> str:
+        """All that it took."""
+        return self._text.getvalue()
+
     def feed(self, text: str) -> str:
         """Takes what belongs to the object; gives back what follows it. ValueError for what is no object."""
-        for at, character in enumerate(text):
-            if self.closed:
-                return text[at:]
-            self.text += character
-            self._take(character, len(self.text) - 1)
-        return ""
+        begins = self.length
+        self._text.seek(begins)
+        self._text.write(text)
+        try:
+            for character in text:
+                if self.closed:
+                    break
+                self.length += 1
+                self._take(character, self.length - 1)
+        finally:
+            self._text.truncate(self.length)
+        return text[self.length - begins :]
 
     def value(self, key: str) -> str | None:
         """The raw text of a value, once it is whole."""
         start, end = self.spans.get(key, (0, None))
-        return None if end is None else self.text[start:end].rstrip()
+        return None if end is None else self.between(start, end).rstrip()
+
+    def between(self, start: int, end: int | None) -> str:
+        """A part of the text; an `end` that is not known yet is that of the text."""
+        self._text.seek(start)
+        return self._text.read((self.length if end is None else end) - start)
 
     def _take(self, character: str, at: int) -> None:
         if self._string:
@@ -86,7 +105,7 @@ class JsonObject:
         elif character == '"':
             self._string = False
             if self._depth == 1 and not self._value:
-                self._key = json.loads(self.text[self._from : at + 1])
+                self._key = json.loads(self.between(self._from, at + 1))
 
     def _ends(self, at: int) -> None:
         if self._key in self.spans:
@@ -108,12 +127,13 @@ class Call:
         """The pieces that the text completes, and what follows the object; ValueError for what is no call."""
         rest = self.object.feed(text)
         pieces: list[CallPiece] = []
-        name = self.object.value("name")
         key = next((one for one in _ARGUMENTS if one in self.object.spans), None)
-        if name is not None and not self.announced and (key is not None or self.object.closed):
-            spelt = json.loads(name)
+        known = not self.announced and (key is not None or self.object.closed)
+        if known and (name := self.object.value("name")) is not None:
+            spelt = _loaded(name)
             if not isinstance(spelt, str) or not spelt:
                 raise ValueError("no name")
+            spelt.encode()  # ValueError for half a character
             self.announced = True
             pieces.append(CallPiece(self._index, self._new_id(), spelt, "" if key is not None else "{}"))
         if self.announced and key is not None:
@@ -124,11 +144,11 @@ class Call:
 
     def _arguments(self, key: str) -> list[CallPiece]:
         start, end = self.object.spans[key]
-        if self.object.text[start] == '"':  # encoded twice: whole or not at all
-            said = json.loads(self.object.value(key) or '""') if end is not None and not self._told else ""
+        if self.object.between(start, start + 1) == '"':  # encoded twice: whole or not at all
+            said = _decoded(self.object.value(key) or '""') if end is not None and not self._told else ""
             self._told = len(said)
         else:
-            said = self.object.text[start:end].rstrip()[self._told :]
+            said = self.object.between(start + self._told, end).rstrip()
             self._told += len(said)
         return [CallPiece(self._index, None, None, said)] if said else []
 
@@ -151,3 +171,21 @@ class NamedCall:
             return [CallPiece(self._index, None, None, said)], rest
         self.announced = True
         return [CallPiece(self._index, self._new_id(), self._name, said)], rest
+
+
+def _loaded(text: str) -> object:
+    try:
+        said: object = json.loads(text)
+    except RecursionError as error:
+        raise ValueError("nested too deep") from error
+    return said
+
+
+def _decoded(arguments: str) -> str:
+    """Arguments that were encoded twice; as they stand, where that would give no text."""
+    try:
+        said = str(_loaded(arguments))
+        said.encode()
+    except ValueError:
+        return arguments
+    return said

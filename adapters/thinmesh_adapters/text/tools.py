@@ -110,11 +110,11 @@ class MarkedCalls:
         """Inside of a call."""
         assert self._call is not None
         held, self._held = self._held, ""
-        read = len(self._call.object.text)
+        read = self._call.object.length
         try:
             found, self._held = self._call.feed(held)
         except ValueError:  # what looked like a call is none: it was text all along
-            self._held = held[len(self._call.object.text) - read :]
+            self._held = held[self._call.object.length - read :]
             said = "" if self._call.announced else self._opening + self._call.object.text
             self._call, self._inside, self._opening = None, False, ""
             return [said] if said else []

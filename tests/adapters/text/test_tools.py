@@ -32,6 +32,13 @@ CASES: list[tuple[str, str, str, Calls]] = [
     ("hermes", '<tool_call>{"arguments": {"z": 1}, "name": "late"}</tool_call>', "", [("id0", "late", '{"z": 1}')]),
     ("hermes", '<tool_call>{"name": "f", "arguments": "{\\"a\\": 1}"}</tool_call>', "", [("id0", "f", '{"a": 1}')]),
     ("hermes", '<tool_call>{"name": "f"}</tool_call>', "", [("id0", "f", "{}")]),
+    (
+        "hermes",
+        '<tool_call>{"name": "\\ud800", "arguments": {}}</tool_call>',
+        '<tool_call>{"name": "\\ud800", "arguments": {}}</tool_call>',
+        [],
+    ),
+    ("hermes", '<tool_call>{"name": "f", "arguments": "\\ud800"}</tool_call>', "", [("id0", "f", '"\\ud800"')]),
     ("hermes", '<tool_call>{"name": "cut', '<tool_call>{"name": "cut', []),
     ("hermes", "plain <tool", "plain <tool", []),
     (
@@ -109,6 +116,11 @@ def test_nonsense_is_read_the_same_wherever_it_is_cut(style: str, pieces: list[s
 @given(st.sampled_from(sorted(STYLES)), st.text(alphabet="abc é가\n.,;"))
 def test_text_without_marks_passes_unchanged(style: str, text: str) -> None:
     assert read(parser(style), [text]) == (text, [])
+
+
+def test_a_name_that_is_nested_without_end_is_text() -> None:
+    text = f'<tool_call>{{"name": {"[" * 100_000}{"]" * 100_000}, "arguments": {{}}}}</tool_call>'
+    assert read(parser("hermes"), [text]) == (text, [])
 
 
 def test_arguments_come_as_they_are_written() -> None:
