@@ -21,6 +21,9 @@ from thinmesh_core.errors import MeshError, Reason
 
 MAX_RENDERED_CHARACTERS = 4 * 1024 * 1024
 
+_CANT_SAY = (
+    jinja2.TemplateError, TypeError, ValueError, AttributeError, ArithmeticError, LookupError, RecursionError,
+)  # fmt: skip
 _ROLES = {
     chat_pb2.ROLE_SYSTEM: "system",
     chat_pb2.ROLE_DEVELOPER: "system",  # templates know no developer
@@ -101,7 +104,8 @@ class ChatTemplate:
                 strftime_now=now.strftime,
                 **self._special,
             )
-        except (jinja2.TemplateError, TypeError, ValueError, ArithmeticError, LookupError, RecursionError) as error:
+            text.encode()  # half a character, which JSON may spell, is none
+        except _CANT_SAY as error:
             raise MeshError(
                 Reason.INVALID_REQUEST,
                 "The model's chat template can't express this conversation; look at the order of roles and at the tools.",

@@ -186,6 +186,22 @@ def test_what_a_template_cant_say_is_the_callers_to_mend(source: str) -> None:
     assert "alternate" not in raised.value.message
 
 
+@pytest.mark.parametrize(
+    ("source", "arguments"),
+    [
+        (QWEN, '{"a": "\\ud800"}'),
+        ("{% for m in messages %}{% for c in m.tool_calls or [] %}{{ c.function.arguments | dictsort }}{% endfor %}{% endfor %}", "1"),
+    ],
+    ids=["half a character", "no object"],
+)  # fmt: skip
+def test_so_are_odd_arguments_of_a_past_call(source: str, arguments: str) -> None:
+    chat = conversation()
+    chat.messages[1].tool_calls[0].arguments_json = arguments
+    with pytest.raises(MeshError) as raised:
+        ChatTemplate(source, {}).render(chat, now=NOW)
+    assert (raised.value.reason, raised.value.param) == (Reason.INVALID_REQUEST, "messages")
+
+
 def test_a_models_files_hold_its_template() -> None:
     config = {"chat_template": "{{ bos_token }}{{ strftime_now('%Y') }}", "bos_token": {"content": "<s>"}, "eos_token": "</s>"}
     files = {"tokenizer_config.json": json.dumps(config).encode()}
