@@ -19,6 +19,7 @@ _STOPPING = ("max_tokens", "min_tokens", "ignore_eos")
 _MOST_LOGPROBS = 20
 """The engine's --max-logprobs, unless it was started with another."""
 _SEEDS = 1 << 31
+_MOST_TOP_K = 1 << 32
 
 
 def generate_request(
@@ -54,7 +55,7 @@ def _sampling(request: pb.GenerateRequest, defaults: Mapping[str, float]) -> vll
         if sampling.HasField(name):  # type: ignore[arg-type]  # the names are the message's own
             setattr(params, name, getattr(sampling, name))
         elif name in defaults and name in _RECOMMENDED:
-            setattr(params, name, int(defaults[name]) if name == "top_k" else defaults[name])
+            setattr(params, name, _top_k(defaults[name]) if name == "top_k" else defaults[name])
     if sampling.HasField("top_p"):
         params.top_p = max(sampling.top_p, LEAST_TOP_P)
     if sampling.HasField("seed"):
@@ -62,6 +63,11 @@ def _sampling(request: pb.GenerateRequest, defaults: Mapping[str, float]) -> vll
     if params.HasField("temperature") and params.temperature == 0:
         params.n = 1  # greedy choices are all the same, and the engine refuses to make several
     return params
+
+
+def _top_k(recommended: float) -> int:
+    """0 means all tokens here; what models carry says -1 for that."""
+    return int(recommended) if 0 < recommended < _MOST_TOP_K else 0
 
 
 def _stopping(params: vllm.SamplingParams, stopping: sampling_pb2.Stopping) -> None:

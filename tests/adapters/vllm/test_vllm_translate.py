@@ -110,3 +110,9 @@ def test_what_only_the_engine_knows_is_no_drift() -> None:
     newer[1].message_type.append(added)
     newer[1].message_type[0].field.add(name="novelty", number=500)
     assert drift(newer, SPOKEN) == []
+
+
+@pytest.mark.parametrize(("told", "top_k"), [("-1", 0), ("0", 0), ("1e300", 0), ("20", 20), ("20.0", 20)])
+def test_a_recommendation_to_take_every_token_is_none(told: str, top_k: int) -> None:
+    params = asked(f'{{"top_k": {told}, "top_p": 0.5}}')
+    assert (params.top_k, params.top_p) == (top_k, 0.5)
