@@ -11,6 +11,7 @@ from thinmesh.inference.v1 import capability_pb2 as cap
 from thinmesh.inference.v1 import chat_pb2, usage_pb2
 from thinmesh.inference.v1 import inference_service_pb2 as pb
 
+from thinmesh_adapters.fields import count
 from thinmesh_adapters.text.answer import TextAnswer
 from thinmesh_adapters.text.files import beside
 from thinmesh_adapters.text.forced import insists
@@ -67,7 +68,7 @@ class Text:
         yield pb.GenerateEvent(
             deltas=[] if rest is None else [rest],
             finishes=[pb.Finish(index=0, reason=_reason(answer, counted, request))],
-            usage=usage_pb2.Usage(prompt_tokens=prompt_tokens, completion_tokens=counted.completion),
+            usage=usage_pb2.Usage(prompt_tokens=prompt_tokens, completion_tokens=count(counted.completion)),
         )
 
     def _answer(self, request: pb.GenerateRequest, prompt: str) -> TextAnswer:

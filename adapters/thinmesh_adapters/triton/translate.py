@@ -12,6 +12,7 @@ from thinmesh.inference.v1 import inference_service_pb2 as pb
 from thinmesh.inference.v1 import sampling_pb2
 from tritonclient.grpc import service_pb2 as tensor_pb
 
+from thinmesh_adapters.fields import MOST, fits
 from thinmesh_adapters.triton.config import TextNames
 from thinmesh_core.call import Call
 from thinmesh_core.errors import MeshError, Reason, invalid
@@ -55,14 +56,20 @@ class Signature:
         """What a model's metadata says."""
         return cls(metadata.name, {one.name: (one.datatype, tuple(one.shape)) for one in metadata.inputs})
 
+    def input(self, name: str) -> tuple[str, tuple[int, ...]]:
+        """An input's type and shape; ENGINE_PROTOCOL where the model has none of that name."""
+        if name not in self.inputs:
+            raise _broken(f"has no input {name!r}")
+        return self.inputs[name]
+
     def batches(self, name: str) -> bool:
         """Whether an input's first dimension is open: a batch."""
-        shape = self.inputs[name][1]
+        _, shape = self.input(name)
         return bool(shape) and shape[0] < 0
 
     def put(self, request: tensor_pb.ModelInferRequest, name: str, values: list[Any]) -> None:
         """Adds an input that holds `values`, in the type that the model wants; -1 in its shape becomes what is needed."""
-        datatype, shape = self.inputs[name]
+        datatype, shape = self.input(name)
         rest = len(values)
         exact: list[int] = []
         for dimension in reversed(shape):  # the innermost open dimension takes the values, those around it are one
@@ -93,7 +100,10 @@ def text_request(
         if tensor is None or tensor not in signature.inputs:
             raise invalid(knob, f"The model does not take {knob}; leave it out.")
         values = value if isinstance(value, list) else [value]
-        signature.put(tensors, tensor, [one.encode() if isinstance(one, str) else one for one in values])
+        try:
+            signature.put(tensors, tensor, [one.encode() if isinstance(one, str) else one for one in values])
+        except (TypeError, ValueError, OverflowError) as error:
+            raise invalid(knob, f"The model takes no such {knob}; send another, or leave it out.") from error
     return tensors
 
 
@@ -135,12 +145,9 @@ class Said:
 def said(response: tensor_pb.ModelInferResponse, names: TextNames) -> Said:
     """A response of a text model; ENGINE_PROTOCOL for tensors that are not what they should be."""
     outputs = outputs_of(response)
-    texts = outputs.get(names.text, [])
-    reasons = [] if names.finish_reason is None else outputs.get(names.finish_reason, [])
-    word = reasons[0].decode(errors="replace") if reasons else ""
     return Said(
-        text=texts[0].decode(errors="replace") if texts else "",
-        reason=_REASONS.get(word),
+        text=_text(outputs, names.text),
+        reason=_REASONS.get(_text(outputs, names.finish_reason)),
         prompt_tokens=_count(outputs, names.prompt_tokens),
         completion_tokens=_count(outputs, names.completion_tokens),
     )
@@ -150,7 +157,7 @@ def embed_request(texts: Iterable[str], name: str, signature: Signature) -> tens
     """Texts as one input; a model that batches takes several."""
     tensors = tensor_pb.ModelInferRequest(model_name=signature.model)
     values = [text.encode() for text in texts]
-    datatype, shape = signature.inputs[name]
+    datatype, shape = signature.input(name)
     exact = [len(values), *(1 for _ in shape[1:])] if signature.batches(name) else [1 for _ in shape]
     tensors.inputs.add(name=name, datatype=datatype, shape=exact)
     tensors.raw_input_contents.append(pack_bytes(values))
@@ -160,7 +167,7 @@ def embed_request(texts: Iterable[str], name: str, signature: Signature) -> tens
 def vectors(response: tensor_pb.ModelInferResponse, name: str, count: int) -> list[pb.Embedding]:
     """`count` vectors of one length; ENGINE_PROTOCOL where the output is no such thing."""
     values = outputs_of(response).get(name, [])
-    if not values or len(values) % count:
+    if not values or isinstance(values[0], bytes) or len(values) % count or not fits(values):
         raise _broken("sent no vectors")
     width = len(values) // count
     return [pb.Embedding(values=values[at : at + width]) for at in range(0, len(values), width)]
@@ -202,7 +209,20 @@ def _unpack(datatype: str, raw: bytes) -> list[Any]:
 
 def _count(outputs: Mapping[str, list[Any]], name: str | None) -> int | None:
     values = [] if name is None else outputs.get(name, [])
-    return int(values[0]) if values else None
+    if not values:
+        return None
+    if not isinstance(values[0], (int, float)) or not 0 <= values[0] <= MOST:
+        raise _broken("counts in what is no number")
+    return int(values[0])
+
+
+def _text(outputs: Mapping[str, list[Any]], name: str | None) -> str:
+    values = [] if name is None else outputs.get(name, [])
+    if not values:
+        return ""
+    if not isinstance(values[0], bytes):
+        raise _broken("sent a text that is none")
+    return values[0].decode(errors="replace")
 
 
 def _broken(what: str) -> MeshError:

@@ -11,12 +11,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from thinmesh.inference.v1 import inference_service_pb2 as pb
+from thinmesh.inference.v1 import sampling_pb2
 from tritonclient.grpc import service_pb2 as tensor_pb
 
 from thinmesh_adapters.triton.config import TextNames
 from thinmesh_adapters.triton.engine import WORDS
 from thinmesh_adapters.triton.load import Queue
-from thinmesh_adapters.triton.translate import Signature, outputs_of, queued, said, text_request, vectors
+from thinmesh_adapters.triton.translate import Signature, embed_request, outputs_of, queued, said, text_request, vectors
 from thinmesh_core import tensors
 from thinmesh_core.call import Call
 from thinmesh_core.errors import MeshError, Reason
@@ -105,6 +106,61 @@ def test_any_output_is_read_or_the_engines_fault(raw: bytes, datatype: str) -> N
         outputs_of(response(x=(datatype, raw)))
     except MeshError as error:
         assert error.reason is Reason.ENGINE_PROTOCOL
+
+
+FLOATS = {"nan": np.nan, "infinite": np.inf, "negative": -1, "huge": 1 << 40}
+
+
+@pytest.mark.parametrize(
+    "outputs",
+    [
+        {"text_output": ("FP32", b"\0" * 4)},
+        {"finish_reason": ("INT32", b"\0" * 4)},
+        {"num_input_tokens": ("BYTES", tensors.pack_bytes([b"x"]))},
+        *({"num_output_tokens": ("FP64", np.array([one], dtype="<f8").tobytes())} for one in FLOATS.values()),
+    ],
+    ids=["a text", "a reason", "a count", *FLOATS],
+)
+def test_a_response_of_other_types_or_values_is_the_engines_fault(outputs: Any) -> None:
+    with pytest.raises(MeshError) as raised:
+        said(response(**outputs), TextNames())
+    assert raised.value.reason is Reason.ENGINE_PROTOCOL
+
+
+@pytest.mark.parametrize(
+    "output",
+    [
+        ("BYTES", tensors.pack_bytes([b"a", b"b"])),
+        *(("FP64", np.array([0, one], dtype="<f8").tobytes()) for one in (np.nan, np.inf, -np.inf, 1e300)),
+    ],
+    ids=["texts", "nan", "infinite", "negatively so", "huge"],
+)
+def test_vectors_of_other_types_or_values_are_too(output: Any) -> None:
+    with pytest.raises(MeshError) as raised:
+        vectors(response(v=output), "v", 1)
+    assert raised.value.reason is Reason.ENGINE_PROTOCOL
+
+
+def test_so_is_a_model_without_the_input_that_it_is_said_to_have() -> None:
+    without = Signature("llm", {})
+    for asking in (
+        lambda: text_request(asked(), "x", TextNames(), without),
+        lambda: embed_request(["x"], "text", without),
+        lambda: without.batches("text"),
+    ):
+        with pytest.raises(MeshError) as raised:
+            asking()
+        assert raised.value.reason is Reason.ENGINE_PROTOCOL
+
+
+@pytest.mark.parametrize("sampling", [{"seed": -1}, {"logit_bias": {1: 2.0}}])
+def test_a_knob_that_does_not_fit_its_tensor_is_the_callers_to_mend(sampling: Any) -> None:
+    signature = Signature("m", {"text_input": ("BYTES", (1,)), "p": ("UINT64", (1,))})
+    (knob,) = sampling
+    names = TextNames(stream=None, parameters=None, knobs={knob: "p"}, flags=())
+    with pytest.raises(MeshError) as raised:
+        text_request(pb.GenerateRequest(text="x", sampling=sampling_pb2.Sampling(**sampling)), "x", names, signature)
+    assert (raised.value.reason, raised.value.param) == (Reason.INVALID_REQUEST, knob)
 
 
 def test_vectors_are_cut_by_their_number() -> None:
