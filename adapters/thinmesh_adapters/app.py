@@ -19,6 +19,7 @@ from tritonclient.grpc import service_pb2_grpc as tensor_grpc
 from thinmesh_adapters.config import AdapterConfig
 from thinmesh_adapters.contract import Adapter, DeadEngineError, EngineStatus, Model, Place
 from thinmesh_adapters.engine_span import EngineSpan
+from thinmesh_adapters.fields import count
 from thinmesh_adapters.registry import create
 from thinmesh_adapters.tensors import TensorService
 from thinmesh_core import capabilities
@@ -209,15 +210,16 @@ class AdapterApp(App, inference_grpc.InferenceServiceServicer, adapter_grpc.Adap
             status.message = self._trouble
             return status
         status.state = adapter_pb.STATE_DRAINING if self._refusing else adapter_pb.STATE_READY
-        status.max_concurrency = self._limit(self._engine)
+        status.max_concurrency = count(self._limit(self._engine))
         if self._engine.queued is not None:
-            status.queued = self._engine.queued
+            status.queued = count(self._engine.queued)
         if self._engine.kv_cache_use is not None:
             status.kv_cache_use = self._engine.kv_cache_use
         if self._engine.lower_first:
             status.priority = adapter_pb.PRIORITY_MAPPING_LOWER_FIRST
         for model in self._engine.models:
-            status.models.add(name=model.name, capabilities=sorted(model.capabilities), context_length=model.context_length)
+            length = None if model.context_length is None else count(model.context_length)
+            status.models.add(name=model.name, capabilities=sorted(model.capabilities), context_length=length)
         return status
 
     async def _follow(self) -> None:

@@ -48,6 +48,7 @@ class Held(Adapter[Options]):
         self.began = asyncio.Event()
         self.well = True
         self.trouble: Exception | None = None
+        self.engine = EngineStatus((Model("m", frozenset({cap.CAPABILITY_COMPLETION})),), max_concurrency=2)
 
     async def __aenter__(self) -> Self:
         return self
@@ -60,7 +61,7 @@ class Held(Adapter[Options]):
             raise MeshError(Reason.ENGINE_UNAVAILABLE, "gone")
         if self.trouble is not None:
             raise self.trouble
-        return EngineStatus((Model("m", frozenset({cap.CAPABILITY_COMPLETION})),), max_concurrency=2)
+        return self.engine
 
     async def generate(self, request: pb.GenerateRequest, call: Call) -> AsyncGenerator[pb.GenerateEvent, None]:
         self.began.set()
@@ -169,6 +170,14 @@ async def test_an_engine_that_makes_no_sense_is_failed_until_it_does(
         assert await _text(stub) == "a"
         watch.cancel()
     assert [one.levelname for one in caplog.records if "can't be read" in one.message] == ["ERROR"]
+
+
+async def test_numbers_that_no_engine_can_mean_are_told_as_the_nearest_that_it_can() -> None:
+    adapter = Held()
+    adapter.engine = EngineStatus((Model("m", frozenset(), -1),), 1 << 40, queued=-1)
+    async with hosted(adapter) as (_, control):
+        status = (await control.GetStatus(adapter_pb.GetStatusRequest(), timeout=SECONDS)).status
+    assert (status.max_concurrency, status.queued, status.models[0].context_length) == ((1 << 32) - 1, 0, 0)
 
 
 async def test_an_engine_that_is_dead_ends_its_process() -> None:

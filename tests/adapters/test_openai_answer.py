@@ -135,6 +135,11 @@ def test_without_usage_pieces_are_counted() -> None:
     assert events([chunk(content="a"), chunk(content="b", finish="stop")])[-1].usage.completion_tokens == 2
 
 
+def test_a_sum_of_usages_stays_within_the_contract() -> None:
+    most = (1 << 32) - 1
+    assert events([used(5, most), used(5, most)], LlamaAnswer)[-1].usage.completion_tokens == most
+
+
 def test_llama_cpps_usage_is_summed_over_choices() -> None:
     datas = [chunk(0, "stop", content="a"), used(5, 3), chunk(1, "stop", content="b"), used(5, 4)]
     usage = events(datas, LlamaAnswer)[-1].usage

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from thinmesh.inference.v1 import inference_service_pb2 as pb
 
+from thinmesh_adapters.fields import count
 from thinmesh_adapters.openai.answer import Answer, EngineUsage
 from thinmesh_adapters.openai.translate import Body, generate_body
 from thinmesh_core.errors import invalid
@@ -38,5 +39,5 @@ class LlamaAnswer(Answer):
     def count(self, used: EngineUsage) -> None:
         """Adds a choice's tokens to those of the choices before."""
         before = 0 if self.usage is None else self.usage.completion_tokens or 0
-        used.completion_tokens = before + (used.completion_tokens or 0)
+        used.completion_tokens = count(before + (used.completion_tokens or 0))
         self.usage = used

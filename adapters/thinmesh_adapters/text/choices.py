@@ -8,6 +8,7 @@ from typing import Generic, Protocol, TypeVar
 from thinmesh.inference.v1 import inference_service_pb2 as pb
 from thinmesh.inference.v1 import usage_pb2
 
+from thinmesh_adapters.fields import count
 from thinmesh_core.errors import MeshError, Reason
 
 
@@ -74,7 +75,7 @@ class Choices(Generic[C]):
         """The last event; ENGINE_PROTOCOL while a choice is open."""
         if self._open:
             raise broken("ended its answer without an end")
-        completion = sum(choice.count for choice in self._choices)
+        completion = count(sum(choice.count for choice in self._choices))
         usage = usage_pb2.Usage(prompt_tokens=prompt_tokens, completion_tokens=completion, cached_prompt_tokens=cached_tokens)
         return pb.GenerateEvent(usage=usage)
 

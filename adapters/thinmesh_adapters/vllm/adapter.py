@@ -14,6 +14,7 @@ from thinmesh.inference.v1 import inference_service_pb2 as pb
 from thinmesh.inference.v1 import usage_pb2
 
 from thinmesh_adapters.contract import Adapter, EngineStatus, Place
+from thinmesh_adapters.fields import count
 from thinmesh_adapters.rpc import ASK_SECONDS
 from thinmesh_adapters.text.language import fits
 from thinmesh_adapters.text.off_loop import off_loop
@@ -66,7 +67,7 @@ class VllmAdapter(Adapter[Options]):
         return EngineStatus(
             models=(served.model,),
             max_concurrency=self.options.max_concurrency or served.seats,
-            queued=sum(one.num_waiting_reqs for one in loads),
+            queued=sum(max(one.num_waiting_reqs, 0) for one in loads),
             kv_cache_use=max((one.token_usage for one in loads), default=None),
         )
 
@@ -95,7 +96,7 @@ class VllmAdapter(Adapter[Options]):
         answers = [task.result() for task in running]
         return pb.EmbedResponse(
             embeddings=[pb.Embedding(values=one.embedding) for one in answers],
-            usage=usage_pb2.Usage(prompt_tokens=sum(one.prompt_tokens for one in answers)),
+            usage=usage_pb2.Usage(prompt_tokens=count(sum(one.prompt_tokens for one in answers))),
         )
 
     async def count_tokens(self, request: pb.CountTokensRequest, call: Call) -> pb.CountTokensResponse:

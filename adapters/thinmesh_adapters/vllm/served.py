@@ -79,7 +79,7 @@ async def learn(engine: Engine, speech: Speech) -> Served:
             info.max_context_length or None,
         ),
         language=language,
-        seats=server.max_num_seqs or SEATS,
+        seats=server.max_num_seqs if server.max_num_seqs > 0 else SEATS,
         ends=frozenset(info.eos_token_ids),
         defaults=defaults,
         thinks_before_form=server.constrained_decoding_start == AFTER_REASONING,

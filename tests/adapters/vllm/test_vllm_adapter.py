@@ -22,6 +22,7 @@ from thinmesh_adapters.conformance.engine import Fault, Trouble
 from thinmesh_adapters.contract import Place
 from thinmesh_adapters.vllm.adapter import EMBEDS_AT_ONCE, VllmAdapter
 from thinmesh_adapters.vllm.config import Options
+from thinmesh_adapters.vllm.known import SEATS
 from thinmesh_core.call import Call
 from thinmesh_core.errors import MeshError, Reason
 from thinmesh_core.fold import fold
@@ -80,6 +81,12 @@ async def test_its_status_is_the_engines(engine: FakeVllm, adapter: VllmAdapter)
     engine.healthy = False
     with pytest.raises(MeshError, match="its engine is dead"):
         await adapter.status()
+
+
+async def test_numbers_below_nothing_are_none(engine: FakeVllm, adapter: VllmAdapter) -> None:
+    engine.seats, engine.waiting = -1, -5
+    status = await adapter.status()
+    assert (status.max_concurrency, status.queued) == (SEATS, 0)
 
 
 @pytest.mark.parametrize("per_chunk", [1, 2, 7])
