@@ -107,7 +107,9 @@ class TritonAdapter(Adapter[Options]):
     async def infer(self, request: tensor_pb.ModelInferRequest, call: Call) -> tensor_pb.ModelInferResponse:
         """The engine's answer."""
         seconds = self._seconds(call)
-        return await self._engine.infer(_queued(request, seconds, call), seconds, call.trace)
+        answer = await self._engine.infer(_queued(request, seconds, call), seconds, call.trace)
+        answer.id = request.id  # the engine's may be the step's
+        return answer
 
     async def stream_infer(
         self, request: tensor_pb.ModelInferRequest, call: Call
@@ -116,6 +118,7 @@ class TritonAdapter(Adapter[Options]):
         seconds = self._seconds(call)
         async with aclosing(self._engine.stream(_queued(request, seconds, call), seconds, call.trace)) as responses:
             async for response in responses:
+                response.infer_response.id = request.id
                 yield response
 
     async def model_metadata(self, model: str, version: str) -> tensor_pb.ModelMetadataResponse:

@@ -58,7 +58,7 @@ class Text:
             async for response in responses:
                 piece = said(response.infer_response, self._model.names)
                 counted.add(piece.prompt_tokens, piece.completion_tokens, piece.text, piece.reason)
-                delta = answer.feed(piece.text)
+                delta = answer.feed(piece.text, stoppable=counted.completion > request.stopping.min_tokens)
                 if delta is not None:
                     yield pb.GenerateEvent(deltas=[delta])
                 if answer.stopped:

@@ -124,7 +124,8 @@ class VllmFrontendAdapter(Adapter[FrontendOptions]):
         )
         several: Choices[TokenAnswer] | Choices[CountedText]
         if language is None or prompt is None:
-            texts = [CountedText(TextAnswer(index, request.stopping.stop)) for index in range(choices(request))]
+            least = request.stopping.min_tokens
+            texts = [CountedText(TextAnswer(one, request.stopping.stop), least=least) for one in range(choices(request))]
             several = Choices(texts, mirrored=len(texts) > asked.sampling.num_sequences)
         else:
             thinks = served.thinks_before_form or asked.decoding.WhichOneof("structured_output") is None

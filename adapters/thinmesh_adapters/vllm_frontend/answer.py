@@ -18,12 +18,13 @@ _REASONS = {
 
 
 class CountedText:
-    """One choice that comes as text, of tokens that the engine counts."""
+    """One choice that comes as text, of tokens that the engine counts; stops hold once `least` tokens have come."""
 
-    def __init__(self, answer: TextAnswer) -> None:
+    def __init__(self, answer: TextAnswer, *, least: int = 0) -> None:
         self.count = 0
         self.called = False
         self._answer = answer
+        self._least = least
 
     @property
     def stopped(self) -> bool:
@@ -33,7 +34,7 @@ class CountedText:
     def feed(self, text: str, tokens: int) -> pb.Delta | None:
         """What this text adds."""
         self.count += tokens
-        return self._answer.feed(text)
+        return self._answer.feed(text, stoppable=self.count > self._least)
 
     def end(self) -> pb.Delta | None:
         """What was held back."""
