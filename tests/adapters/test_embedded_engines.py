@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import shutil
 import tempfile
+import threading
 from collections.abc import AsyncIterator
 from contextlib import aclosing
 from pathlib import Path
@@ -13,6 +14,7 @@ from typing import Any
 import pytest
 import pytest_asyncio
 from canaries import PROMPT
+from onnxruntime import InferenceSession
 from thinmesh.inference.v1 import chat_pb2, sampling_pb2
 from thinmesh.inference.v1 import inference_service_pb2 as pb
 
@@ -149,6 +151,24 @@ async def test_onnx_gives_the_same_vector_alone_and_in_a_batch(onnx: OnnxAdapter
     alone = await onnx.embed(pb.EmbedRequest(inputs=[pb.EmbedInput(text=texts[69])]), CALL)
     assert list(alone.embeddings[0].values) == pytest.approx(list(batch.embeddings[69].values), abs=0.02)
     assert len(batch.embeddings) == 70
+
+
+async def test_onnx_stops_behind_the_batch_in_which_it_is_left(onnx: OnnxAdapter, monkeypatch: pytest.MonkeyPatch) -> None:
+    run, begun, go = InferenceSession.run, threading.Semaphore(0), threading.Event()
+
+    def held(self: InferenceSession, names: Any, feed: Any) -> Any:
+        begun.release()
+        assert go.wait(30)
+        return run(self, names, feed)
+
+    monkeypatch.setattr(InferenceSession, "run", held)
+    asking = asyncio.ensure_future(onnx.embed(pb.EmbedRequest(inputs=[pb.EmbedInput(text="ok")] * 100), CALL))
+    assert await asyncio.to_thread(begun.acquire, timeout=30)
+    asking.cancel()
+    await asyncio.wait([asking])
+    go.set()
+    await onnx.count_tokens(pb.CountTokensRequest(text="cat"), CALL)  # it has its turn in the same thread
+    assert not begun.acquire(blocking=False)
 
 
 async def test_onnx_ranks_by_meaning(onnx: OnnxAdapter) -> None:

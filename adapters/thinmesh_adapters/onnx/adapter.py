@@ -5,15 +5,17 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from typing import Self, TypeVar
 
+import numpy as np
 from thinmesh.inference.v1 import capability_pb2 as cap
 from thinmesh.inference.v1 import inference_service_pb2 as pb
 from thinmesh.inference.v1 import usage_pb2
 from tokenizers import Encoding
 
 from thinmesh_adapters.contract import Adapter, DeadEngineError, EngineStatus, Model, Place
-from thinmesh_adapters.onnx.encoder import Encoder
+from thinmesh_adapters.onnx.encoder import BATCH, Encoder, Vectors
 from thinmesh_adapters.weights import locate
 from thinmesh_core.call import Call
 from thinmesh_core.config import Section
@@ -60,7 +62,7 @@ class OnnxAdapter(Adapter[Options]):
         """Drops what is not begun; what runs ends within a batch."""
         if self._loading is not None:
             self._loading.cancel()
-        self._thread.shutdown(wait=True, cancel_futures=True)
+        await asyncio.to_thread(self._thread.shutdown, wait=True, cancel_futures=True)
 
     async def status(self) -> EngineStatus:
         """Ready once the model is loaded."""
@@ -75,14 +77,14 @@ class OnnxAdapter(Adapter[Options]):
         """Unit vectors."""
         encoder = await self._encoder()
         texts = await self._tokenized(encoder, [one.text for one in request.inputs], "input")
-        vectors = await self._in_thread(lambda: encoder.encode(texts))
+        vectors = await self._vectors(encoder, texts)
         return pb.EmbedResponse(embeddings=[pb.Embedding(values=vector) for vector in vectors], usage=_usage(texts))
 
     async def rerank(self, request: pb.RerankRequest, call: Call) -> pb.RerankResponse:
         """Scores by the cosine between the query's vector and each document's, from -1 to 1."""
         encoder = await self._encoder()
         texts = await self._tokenized(encoder, [request.query, *request.documents], "documents")
-        vectors = await self._in_thread(lambda: encoder.encode(texts))
+        vectors = await self._vectors(encoder, texts)
         scores = (vectors[1:] @ vectors[0]).tolist()
         order = sorted(range(len(scores)), key=lambda index: (-scores[index], index))
         results = [pb.RankedDocument(index=index, score=scores[index]) for index in order[: request.top_n or None]]
@@ -107,6 +109,11 @@ class OnnxAdapter(Adapter[Options]):
             message = f"An input has {longest} tokens, the model reads {encoder.max_tokens}; cut it into pieces."
             raise MeshError(Reason.CONTEXT_LENGTH_EXCEEDED, message, param=param)
         return encodings
+
+    async def _vectors(self, encoder: Encoder, texts: list[Encoding]) -> Vectors:
+        """Batch by batch: a call that is left ends behind one, and others have their turn between two."""
+        batches = [texts[first : first + BATCH] for first in range(0, len(texts), BATCH)]
+        return np.concatenate([await self._in_thread(partial(encoder.encode, batch)) for batch in batches])
 
     async def _in_thread(self, work: Callable[[], T]) -> T:
         return await asyncio.get_running_loop().run_in_executor(self._thread, work)

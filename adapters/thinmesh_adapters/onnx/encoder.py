@@ -35,10 +35,7 @@ class Encoder:
         return self._tokenizer.encode_batch(texts)
 
     def encode(self, encodings: list[Encoding]) -> Vectors:
-        """A vector for each; the caller has seen that each fits `max_tokens`."""
-        return np.concatenate([self._batch(encodings[first : first + BATCH]) for first in range(0, len(encodings), BATCH)])
-
-    def _batch(self, encodings: list[Encoding]) -> Vectors:
+        """A vector for each of a BATCH at the most; the caller has seen that each fits `max_tokens`."""
         longest = max(len(one.ids) for one in encodings)
         ids = np.zeros((len(encodings), longest), dtype=np.int64)
         mask = np.zeros_like(ids)
