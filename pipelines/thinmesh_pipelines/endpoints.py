@@ -9,6 +9,7 @@ import msgspec
 from google.protobuf.message import Message
 from thinmesh.gateway.v1 import openai_service_pb2 as pb
 from thinmesh.gateway.v1 import openai_service_pb2_grpc as openai_grpc
+from thinmesh.inference.v1 import error_reason_pb2
 
 from thinmesh_core.errors import MeshError, Reason
 
@@ -38,6 +39,9 @@ def asking(gateway: openai_grpc.OpenAIServiceAsyncStub, endpoint: str, body: byt
 
 class _Error(msgspec.Struct):
     message: str
+    type: str = ""
+    param: str | None = None
+    code: str | None = None
 
 
 class _ErrorBody(msgspec.Struct):
@@ -49,3 +53,11 @@ def refusal(answer: pb.RestAnswer) -> MeshError:
     message = msgspec.json.decode(answer.body, type=_ErrorBody).error.message
     wait = answer.retry_after_seconds if answer.HasField("retry_after_seconds") else None
     return MeshError(Reason(answer.reason), message, retry_after=wait)
+
+
+def refused(error: MeshError) -> pb.RestAnswer:
+    """The answer that an error is."""
+    row = error.row
+    body = msgspec.json.encode(_ErrorBody(_Error(error.message, row.type, error.param, row.code)))
+    reason = error_reason_pb2.ErrorReason.ValueType(error.reason.value)
+    return pb.RestAnswer(status=row.http, body=body, reason=reason, retry_after_seconds=error.retry_after)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, TypeVar
@@ -18,11 +19,11 @@ from thinmesh.job.v1 import job_service_pb2 as pb
 from tritonclient.grpc import service_pb2 as tensor_pb
 from tritonclient.grpc import service_pb2_grpc as tensor_grpc
 
-from thinmesh_core.errors import MeshError, Reason
-from thinmesh_core.status import from_rpc_error, lost
+from thinmesh_core.errors import MeshError
 from thinmesh_pipelines.endpoints import asking, refusal
 from thinmesh_pipelines.heartbeat import beating
 from thinmesh_pipelines.job import Owner, worth_retrying
+from thinmesh_pipelines.patience import LOAD, TRIES, failure
 
 A = TypeVar("A")
 
@@ -84,18 +85,22 @@ class Steps:
     async def _endpoint(self, step: Step, work: pb.OpenAIWork) -> bytes:
         """The body of an endpoint's answer."""
         method, request = asking(self._openai, work.endpoint, work.body)
-        answer = (await self._asked(method, step, request)).answer
-        if answer.HasField("reason"):
-            raise told(refusal(answer))
+        async with _attempt():
+            answer = (await self._call(method, step, request)).answer
+            if answer.HasField("reason"):
+                raise refusal(answer)
         return answer.body
 
     async def _asked(self, method: Callable[..., Awaitable[A]], step: Step, request: Message) -> A:
         """What the gateway answers to the owner of the step."""
-        async with beating():
-            try:
-                return await method(request, metadata=step.owner.metadata(step.id), timeout=self._seconds)
-            except grpc.aio.AioRpcError as error:
-                raise told(_failure(error)) from None
+        async with _attempt():
+            return await self._call(method, step, request)
+
+    async def _call(self, method: Callable[..., Awaitable[A]], step: Step, request: Message) -> A:
+        try:
+            return await method(request, metadata=step.owner.metadata(step.id), timeout=self._seconds)
+        except grpc.aio.AioRpcError as error:
+            raise failure(error) from None
 
 
 def step_of(activity_type: str) -> str:
@@ -103,19 +108,27 @@ def step_of(activity_type: str) -> str:
     return activity_type.rpartition(".")[2]
 
 
-def _failure(error: grpc.aio.AioRpcError) -> MeshError:
-    if lost(error):
-        return MeshError(Reason.NO_BACKEND, "The mesh's gateway can't be reached.")
-    return from_rpc_error(error)
+@asynccontextmanager
+async def _attempt() -> AsyncIterator[None]:
+    """One attempt of a step that beats. Its beats keep for the next one how many failed otherwise than for load."""
+    failed: int = sum(activity.info().heartbeat_details)
+    try:
+        async with beating(lambda: (failed,)):
+            yield
+    except MeshError as error:
+        if error.reason in LOAD:
+            raise told(error) from None
+        activity.heartbeat(failed + 1)
+        raise told(error, last=failed + 1 >= TRIES) from None
 
 
-def told(error: MeshError) -> ApplicationError:
-    """The failure as Temporal keeps it: whether it tries again, and when."""
+def told(error: MeshError, *, last: bool = False) -> ApplicationError:
+    """The failure as Temporal keeps it: whether it tries again, and when. `last`: no more attempts are made."""
     pause = None if error.retry_after is None else timedelta(seconds=error.retry_after)
     return ApplicationError(
         error.message,
         type=error.reason.name,
-        non_retryable=not worth_retrying(error.reason),
+        non_retryable=last or not worth_retrying(error.reason),
         next_retry_delay=pause,
         category=ApplicationErrorCategory.BENIGN,  # the job tells it: it is no news for the log
     )

@@ -10,25 +10,12 @@ from thinmesh.gateway.v1 import openai_service_pb2_grpc as openai_grpc
 
 from thinmesh_core.call import Metadata
 from thinmesh_core.errors import Reason
-from thinmesh_core.status import from_rpc_error, lost
-from thinmesh_pipelines.endpoints import asking
+from thinmesh_pipelines.endpoints import asking, refused
 from thinmesh_pipelines.job import Owner, worth_retrying
+from thinmesh_pipelines.patience import LOAD, TRIES, explained, failure
 
-LOAD = frozenset(
-    {
-        Reason.BACKEND_FULL,
-        Reason.OVERLOADED,
-        Reason.NO_BACKEND,
-        Reason.DRAINING,
-        Reason.QUOTA_EXCEEDED,
-        Reason.QUOTA_UNAVAILABLE,
-        Reason.IDENTITY_UNAVAILABLE,
-    }
-)
-"""What is no fault of the line: it waits for as long as its batch may."""
-
-TRIES = 5
-"""Of a line that fails otherwise, where another attempt may end better."""
+_TOO_LARGE = grpc.StatusCode.RESOURCE_EXHAUSTED
+"""What gRPC itself says of an answer that is larger than a message may be."""
 
 LONGEST_PAUSE = 30.0
 SLACK_SECONDS = 5.0
@@ -48,24 +35,23 @@ class Asking:
         tries, pause = 0, 0.5
         while True:
             answer = await self._asked(endpoint, body, metadata)
-            wait: float | None = None
-            if answer is not None:
-                reason = Reason(answer.reason) if answer.HasField("reason") else None
-                if reason not in LOAD:
-                    tries += 1
-                    if reason is None or tries >= TRIES or not worth_retrying(reason):
-                        return answer
-                wait = answer.retry_after_seconds if answer.HasField("retry_after_seconds") else None
+            reason = Reason(answer.reason) if answer.HasField("reason") else None
+            if reason not in LOAD:
+                tries += 1
+                if reason is None or tries >= TRIES or not worth_retrying(reason):
+                    return answer
+            wait = answer.retry_after_seconds if answer.HasField("retry_after_seconds") else None
             await asyncio.sleep(min(LONGEST_PAUSE, pause if wait is None else max(wait, 0.05)))
             pause *= 2
 
-    async def _asked(self, endpoint: str, body: bytes, metadata: Metadata) -> pb.RestAnswer | None:
-        """One attempt; None where the gateway could not be reached or could not say."""
+    async def _asked(self, endpoint: str, body: bytes, metadata: Metadata) -> pb.RestAnswer:
+        """One attempt. That there is no answer is one too, unless the mesh says that the owner may not go on."""
         try:
             method, request = asking(self._gateway, endpoint, body)
             return (await method(request, metadata=metadata, timeout=self._seconds)).answer
         except grpc.aio.AioRpcError as error:
-            told = from_rpc_error(error)
-            if lost(error) or worth_retrying(told.reason):
-                return None
-            raise told from None
+            told = failure(error)
+            of_line = worth_retrying(told.reason) or (error.code() is _TOO_LARGE and not explained(error))
+            if not of_line:
+                raise told from None
+            return refused(told)
