@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from hashlib import sha256
@@ -69,12 +70,12 @@ class Splitter:
         self._held = bytearray()
 
     def add(self, data: bytes) -> Iterator[bytes]:
-        """The lines that are whole now, each with its end."""
+        """The lines that are whole now, each with its end; lines of nothing but spaces that follow one are its end too."""
         self._held += data
         start = 0
-        while (end := self._held.find(b"\n", start)) >= 0:
-            yield bytes(self._held[start : end + 1])
-            start = end + 1
+        while (end := _END.search(self._held, start)) is not None:
+            yield bytes(self._held[start : end.end()])
+            start = end.end()
         del self._held[:start]
         if len(self._held) > MAX_LINE_BYTES:  # what it is does not matter any more: it is too long
             yield bytes(self._held)
@@ -128,7 +129,7 @@ class Examination:
             self._begun = None
 
     def _check(self, text: bytes) -> None:
-        if len(text) > MAX_LINE_BYTES:
+        if (text.find(b"\n") + 1 or len(text)) > MAX_LINE_BYTES:
             self._wrong("line_too_large", f"A line has at most {MAX_LINE_BYTES} bytes.")
             return
         if not shallow(text.decode(errors="replace"), MAX_DEPTH):
@@ -163,4 +164,5 @@ def decoded(text: bytes) -> Line:
     return line
 
 
+_END = re.compile(rb"\n(?:[ \t\r]*+\n)*+")
 _DECODER = msgspec.json.Decoder(Line)

@@ -153,11 +153,15 @@ class BatchSteps:
         record = await self._files.get(tenant, task.file_id)
         async with aclosing(self._files.content(tenant, record, start, length)) as pieces:
             async for piece in pieces:
-                yield list(splitter.add(piece))
+                yield await asyncio.to_thread(_split, splitter, piece)
         yield list(splitter.rest())
 
     def _parts(self, task: Task) -> Parts:
         return Parts(self._vault, Place(task.owner.tenant, task.job_id))
+
+
+def _split(splitter: Splitter, piece: bytes) -> list[bytes]:
+    return list(splitter.add(piece))
 
 
 def _examine(found: Examination, lines: list[bytes]) -> None:

@@ -35,13 +35,32 @@ def examined(*lines: bytes) -> Examination:
     return found
 
 
-@given(st.lists(st.binary(min_size=1, max_size=20)))
+@given(st.lists(st.binary(min_size=1, max_size=20) | st.text("ab \t\r\n", min_size=1, max_size=20).map(str.encode)))
 def test_however_bytes_come_their_lines_are_the_same(pieces: list[bytes]) -> None:
     splitter = Splitter()
     lines = [one for piece in pieces for one in splitter.add(piece)]
     lines += splitter.rest()
-    assert lines == b"".join(pieces).splitlines(keepends=True) or b"\r" in b"".join(pieces)
+    said = [one.strip(b" \t\r\n") for one in lines]
+    assert [one for one in said if one] == [one for text in b"".join(pieces).split(b"\n") if (one := text.strip(b" \t\r\n"))]
     assert b"".join(lines) == b"".join(pieces)
+
+
+@pytest.mark.parametrize("blank", [b"\n", b"\r\n", b" \t\n"])
+def test_blank_lines_are_no_lines_of_their_own(blank: bytes) -> None:
+    splitter, first, second = Splitter(), line("a"), line("b")
+    lines = [*splitter.add(first + blank * 1000 + second + blank), *splitter.add(blank * 1000)]
+    assert lines == [first + blank * 1000, second + blank, blank * 1000]
+    found = examined(*lines)
+    assert (found.lines, [(one.start, one.lines) for one in found.ranges]) == (2, [(0, 2)])
+
+
+def test_a_line_is_as_long_as_what_it_says() -> None:
+    blank = b"\n" * MAX_LINE_BYTES
+    assert not examined(line() + blank).errors
+    fits = line(body={"input": "x" * (MAX_LINE_BYTES - len(line(body={"input": ""})))})
+    assert len(fits) == MAX_LINE_BYTES
+    assert not examined(fits + blank).errors
+    assert [one.code for one in examined(b" " + fits + blank).errors] == ["line_too_large"]
 
 
 @pytest.mark.parametrize(

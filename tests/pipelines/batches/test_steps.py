@@ -1,18 +1,21 @@
-"""The last step of a batch: what was answered is given, whatever became of the rest."""
+"""The steps of a batch: its file is cut beside the loop, and what was answered is given, whatever became of the rest."""
 
 from __future__ import annotations
 
 import json
+import threading
 import time
+from collections.abc import Iterator
 from pathlib import Path
 from unittest.mock import create_autospec
 
+import pytest
 from temporalio.testing import ActivityEnvironment
 from thinmesh.gateway.v1 import openai_service_pb2 as pb
 
 from thinmesh_core.priority import Priority
 from thinmesh_pipelines.batches.asking import Asking
-from thinmesh_pipelines.batches.lines import Range
+from thinmesh_pipelines.batches.lines import Range, Splitter
 from thinmesh_pipelines.batches.parts import Parts
 from thinmesh_pipelines.batches.results import FAILED, answered
 from thinmesh_pipelines.batches.steps import BatchSteps
@@ -37,6 +40,25 @@ async def uploaded(files: Files) -> Record:
     writing = files.writing("acme", new_id(time.time(), b""))
     await writing.write(LINES)
     return await writing.keep("lines.jsonl", MINE, int(time.time()), 3600)
+
+
+async def test_a_file_is_cut_into_lines_beside_the_loop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    vault = Vault(KeyRing(tmp_path), objects(PayloadsConfig(), tmp_path))
+    files = Files(vault, FilesConfig())
+    task = Task("job-1", Owner("acme", "somebody", (), key=True, priority=Priority.BATCH), (await uploaded(files)).id, URL, 1)
+    threads: list[threading.Thread] = []
+    add = Splitter.add
+
+    def adding(splitter: Splitter, data: bytes) -> Iterator[bytes]:
+        threads.append(threading.current_thread())
+        return add(splitter, data)
+
+    monkeypatch.setattr(Splitter, "add", adding)
+    steps = BatchSteps(create_autospec(Asking, instance=True), vault, files)
+    examined = await ActivityEnvironment().run(steps.examine, task)
+    assert examined.ranges == [Range(0, len(LINES), 1, 2)]
+    assert threads
+    assert threading.current_thread() not in threads
 
 
 async def test_what_was_answered_is_given_though_the_batchs_file_is_removed(tmp_path: Path) -> None:
