@@ -78,7 +78,11 @@ class BatchJob:
             }
             workflow.continue_as_new(args=[task, batch, seconds, course], memo={**workflow.memo(), **noted})
         if course is not None:
-            await self._gathered(task, batch, seconds, course, missing)
+            gathering = asyncio.ensure_future(self._gathered(task, batch, seconds, course, missing))
+            try:
+                await asyncio.shield(gathering)
+            except asyncio.CancelledError:  # what was paid for is given all the same
+                await gathering
         if broken is not None:
             raise broken
         if missing is CANCELLED:
