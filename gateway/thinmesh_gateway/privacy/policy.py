@@ -86,7 +86,7 @@ class Privacy:
 class Session:
     """One call: its vault, and what was found, counted by kind and never kept."""
 
-    __slots__ = ("_answer", "_param", "_privacy", "_vault", "answered", "asked", "names")
+    __slots__ = ("_answer", "_masked", "_param", "_privacy", "_vault", "answered", "asked", "names")
 
     def __init__(self, privacy: Privacy) -> None:
         self._privacy = privacy
@@ -94,6 +94,7 @@ class Session:
         self._vault = Vault()
         self._answer = answers.Answer(self._begin)
         self._param = ""
+        self._masked = False
         self.asked: Counter[str] = Counter()
         self.answered: Counter[str] = Counter()
 
@@ -149,10 +150,11 @@ class Session:
             yield len(piece)
 
     def _ask(self, one: Text, names: Mapping[str, Sequence[Place]]) -> Work[str]:
-        self._param = one.param
+        self._param, self._masked = one.param, False
         places = names[(yield from _read(one))] if self.names else ()
         given = [Span(Entity.NAME, *place) for place in places]
-        return (yield from Rewriter(self._privacy.detector, self._asked, quoted=one.json).whole(one.text, given))
+        new = yield from Rewriter(self._privacy.detector, self._asked, quoted=one.json).whole(one.text, given)
+        return new if self._masked else one.text  # with its escapes as they were
 
     def _asked(self, kind: str, value: str) -> str:
         if kind in {PLACEHOLDER, OPAQUE}:
@@ -167,7 +169,10 @@ class Session:
                 f"{self._param} holds personal data of the kind {kind!r}, which your tenant's policy blocks: leave it out.",
                 param=self._param,
             )
-        return value if policy == "detect" else self._vault.placeholder(kind, value, reversible=policy == "reversible")
+        if policy == "detect":
+            return value
+        self._masked = True
+        return self._vault.placeholder(kind, value, reversible=policy == "reversible")
 
     def _answered(self, kind: str, value: str) -> str:
         """A placeholder without a number, for what the model wrote itself: nothing restores it."""

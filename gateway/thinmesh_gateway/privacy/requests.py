@@ -8,11 +8,15 @@ from __future__ import annotations
 from collections.abc import Callable, MutableSequence, Sequence
 from typing import NamedTuple, TypeAlias
 
+import msgspec
 from google.protobuf.message import Message
 from thinmesh.inference.v1 import chat_pb2, sampling_pb2
 from thinmesh.inference.v1 import inference_service_pb2 as pb
 
 from thinmesh_core.errors import invalid
+
+_OPENING = frozenset("{[")
+_skip = msgspec.json.Decoder(msgspec.Raw).decode
 
 TextRequest: TypeAlias = pb.GenerateRequest | pb.EmbedRequest | pb.RerankRequest | pb.CountTokensRequest
 
@@ -109,10 +113,21 @@ def _response_format(form: sampling_pb2.ResponseFormat, new: Rewrite) -> None:
 def _field(message: Message, name: str, param: str, new: Rewrite, *, json: bool = False) -> None:
     """An empty or unset field stays as it is: to set it would choose it."""
     text = getattr(message, name)
-    if text and (rewritten := new(param, text, json)) != text:
+    if text and (rewritten := new(param, text, json or _is_json(text))) != text:
         setattr(message, name, rewritten)
 
 
 def _texts(texts: MutableSequence[str], param: str, new: Rewrite) -> None:
     for index, text in enumerate(texts):
-        texts[index] = new(param, text, False)
+        texts[index] = new(param, text, _is_json(text))
+
+
+def _is_json(text: str) -> bool:
+    """Whether all of a text is a JSON object or array: what tools give often is, and may hold every letter as an escape."""
+    if text[:1] not in _OPENING:
+        return False
+    try:
+        _skip(text)
+    except (msgspec.DecodeError, RecursionError):
+        return False
+    return True

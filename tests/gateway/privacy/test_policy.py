@@ -145,6 +145,34 @@ def test_what_the_caller_wrote_is_never_handed_out_wherever_a_slice_ends(at: int
     assert (changed.engine_options_json or changed.text) == start + '<<PHONE_1>> <<PHONE_2>>"}'
 
 
+TOLD = {"계좌": "110-123-456789", "사업자번호": "1248100998", "여권번호": "M12345678"}
+
+
+@pytest.mark.parametrize("ascii_only", [False, True])
+@pytest.mark.parametrize("shape", [lambda told: told, lambda told: [told]], ids=["object", "array"])
+def test_labels_are_read_in_messages_prompts_inputs_and_documents_that_are_json(shape: Any, ascii_only: bool) -> None:
+    text = json.dumps(shape(TOLD), ensure_ascii=ascii_only)
+    masked = shape({"계좌": "<<ACCOUNT_1>>", "사업자번호": "<<BUSINESS_1>>", "여권번호": "<<PASSPORT_1>>"})
+    message = chat_pb2.Message(role=chat_pb2.ROLE_TOOL, content=[chat_pb2.ContentPart(text=text)])
+    requests: list[Any] = [
+        asked(text),
+        pb.GenerateRequest(model="m", chat=chat_pb2.ChatInput(messages=[message])),
+        pb.EmbedRequest(model="m", inputs=[pb.EmbedInput(text=text)]),
+        pb.RerankRequest(model="m", query=text, documents=[text]),
+        pb.CountTokensRequest(model="m", text=text),
+    ]
+    for request in requests:
+        changed = at_once(opened(default="mask").request(request))
+        found = [one for one in strings(changed) if one != "m"]
+        assert found
+        assert [json.loads(one) for one in found] == [masked] * len(found)
+
+
+@pytest.mark.parametrize("text", [r'{"\uacc4": "\u0041"}', r"[1, \u0041]", "{" * 100_000, "[" * 100_000, "{", "[]"])
+def test_a_text_in_which_nothing_is_found_stays_as_it_was_written(text: str) -> None:
+    assert at_once(opened(default="mask").request(asked(text))).text == text
+
+
 def test_one_calls_placeholders_mean_nothing_to_another() -> None:
     first, second = privacy(default="reversible").open(), privacy(default="reversible").open()
     at_once(first.request(asked(PHONE)))
