@@ -9,10 +9,7 @@ from functools import partial
 from ipaddress import IPv6Address, IPv6Network, ip_address
 
 AT_ONCE = 8
-"""Names that are looked up together."""
-
-_LOOKING_UP = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="lookup")
-"""Whose name a stranger gives may let us wait for it as long as the resolver does: that takes no thread of anything else."""
+"""Names that are looked up together for one purpose."""
 
 _NAT64 = IPv6Network("64:ff9b::/96")
 
@@ -25,8 +22,14 @@ def public(address: str) -> bool:
     return ip.is_global and not ip.is_multicast
 
 
-async def resolve(host: str, port: int) -> list[str]:
-    """The addresses of a name, by the machine's own resolver."""
-    looking_up = partial(socket.getaddrinfo, host, port, type=socket.SOCK_STREAM)
-    found = await asyncio.get_running_loop().run_in_executor(_LOOKING_UP, looking_up)
-    return [str(address[0]) for *_, address in found]
+class Resolver:
+    """Looks names up for one purpose: a stranger's may take as long as the machine's resolver does, and no thread of others."""
+
+    def __init__(self, purpose: str) -> None:
+        self._threads = ThreadPoolExecutor(AT_ONCE, thread_name_prefix=f"lookup-{purpose}")
+
+    async def __call__(self, host: str, port: int) -> list[str]:
+        """The addresses of a name."""
+        looking_up = partial(socket.getaddrinfo, host, port, type=socket.SOCK_STREAM)
+        found = await asyncio.get_running_loop().run_in_executor(self._threads, looking_up)
+        return [str(address[0]) for *_, address in found]

@@ -16,11 +16,13 @@ from thinmesh.inference.v1 import inference_service_pb2 as pb
 
 from thinmesh_core.capabilities import Request
 from thinmesh_core.errors import MeshError, Reason, invalid
-from thinmesh_core.public import public, resolve
+from thinmesh_core.public import Resolver, public
 from thinmesh_core.wire import MAX_REQUEST_BYTES
 from thinmesh_gateway.media.config import MediaConfig
 from thinmesh_gateway.media.target import PORT, Target, target
 from thinmesh_gateway.vetting.image import content_fault
+
+_resolve = Resolver("images")
 
 MAX_IMAGES = 8
 MAX_HEAD_BYTES = 32 * 1024
@@ -154,7 +156,7 @@ def _trusted() -> ssl.SSLContext:
 
 def build(config: MediaConfig) -> Fetcher:
     """The fetcher of a configuration."""
-    return Fetcher(config, resolve, dial)
+    return Fetcher(config, _resolve, dial)
 
 
 NO_FETCHER = build(MediaConfig())

@@ -15,9 +15,11 @@ from aiohttp.abc import AbstractResolver, ResolveResult
 from yarl import URL
 
 from thinmesh_core.errors import MeshError, Reason, invalid
-from thinmesh_core.public import resolve
+from thinmesh_core.public import Resolver
 from thinmesh_pipelines.outgoing.allowed import Allowed
 from thinmesh_pipelines.outgoing.config import OutgoingConfig
+
+_resolve = Resolver("calls")
 
 METHODS = frozenset({"GET", "POST", "PUT", "PATCH", "DELETE"})
 MAX_URL = 8192
@@ -52,7 +54,7 @@ class Outgoing:
     Nothing of a URL, a header or a body is in the errors: they are told and logged.
     """
 
-    def __init__(self, config: OutgoingConfig, resolve: Resolve = resolve) -> None:
+    def __init__(self, config: OutgoingConfig, resolve: Resolve = _resolve) -> None:
         self._allowed = Allowed.of(config.allow)
         self._most = config.max_bytes
         self._resolve = resolve
