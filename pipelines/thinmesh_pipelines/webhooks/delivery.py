@@ -10,6 +10,7 @@ from datetime import timedelta
 from temporalio import activity
 from temporalio.client import WorkflowExecutionStatus
 from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
+from temporalio.service import RPCError, RPCStatusCode
 
 from thinmesh_core.errors import MeshError, Reason
 from thinmesh_pipelines.heartbeat import beating
@@ -59,7 +60,13 @@ class Delivery:
     async def receivers(self, event: Event) -> list[str]:
         """The names of who wants to know, once whoever is told and asks for the job finds that it has ended."""
         job = activity.client().get_workflow_handle(workflow_id(event.tenant, event.job))
-        if (await job.describe()).status is WorkflowExecutionStatus.RUNNING:
+        try:
+            status = (await job.describe()).status
+        except RPCError as error:
+            if error.status is RPCStatusCode.NOT_FOUND:  # who is told could ask for nothing any more
+                return []
+            raise
+        if status is WorkflowExecutionStatus.RUNNING:
             raise ApplicationError(
                 "The job is about to end.", next_retry_delay=SHORTLY, category=ApplicationErrorCategory.BENIGN
             )

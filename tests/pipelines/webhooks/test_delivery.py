@@ -6,10 +6,13 @@ import logging
 import time
 from dataclasses import replace
 from datetime import timedelta
+from unittest.mock import AsyncMock, create_autospec
 
 import pytest
 from aiohttp import web
+from temporalio.client import Client
 from temporalio.exceptions import ApplicationError
+from temporalio.service import RPCError, RPCStatusCode
 from temporalio.testing import ActivityEnvironment
 
 from fakes.receiver import Receiver, receiver
@@ -51,6 +54,19 @@ async def failed(
         await environment.run(delivery.tell, event(at), endpoint.name)
     assert "token" not in str(error.value)
     return error.value
+
+
+@pytest.mark.parametrize("status", [RPCStatusCode.NOT_FOUND, RPCStatusCode.UNAVAILABLE])
+async def test_nobody_is_told_of_a_job_that_temporal_has_forgotten(status: RPCStatusCode) -> None:
+    client = create_autospec(Client, instance=True)
+    client.get_workflow_handle.return_value.describe = AsyncMock(side_effect=RPCError("", status, b""))
+    environment = ActivityEnvironment(client)
+    delivery = Delivery(lambda: Endpoints({}), Outgoing(TRUSTED), 7)
+    if status is RPCStatusCode.NOT_FOUND:
+        assert await environment.run(delivery.receivers, event()) == []
+        return
+    with pytest.raises(RPCError):
+        await environment.run(delivery.receivers, event())
 
 
 def test_the_pauses_grow_and_are_three_days_in_all() -> None:
