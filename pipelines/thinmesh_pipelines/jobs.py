@@ -73,6 +73,9 @@ _OF_KIND = {BATCH: f"WorkflowType = '{BATCH}'", PIPELINE: f"WorkflowType STARTS_
 _ITSELF = "ParentWorkflowId IS NULL"
 """No part of a job."""
 
+LONGEST_ID = 128
+"""Characters of a job's id: no job has more, and Temporal takes no longer ones."""
+
 _ELSEWHERE = frozenset("/~")
 """In no job's id: they set tenants apart, and the parts of jobs."""
 
@@ -93,30 +96,32 @@ class Jobs:
         course = self._course(owner, job_id, request)
         memo = {KIND: request.WhichOneof("work") or "", SAME: same, **course.memo}
         config = self._config
-        async with _answering():
-            try:
-                handle = await self._client.start_workflow(
-                    course.run,
-                    args=course.arguments,
-                    id=workflow_id(owner.tenant, job_id),
-                    task_queue=config.jobs.queue,
-                    execution_timeout=timedelta(seconds=config.jobs.expire_seconds) + course.beyond + SPARE,
-                    id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
-                    id_conflict_policy=WorkflowIDConflictPolicy.FAIL,
-                    memo=memo,
-                    priority=turn(config, owner.tenant, course.priority),
-                )
-                JOBS_CREATED.labels(memo[KIND]).inc()
-            except WorkflowAlreadyStartedError:
-                handle = self._handle(owner.tenant, job_id)
-            found = await handle.describe()
-            if await found.memo_value(SAME, "") != same:
-                raise MeshError(
-                    Reason.IDEMPOTENCY_CONFLICT,
-                    "The idempotency key was used for another job; use a new key for new work.",
-                    param="idempotency_key",
-                )
-            return await self._told(found)
+        made: pb.Job | None = None
+        try:
+            async with _answering():
+                try:
+                    handle = await self._client.start_workflow(
+                        course.run,
+                        args=course.arguments,
+                        id=workflow_id(owner.tenant, job_id),
+                        task_queue=config.jobs.queue,
+                        execution_timeout=timedelta(seconds=config.jobs.expire_seconds) + course.beyond + SPARE,
+                        id_reuse_policy=WorkflowIDReusePolicy.REJECT_DUPLICATE,
+                        id_conflict_policy=WorkflowIDConflictPolicy.FAIL,
+                        memo=memo,
+                        priority=turn(config, owner.tenant, course.priority),
+                    )
+                    JOBS_CREATED.labels(memo[KIND]).inc()
+                    made = _made(job_id, memo)
+                except WorkflowAlreadyStartedError:
+                    handle = self._handle(owner.tenant, job_id)
+                found = await handle.describe()
+                await _check(found, same)
+                return await self._told(found)
+        except MeshError as error:
+            if made is None or error.reason is not Reason.JOBS_UNAVAILABLE:
+                raise
+            return made  # it is there, though Temporal does not say more of it
 
     async def get(self, tenant: str, job_id: str) -> pb.Job:
         """The job, with its result."""
@@ -208,7 +213,7 @@ class Jobs:
         return _Course(BatchJob.run, begun, Priority.BATCH, {BATCH: begun[1]}, GATHER_TIME)
 
     def _handle(self, tenant: str, job_id: str) -> WorkflowHandle[Any, pb.JobResult]:
-        if not _ELSEWHERE.isdisjoint(job_id):
+        if len(job_id) > LONGEST_ID or not _ELSEWHERE.isdisjoint(job_id):
             raise _unknown()
         return self._client.get_workflow_handle(workflow_id(tenant, job_id), result_type=pb.JobResult)
 
@@ -266,6 +271,26 @@ class _Course:
     priority: Priority
     memo: Mapping[str, Any] = field(default_factory=dict)
     beyond: timedelta = timedelta()
+
+
+async def _check(found: WorkflowExecution, same: str) -> None:
+    """IDEMPOTENCY_CONFLICT where it is a job of other work."""
+    if await found.memo_value(SAME, "") != same:
+        message = "The idempotency key was used for another job; use a new key for new work."
+        raise MeshError(Reason.IDEMPOTENCY_CONFLICT, message, param="idempotency_key")
+
+
+def _made(job_id: str, memo: Mapping[str, Any]) -> pb.Job:
+    """A job that has just been made, as far as it is known without Temporal."""
+    return pb.Job(
+        id=job_id,
+        state=pb.JOB_STATE_QUEUED,
+        kind=memo[KIND],
+        created_unix_seconds=int(time.time()),
+        batch=memo.get(BATCH),
+        pipeline=memo.get(PIPELINE),
+        endpoint=memo.get(ENDPOINT),
+    )
 
 
 async def _ended(handle: WorkflowHandle[Any, pb.JobResult], job: pb.Job) -> pb.Job:
