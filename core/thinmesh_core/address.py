@@ -12,6 +12,8 @@ from thinmesh_core.config import ConfigError
 # What sockaddr_un holds, less the closing zero.
 MAX_UNIX_PATH_BYTES = 107
 
+MAX_PORT, PORT_DIGITS = 65535, 5
+
 
 @dataclass(frozen=True, slots=True)
 class Address:
@@ -66,7 +68,7 @@ def parse(text: str) -> Address:
             )
         return Address(None, 0, path)
     host, colon, port = text.rpartition(":")
-    if not colon or not port.isdecimal() or not 0 <= int(port) <= 65535:
+    if not colon or not port.isdecimal() or len(port) > PORT_DIGITS or int(port) > MAX_PORT:
         raise ConfigError(f"{text!r} is no address: write HOST:PORT (127.0.0.1:8080) or unix:/path/to/socket")
     return Address(host.strip("[]") or "127.0.0.1", int(port), None)
 

@@ -18,8 +18,22 @@ class Section(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     """A mapping in the configuration: typed fields, and nothing else allowed."""
 
 
+UNREADABLE = (ValueError, AttributeError, LookupError, ArithmeticError)
+"""What PyYAML raises for the 30th of February, a number of 5000 digits, `!!int x`, `!!timestamp x` or `!!bool x`."""
+
+
 class _Loader(yaml.SafeLoader):
-    """Refuses a key that stands twice in one mapping: PyYAML would take the last, and lose a quota without a word."""
+    """Refuses a key that stands twice in one mapping: PyYAML would take the last, and lose a quota without a word.
+
+    What its constructors stumble over is told by its place.
+    """
+
+    def construct_object(self, node: yaml.Node, deep: bool = False) -> object:
+        try:
+            return super().construct_object(node, deep)
+        except UNREADABLE as error:
+            told = f"this can't be read as {node.tag.rpartition(':')[2]}"
+            raise yaml.MarkedYAMLError(problem=told, problem_mark=node.start_mark) from error
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Hashable, Any]:
         seen: set[str] = set()
@@ -49,6 +63,8 @@ def parse(text: str, kind: type[S], *, source: str) -> S:
         data = yaml.load(text, Loader=_Loader)  # noqa: S506 - a safe one, and stricter
     except yaml.YAMLError as error:
         raise ConfigError(f"{source} is no YAML: {error}") from error
+    except RecursionError as error:
+        raise ConfigError(f"{source} is nested too deeply") from error
     return convert({} if data is None else data, kind, source=source)
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import shutil
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from typing import TYPE_CHECKING
@@ -28,7 +27,7 @@ from thinmesh_deploy.children import Children
 from thinmesh_deploy.config import Listen, Setting
 from thinmesh_deploy.console.pages import console
 from thinmesh_deploy.console.watching import Known
-from thinmesh_deploy.hosted import Hosted, Hosting
+from thinmesh_deploy.hosted import Hosting
 from thinmesh_deploy.reload import Reloader
 from thinmesh_deploy.temporal import Temporal
 from thinmesh_gateway.app import GatewayApp
@@ -72,7 +71,7 @@ class Mesh:
             tasks = await stack.enter_async_context(asyncio.TaskGroup())
             self._hosting = Hosting(tasks, self._children)
             stack.callback(self._hosting.end_all)
-            self._start(setting)
+            self._hosting.start(setting)
             router = self._router = thinmesh_router.app.build(
                 setting.router(self._hosting.addresses(setting), ROUTER), self._channel
             )
@@ -129,7 +128,7 @@ class Mesh:
         applied = [self._gateway.prepared(setting.gateway(ROUTER, WORKER))]
         if self._worker is not None:
             applied.append(self._worker.prepared(setting.webhooks))
-        ended = self._start(setting)
+        ended = self._hosting.start(setting)
         self._router.apply(setting.router(self._hosting.addresses(setting), ROUTER))
         for apply in applied:
             apply()
@@ -165,12 +164,6 @@ class Mesh:
             router=self._channel(ROUTER),
             jobs=None if self._worker is None else self._worker.current,
         )
-
-    def _start(self, setting: Setting) -> list[Hosted]:
-        assert self._hosting is not None
-        ended = self._hosting.start(setting)
-        shutil.copyfile(setting.path, setting.running)  # before any child has begun: none runs until this turn is over
-        return ended
 
     def _channel(self, target: str) -> grpc.aio.Channel:
         if target in self._servers:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import shutil
 from dataclasses import dataclass, field
 
 from msgspec.structs import replace
@@ -10,6 +11,7 @@ from msgspec.structs import replace
 from thinmesh_adapters.app import AdapterApp, build
 from thinmesh_adapters.contract import Place
 from thinmesh_adapters.registry import find
+from thinmesh_core.config import ConfigError
 from thinmesh_core.inprocess import InProcessServer
 from thinmesh_core.interceptors import ErrorInterceptor
 from thinmesh_deploy.children import Children
@@ -46,7 +48,7 @@ class Hosting:
     def start(self, setting: Setting) -> list[Hosted]:
         """Starts what is new or changed, and gives what is to be ended once nobody calls it any more.
 
-        ConfigError where an entry makes no sense; nothing has been started then.
+        ConfigError where an entry makes no sense, or the copy for children can't be written; nothing has been started then.
         """
         wanted = {
             name: replace(entry, deploy=None)  # what only renders read restarts nothing
@@ -59,6 +61,7 @@ class Hosting:
             for name, entry in new.items()
             if not find(entry.adapter).isolated
         }
+        _put_down(setting)
         gone = [name for name in self._hosted if name not in wanted or name in new]
         ended = [self._hosted.pop(name) for name in gone]
         for name, entry in new.items():
@@ -108,3 +111,13 @@ class Hosting:
         """A name for an address that no other adapter has had: the router tells a replaced one by it."""
         self._count += 1
         return f"{name}-{self._count}"
+
+
+def _put_down(setting: Setting) -> None:
+    """Copies the file for children that start from here on."""
+    new = setting.running.with_name(f"{setting.running.name}.new")
+    try:
+        shutil.copyfile(setting.path, new)
+        new.replace(setting.running)
+    except OSError as error:
+        raise ConfigError(f"{setting.path} can't be copied to {setting.running}: {error.strerror}") from error

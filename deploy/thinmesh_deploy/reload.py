@@ -58,6 +58,9 @@ class Reloader:
         except ConfigError as error:
             self._trouble = f"the configuration file is not in force, the one before it is: {error}"
             log.error("%s", self._trouble)  # noqa: TRY400  # the reason is the whole story
+        except Exception as error:  # the mesh serves on, and the next file may be better
+            self._trouble = f"the configuration file could not be put in force: {error!r}"
+            log.exception("%s", self._trouble)
         else:
             self.setting, self._trouble = setting, None
             log.warning("the configuration of %s is in force", setting.path)

@@ -41,6 +41,16 @@ class Whole(Section, frozen=True, kw_only=True):
         ("nope: 1", "unknown field `nope`"),
         ("seconds: [", "is no YAML"),
         ("entries: {a: {}, b: {}, a: {}}", "'a' is there twice"),
+        (
+            "entries: {}\nsince: 2026-02-30",
+            'is no YAML: this can\'t be read as timestamp\n  in "<unicode string>", line 2, column 8',
+        ),
+        ("seconds: " + "9" * 5000, "this can't be read as int"),
+        ("seconds: " + "1:" * 400 + "0.5", "this can't be read as float"),
+        ("seconds: !!int x", "this can't be read as int"),
+        ("seconds: !!bool x", "this can't be read as bool"),
+        ("since: !!timestamp x", "this can't be read as timestamp"),
+        ("seconds: " + "[" * 3000, "is nested too deeply"),
     ],
 )
 def test_what_is_wrong_is_told_by_the_path_to_its_key(text: str, told: str) -> None:

@@ -6,8 +6,10 @@ import asyncio
 from pathlib import Path
 from typing import Any
 
+import pytest
 import yaml
 
+from thinmesh_core.config import ConfigError
 from thinmesh_deploy.children import Children
 from thinmesh_deploy.config import Setting, read
 from thinmesh_deploy.hosted import Hosting
@@ -27,4 +29,19 @@ async def test_an_option_replaces_an_adapter_and_what_only_renders_read_does_not
         assert hosting.start(setting(tmp_path, deploy={"memory": "2Gi"})) == []
         (ended,) = hosting.start(setting(tmp_path, options={"delay_ms": 1}))
         hosting.end([ended])
+        hosting.end_all()
+
+
+async def test_where_the_childrens_copy_of_the_file_cant_be_written_nothing_is_started(tmp_path: Path) -> None:
+    asked = setting(tmp_path)
+    new = asked.running.with_name(f"{asked.running.name}.new")
+    new.mkdir()
+    async with asyncio.TaskGroup() as tasks:
+        hosting = Hosting(tasks, Children(tmp_path, "info"))
+        with pytest.raises(ConfigError, match="can't be copied"):
+            hosting.start(asked)
+        assert not hosting.servers
+        new.rmdir()
+        hosting.start(asked)
+        assert asked.running.read_text() == asked.path.read_text()
         hosting.end_all()

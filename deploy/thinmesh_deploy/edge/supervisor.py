@@ -5,13 +5,13 @@ from __future__ import annotations
 import asyncio
 import getpass
 import os
-import shutil
 import signal
 import sys
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import replace
 from itertools import count
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -57,6 +57,7 @@ class Supervisor:
         self._reloader = Reloader(setting, self._apply)
         self._children = Children(setting.state, log_level)
         self._hosting: Hosting | None = None
+        self._ended: list[Hosted] = []  # workers call them until they have other files
         self._store = ""
         self._temporal: Temporal | None = None
         self._files = setting.state / "workers"
@@ -118,34 +119,46 @@ class Supervisor:
     def _start(self, setting: Setting) -> list[Hosted]:
         """Starts the engines that run inside their adapters; workers have the others."""
         assert self._hosting is not None
-        ended = self._hosting.start(_isolated(setting))
-        shutil.copyfile(setting.path, setting.running)  # before any child has begun: none runs until this turn is over
-        return ended
+        return self._hosting.start(_isolated(setting))
 
     def _write(self, setting: Setting) -> None:
-        """Puts down the workers' files and nginx's; those who follow theirs see that."""
+        """Puts down the workers' files and nginx's; those who follow theirs see that. ConfigError where there is no room."""
+        try:
+            written = [self._written(path, text) for path, text in self._texts(setting).items()]
+            for new, path in written:
+                new.replace(path)
+        except OSError as error:
+            raise ConfigError(f"{error.filename} can't be written: {error.strerror}") from error
+
+    def _written(self, path: Path, text: str) -> tuple[Path, Path]:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        new = path.with_suffix(".new")
+        new.write_text(text)
+        return new, path
+
+    def _texts(self, setting: Setting) -> dict[Path, str]:
         assert self._hosting is not None
         data: dict[str, Any] = yaml.safe_load(setting.path.read_text())
         engines = self._hosting.addresses(_isolated(setting))
         temporal = None if self._temporal is None else self._temporal.address
-        self._files.mkdir(mode=0o700, exist_ok=True)
-        for number in self._numbers:
-            text = of_worker(setting, data, number, len(self._numbers), backends=engines, store=self._store, temporal=temporal)
-            new = self._files / f"{number}.new"
-            new.write_text(text)
-            new.replace(self._files / f"{number}.yaml")
-        self._conf.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        workers = {
+            self._files / f"{number}.yaml": of_worker(
+                setting, data, number, len(self._numbers), backends=engines, store=self._store, temporal=temporal
+            )
+            for number in self._numbers
+        }
         behind = [place(setting, number) for number in self._numbers]
         # The workers' sockets are their owner's alone, and nginx would be nobody where root starts it.
         user = getpass.getuser() if os.geteuid() == 0 else None
-        self._conf.write_text(nginx_conf(setting, self._nginx.version, gateways=behind, user=user))
+        return {self._conf: nginx_conf(setting, self._nginx.version, gateways=behind, user=user)} | workers
 
     async def _apply(self, new: Setting) -> None:
         """Starts what is new, has the workers and nginx read theirs again, then ends what is gone."""
         assert self._hosting is not None
         setting = replace(new, config=msgspec.structs.replace(new.config, edge=self._setting.config.edge))
-        ended = self._start(setting)
+        self._ended += self._start(setting)
         self._write(setting)
+        ended, self._ended = self._ended, []
         self._kept["nginx"].tell(signal.SIGHUP)
         await asyncio.sleep(FOLLOWED_SECONDS)
         self._hosting.end(ended)

@@ -1,0 +1,53 @@
+"""Following the file: whatever is wrong with it or with us is told, and the next one is put in force."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+
+from thinmesh_deploy import reload
+from thinmesh_deploy.config import DEFAULT, Setting, read
+from thinmesh_deploy.reload import Reloader
+
+
+@pytest.fixture
+def setting(tmp_path: Path) -> Setting:
+    file = tmp_path / "thinmesh.yaml"
+    file.write_text(DEFAULT.read_text())
+    return read(file, tmp_path / "state")
+
+
+async def test_a_file_that_yaml_stumbles_over_is_told_and_following_goes_on(
+    setting: Setting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reload, "LOOK_SECONDS", 0.01)
+    applied = asyncio.Event()
+
+    async def apply(new: Setting) -> None:
+        applied.set()
+
+    reloader = Reloader(setting, apply)
+    async with asyncio.timeout(10), asyncio.TaskGroup() as tasks:
+        following = tasks.create_task(reloader.follow(asyncio.Event()))
+        await asyncio.sleep(0)
+        setting.path.write_text(DEFAULT.read_text() + "since: 2026-02-30\n")
+        while not reloader.notes():
+            await asyncio.sleep(0.01)
+        assert "this can't be read as timestamp" in reloader.notes()[0]
+        assert not applied.is_set()
+        setting.path.write_text(DEFAULT.read_text())
+        await applied.wait()
+        following.cancel()
+    assert not reloader.notes()
+
+
+async def test_a_defect_of_ours_is_told_like_a_bad_file(setting: Setting, caplog: pytest.LogCaptureFixture) -> None:
+    async def apply(new: Setting) -> None:
+        raise RuntimeError("a defect")
+
+    reloader = Reloader(setting, apply)
+    await reloader.reload()
+    assert reloader.notes() == ["the configuration file could not be put in force: RuntimeError('a defect')"]
+    assert "a defect" in caplog.text
