@@ -56,14 +56,19 @@ class Kept:
         pause = FIRST_PAUSE_SECONDS
         while True:
             began = time.monotonic()
-            code = await self._run()
-            if self._program.ours and code == EXIT_CONFIG:  # it has said why, and would say it for ever
-                log.error("%s refused its configuration", self._program.name)
-                self.refused = True
-                return
+            try:
+                code = await self._run()
+            except OSError as error:  # no descriptor, no process or no memory is left for it
+                how = f"can't be started ({error.strerror})"
+            else:
+                how = f"ended with {code}"
+                if self._program.ours and code == EXIT_CONFIG:  # it has said why, and would say it for ever
+                    log.error("%s refused its configuration", self._program.name)
+                    self.refused = True
+                    return
             if time.monotonic() - began > SETTLED_SECONDS:
                 pause = FIRST_PAUSE_SECONDS
-            log.error("%s ended with %s; it starts again in %.1f s", self._program.name, code, pause)
+            log.error("%s %s; it starts again in %.1f s", self._program.name, how, pause)
             await asyncio.sleep(pause)
             pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
             self.restarts += 1
@@ -94,13 +99,21 @@ class Kept:
             process = self._process = await asyncio.shield(starting)
             return await process.wait()
         finally:
-            process = await starting
-            if process.returncode is None:
-                await self._end(process)
-            assert process.stdin is not None
-            process.stdin.close()
-            with suppress(ProcessLookupError):
-                os.killpg(process.pid, signal.SIGKILL)  # its own children, where it left any
+            try:
+                process = await starting
+            except OSError:
+                pass  # it never began
+            else:
+                await self._clear(process)
+
+    async def _clear(self, process: asyncio.subprocess.Process) -> None:
+        """Leaves nothing of it."""
+        if process.returncode is None:
+            await self._end(process)
+        assert process.stdin is not None
+        process.stdin.close()
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)  # its own children, where it left any
 
     async def _end(self, process: asyncio.subprocess.Process) -> None:
         assert process.stdin is not None

@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import errno
+import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -75,3 +78,43 @@ async def test_what_it_has_started_ends_with_it(tmp_path: Path) -> None:
     async with asyncio.timeout(5):
         while Path(f"/proc/{child}").exists():
             await asyncio.sleep(0.01)
+
+
+async def test_one_that_cant_be_started_now_is_started_later(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(kept, "FIRST_PAUSE_SECONDS", 0.01)
+    start, poor = asyncio.create_subprocess_exec, [errno.EMFILE, errno.EAGAIN, errno.ENOMEM]
+
+    async def starting(*words: str, **how: Any) -> asyncio.subprocess.Process:
+        if poor:
+            lacking = poor.pop()
+            raise OSError(lacking, os.strerror(lacking))
+        return await start(*words, **how)
+
+    monkeypatch.setattr(asyncio, "create_subprocess_exec", starting)
+    file = tmp_path / "said"
+    async with keeping([Kept(Program("it", ("sh", "-c", f"echo up >> {file}; sleep 600")))]):
+        await lines(file, 1)
+    assert [record.message.partition(";")[0] for record in caplog.records] == [
+        f"it can't be started ({os.strerror(lacking)})" for lacking in (errno.ENOMEM, errno.EAGAIN, errno.EMFILE)
+    ]
+
+
+async def test_one_that_is_left_while_it_cant_be_started_ends(monkeypatch: pytest.MonkeyPatch) -> None:
+    begun, on = asyncio.Event(), asyncio.Event()
+
+    async def starting(*words: str, **how: Any) -> asyncio.subprocess.Process:
+        begun.set()
+        await on.wait()
+        raise OSError(errno.EMFILE, os.strerror(errno.EMFILE))
+
+    monkeypatch.setattr(asyncio, "create_subprocess_exec", starting)
+    running = asyncio.create_task(Kept(Program("it", ("true",))).keep())
+    await begun.wait()
+    running.cancel()
+    await asyncio.sleep(0)
+    on.set()
+    async with asyncio.timeout(10):
+        await asyncio.wait([running])
+    assert running.cancelled()
