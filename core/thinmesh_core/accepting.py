@@ -31,10 +31,16 @@ USED_UP = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 
 
 class Accepting:
-    """A listener whose connections are served until it is closed; it is closed with this."""
+    """A listener whose connections are served until it is closed; it is closed with this.
+
+    `tls` is asked at each connection: certificates change.
+    """
 
     def __init__(
-        self, listener: socket.socket, protocol: Callable[[], asyncio.Protocol], tls: ssl.SSLContext | None = None
+        self,
+        listener: socket.socket,
+        protocol: Callable[[], asyncio.Protocol],
+        tls: Callable[[], ssl.SSLContext] | None = None,
     ) -> None:
         self._loop = asyncio.get_running_loop()
         self._listener = listener
@@ -119,8 +125,9 @@ class Accepting:
 
     async def _greet(self, connection: socket.socket) -> None:
         connection.setblocking(False)
+        tls = None if self._tls is None else self._tls()
         try:
-            await self._loop.connect_accepted_socket(self._protocol, connection, ssl=self._tls)
+            await self._loop.connect_accepted_socket(self._protocol, connection, ssl=tls)
         except OSError:  # it is gone already, or does not speak TLS as we do
             connection.close()
 

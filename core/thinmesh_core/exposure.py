@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -51,8 +51,8 @@ class Exposure:
         """For a gRPC listener; None in the clear."""
         return None if address.local or self.certificates is None else self.certificates.server()
 
-    def context(self, address: Address) -> ssl.SSLContext | None:
-        """For an HTTP listener; None in the clear."""
+    def context(self, address: Address) -> Callable[[], ssl.SSLContext] | None:
+        """What an HTTP listener asks at each connection; None in the clear."""
         return None if address.local or self.certificates is None else self.certificates.context
 
     def channels(self, role: str) -> Channels:

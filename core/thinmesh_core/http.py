@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import socket
+import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable, Generator, MutableMapping
 from contextlib import asynccontextmanager
 from functools import partial
@@ -55,8 +56,7 @@ async def serve_http(
         timeout_graceful_shutdown=max(1, round(grace)),
     )
     config.load()
-    config.ssl = exposure.context(address)
-    server = _Server(config)
+    server = _Server(config, exposure.context(address))
     async with asyncio.TaskGroup() as tasks:
         tasks.create_task(server.serve([listener]))
         try:
@@ -78,6 +78,10 @@ def _protocol() -> type[asyncio.Protocol] | Literal["h11"]:
 
 
 class _Server(uvicorn.Server):
+    def __init__(self, config: uvicorn.Config, tls: Callable[[], ssl.SSLContext] | None) -> None:
+        super().__init__(config)
+        self._tls = tls
+
     @contextlib.contextmanager
     def capture_signals(self) -> Generator[None, None, None]:
         """Leaves signals to the process: several servers share it."""
@@ -92,7 +96,7 @@ class _Server(uvicorn.Server):
             server_state=self.server_state,
             app_state={},
         )
-        self.servers = [Accepting(one, serve, config.ssl) for one in sockets or ()]  # type: ignore[misc]  # they are closed, no more
+        self.servers = [Accepting(one, serve, self._tls) for one in sockets or ()]  # type: ignore[misc]  # they are closed, no more
         self.started = True
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:

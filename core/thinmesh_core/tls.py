@@ -29,9 +29,13 @@ WARN_DAYS = 7
 
 
 class _Read(NamedTuple):
+    """What was read at one time, and is known to fit."""
+
     authority: bytes
     certificate: bytes
     key: bytes
+    context: ssl.SSLContext
+    expires: float
 
 
 class Certificates:
@@ -40,17 +44,13 @@ class Certificates:
     def __init__(self, authority: Path, certificate: Path, key: Path) -> None:
         self.generation = 0
         self._authority, self._certificate, self._key = authority, certificate, key
-        self._context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
-        self._context.verify_mode = ssl.CERT_REQUIRED
-        self._context.minimum_version = ssl.TLSVersion.TLSv1_3
         self._stamps = self._stamp()
         self._warned = 0.0
         self._files = self._read()
 
-    @property
     def context(self) -> ssl.SSLContext:
-        """For HTTP listeners: a client without a certificate of the authority is not let in."""
-        return self._context
+        """For a connection that an HTTP listener takes now: a client without a certificate of the authority is not let in."""
+        return self._files.context
 
     def server(self) -> grpc.ServerCredentials:
         """For gRPC listeners: new connections get the certificate of the moment."""
@@ -93,27 +93,32 @@ class Certificates:
 
     def _read(self) -> _Read:
         """The files, once they are known to fit each other; ConfigError names the one that does not."""
+        paths = (self._authority, self._certificate, self._key)
         try:
-            files = _Read(self._authority.read_bytes(), self._certificate.read_bytes(), self._key.read_bytes())
-            expires = x509.load_pem_x509_certificate(files.certificate).not_valid_after_utc.timestamp()
+            authority, certificate, key = (path.read_bytes() for path in paths)
+            expires = x509.load_pem_x509_certificate(certificate).not_valid_after_utc.timestamp()
         except OSError as error:
             raise ConfigError(f"tls: {error.filename} can't be read: {error.strerror}") from error
         except ValueError as error:
             raise ConfigError(f"tls.certificate: {self._certificate} holds no PEM certificate") from error
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.verify_mode = ssl.CERT_REQUIRED
+        context.minimum_version = ssl.TLSVersion.TLSv1_3
         try:
-            self._context.load_cert_chain(self._certificate, self._key)
-            self._context.load_verify_locations(self._authority)
+            context.load_cert_chain(self._certificate, self._key)
+            context.load_verify_locations(self._authority)
         except ssl.SSLError as error:
             raise ConfigError(
                 f"tls: {self._certificate}, {self._key} and {self._authority} don't fit: {error.reason}"
             ) from error
+        except OSError as error:  # it was there a moment ago
+            raise ConfigError(f"tls: a file of {', '.join(map(str, paths))} can't be read: {error.strerror}") from error
         if expires <= time.time():
             raise ConfigError(f"tls.certificate: {self._certificate} has expired")
         CERTIFICATE_EXPIRES.set(expires)
-        self._expires = expires
-        return files
+        return _Read(authority, certificate, key, context, expires)
 
     def _warn(self, now: float) -> None:
-        if self._expires - now < WARN_DAYS * DAY and now - self._warned >= DAY:
+        if self._files.expires - now < WARN_DAYS * DAY and now - self._warned >= DAY:
             self._warned = now
-            log.warning("the certificate %s ends in %.1f days", self._certificate, (self._expires - now) / DAY)
+            log.warning("the certificate %s ends in %.1f days", self._certificate, (self._files.expires - now) / DAY)

@@ -181,7 +181,7 @@ async def test_it_ends_while_it_rests() -> None:
 async def test_a_stranger_who_speaks_no_tls_is_let_go_and_others_are_served(
     listener: Asked, files: Files, tls: ssl.SSLContext
 ) -> None:
-    door = Accepting(listener, Echo, tls)
+    door = Accepting(listener, Echo, lambda: tls)
     at = listener.getsockname()
     stranger, bare = await asyncio.open_connection(*at)
     bare.write(b"GET / HTTP/1.1\r\n\r\n")
@@ -200,7 +200,7 @@ async def test_a_stranger_who_speaks_no_tls_is_let_go_and_others_are_served(
 
 
 async def test_at_the_end_nobody_is_left_amid_a_handshake(listener: Asked, tls: ssl.SSLContext) -> None:
-    door = Accepting(listener, Echo, tls)
+    door = Accepting(listener, Echo, lambda: tls)
     silent, writer = await asyncio.open_connection(*listener.getsockname())
     writer.write(b"\x16")  # the first byte of a handshake
     await listener.once()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import ssl
 import time
 from collections.abc import AsyncIterator
@@ -15,6 +16,7 @@ import aiohttp
 import grpc
 import pytest
 from certificates import Authority, Files
+from cryptography import x509
 from grpc.aio import AioRpcError
 from prometheus_client import REGISTRY
 from thinmesh.router.v1 import backend_service_pb2 as pb
@@ -188,11 +190,86 @@ async def test_files_that_do_not_fit_stop_the_start_by_name(authority: Authority
             pass
 
 
-async def test_http_beyond_this_machine_needs_a_certificate_too(stack: AsyncExitStack, authority: Authority) -> None:
-    async def hello(scope: Message, receive: Receive, send: Send) -> None:
-        await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"2")]})
-        await send({"type": "http.response.body", "body": b"hi"})
+async def hello(scope: Message, receive: Receive, send: Send) -> None:
+    await send({"type": "http.response.start", "status": 200, "headers": [(b"content-length", b"2")]})
+    await send({"type": "http.response.body", "body": b"hi"})
 
+
+async def hellos(at: Address, client: Files) -> bytes:
+    """What a new connection that names no server is told; nothing where it is not let in."""
+    trusting = ssl.create_default_context(cafile=client.authority)
+    trusting.check_hostname = False
+    trusting.load_cert_chain(client.certificate, client.key)
+    try:
+        reader, writer = await asyncio.open_connection(at.host, at.port, ssl=trusting, server_hostname="")
+        writer.write(b"GET / HTTP/1.1\r\nhost: a\r\nconnection: close\r\n\r\n")
+        answer = await asyncio.wait_for(reader.read(), SECONDS)
+    except (ssl.SSLError, ConnectionError):
+        return b""
+    writer.close()
+    with suppress(ssl.SSLError, ConnectionError):
+        await writer.wait_closed()
+    return answer.rpartition(b"\r\n\r\n")[2]
+
+
+@pytest.mark.parametrize("broken", ["of another key", "expired", "gone meanwhile"])
+async def test_http_goes_on_with_what_it_had_until_there_is_something_better(
+    stack: AsyncExitStack,
+    authority: Authority,
+    monkeypatch: pytest.MonkeyPatch,
+    caplog: pytest.LogCaptureFixture,
+    broken: str,
+) -> None:
+    monkeypatch.setattr(tls, "LOOK_SECONDS", 0.01)
+    served, edge = authority.issue("gateway"), authority.issue("edge")
+    exposure = await stack.enter_async_context(exposed(served.config, "part", insecure=False))
+    at = await stack.enter_async_context(serve_http(hello, parse(f"{STRANGE}:0"), grace=1, exposure=exposure))
+    assert await hellos(at, edge) == b"hi"
+    with monkeypatch.context() as patch:
+        match broken:
+            case "of another key":
+                served.certificate.write_bytes(authority.issue("gateway", named="other").certificate.read_bytes())
+            case "expired":
+                authority.issue("gateway", days=-1)
+            case "gone meanwhile":
+                load = x509.load_pem_x509_certificate
+
+                def gone(data: bytes) -> x509.Certificate:
+                    served.key.unlink(missing_ok=True)
+                    return load(data)
+
+                patch.setattr(x509, "load_pem_x509_certificate", gone)
+                os.utime(served.certificate)
+        async with asyncio.timeout(SECONDS):
+            while "stay in use" not in caplog.text:
+                await asyncio.sleep(0.01)
+        assert await hellos(at, edge) == b"hi"
+    authority.issue("gateway")
+    assert exposure.certificates is not None
+    async with asyncio.timeout(SECONDS):
+        while not exposure.certificates.generation:
+            await asyncio.sleep(0.01)
+    assert await hellos(at, edge) == b"hi"
+
+
+async def test_http_trusts_an_authority_no_longer_once_another_is_in_its_place(
+    stack: AsyncExitStack, authority: Authority, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tls, "LOOK_SECONDS", 0.01)
+    exposure = await stack.enter_async_context(exposed(authority.issue("gateway").config, "part", insecure=False))
+    at = await stack.enter_async_context(serve_http(hello, parse(f"{STRANGE}:0"), grace=1, exposure=exposure))
+    before = authority.issue("edge", named="before")
+    assert await hellos(at, before) == b"hi"
+    other = Authority(authority.file.parent, "other")  # in the place of the first
+    other.issue("gateway")
+    assert exposure.certificates is not None
+    async with asyncio.timeout(SECONDS):
+        while await hellos(at, other.issue("edge")) != b"hi":
+            await asyncio.sleep(0.01)
+    assert await hellos(at, before) == b""
+
+
+async def test_http_beyond_this_machine_needs_a_certificate_too(stack: AsyncExitStack, authority: Authority) -> None:
     exposure = await stack.enter_async_context(exposed(authority.issue("gateway").config, "part", insecure=False))
     at = await stack.enter_async_context(serve_http(hello, parse(f"{STRANGE}:0"), grace=1, exposure=exposure))
     session = await stack.enter_async_context(aiohttp.ClientSession())
