@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import getpass
 import os
+import pwd
 import signal
 import sys
 from collections.abc import AsyncIterator
@@ -149,7 +149,7 @@ class Supervisor:
         }
         behind = [place(setting, number) for number in self._numbers]
         # The workers' sockets are their owner's alone, and nginx would be nobody where root starts it.
-        user = getpass.getuser() if os.geteuid() == 0 else None
+        user = pwd.getpwuid(os.geteuid()).pw_name if os.geteuid() == 0 else None
         return {self._conf: nginx_conf(setting, self._nginx.version, gateways=behind, user=user)} | workers
 
     async def _apply(self, new: Setting) -> None:

@@ -1,0 +1,65 @@
+"""The files that `thinmesh up --edge` puts down for workers and nginx."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import pwd
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+import pytest
+
+from thinmesh_core.config import ConfigError
+from thinmesh_deploy.config import Setting, read
+from thinmesh_deploy.edge import supervisor
+from thinmesh_deploy.edge.derived import fronted
+from thinmesh_deploy.edge.found import Nginx
+from thinmesh_deploy.edge.supervisor import Supervisor
+from thinmesh_deploy.hosted import Hosting
+
+TEXT = """
+tenants: {dev: {}}
+backends: {echo: {adapter: echo}}
+models: {echo: {backends: [echo]}}
+"""
+
+
+@pytest.fixture
+def setting(tmp_path: Path) -> Setting:
+    file = tmp_path / "thinmesh.yaml"
+    file.write_text(TEXT)
+    return fronted(read(file, tmp_path / "state"), (tmp_path / "edge.pem", tmp_path / "edge.key"), None, None)
+
+
+@pytest.fixture
+async def one(setting: Setting, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Supervisor]:
+    """One that has two workers and has started nothing yet."""
+    monkeypatch.setattr(supervisor, "find", lambda: Nginx(Path("nginx"), (1, 22)))
+    found = Supervisor(setting, 2, "info")
+    async with asyncio.TaskGroup() as tasks:
+        found._hosting = Hosting(tasks, found._children)
+        yield found
+        found._hosting.end_all()
+
+
+async def test_nginx_becomes_who_we_are_whatever_the_environment_says(
+    one: Supervisor, setting: Setting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("LOGNAME", "somebody-else")
+    monkeypatch.setattr(os, "geteuid", lambda: 0)
+    one._write(setting)
+    assert f"user {pwd.getpwuid(0).pw_name};" in one._conf.read_text().replace('"', "")
+
+
+async def test_where_a_file_cant_be_written_all_stay_as_they_were(one: Supervisor, setting: Setting) -> None:
+    one._write(setting)
+    files = {path: path.read_text() for path in (one._files / "1.yaml", one._files / "2.yaml", one._conf)}
+    setting.path.write_text(TEXT.replace("models:", "log: {access: false}\nmodels:"))
+    (one._files / "2.new").mkdir()
+    with pytest.raises(ConfigError, match="can't be written"):
+        one._write(setting)
+    assert {path: path.read_text() for path in files} == files
+    (one._files / "2.new").rmdir()
+    one._write(setting)
+    assert (one._files / "1.yaml").read_text() != files[one._files / "1.yaml"]
