@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterable, Iterator
 from dataclasses import dataclass, field
+from math import isnan, nan
 
 from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.metrics_core import Metric
@@ -16,12 +17,33 @@ Key = tuple[str, tuple[tuple[str, str], ...]]
 STARTED = "process_start_time_seconds"
 
 LEAST = frozenset(
-    {"thinmesh_backend_ready", "thinmesh_quota_store_reachable", "thinmesh_certificate_expires_unix_seconds", STARTED}
+    {
+        "thinmesh_backend_ready",
+        "thinmesh_quota_store_reachable",
+        "thinmesh_temporal_reachable",
+        "thinmesh_certificate_expires_unix_seconds",
+        STARTED,
+    }
 )
 """Gauges of which the least says how it is with all."""
 
-MOST = frozenset({"thinmesh_event_loop_lag_seconds", "thinmesh_config_stale", "process_max_fds"})
-"""Gauges of which the most does."""
+MOST = frozenset(
+    {
+        "thinmesh_event_loop_lag_seconds",
+        "thinmesh_config_stale",
+        "thinmesh_backend_ejected",
+        "thinmesh_engine_queued",
+        "thinmesh_engine_kv_cache_ratio",
+        "thinmesh_quota_used_ratio",
+        "thinmesh_autoscale_wanted_replicas",
+        "thinmesh_autoscale_ready_replicas",
+        "thinmesh_autoscale_calls",
+        "thinmesh_autoscale_replica",
+        "thinmesh_autoscale_wait_seconds",
+        "process_max_fds",
+    }
+)
+"""Gauges of which the most does; many are what each reads of the same thing."""
 
 CARRIED = frozenset({"counter", "histogram", "summary"})
 """What only grows: what a process had counted stays counted when another takes its place."""
@@ -89,8 +111,13 @@ def _added(one: Values, other: Values, how: How) -> Values:
 
 def _how(name: str) -> How:
     if name in LEAST:
-        return min
+        return _least
     return max if name in MOST else sum
+
+
+def _least(values: Iterable[float]) -> float:
+    """No number says nothing: a process that has no such thing."""
+    return min((value for value in values if not isnan(value)), default=nan)
 
 
 def _values(family: Metric) -> Values:
