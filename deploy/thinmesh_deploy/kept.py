@@ -50,12 +50,14 @@ class Kept:
         self._stop_seconds = program.stop_seconds
         self._patience: asyncio.Timeout | None = None
         self._process: asyncio.subprocess.Process | None = None
+        self._another = asyncio.Event()
 
     async def keep(self) -> None:
         """Keeps it running until cancelled, or until it refuses its configuration."""
         pause = FIRST_PAUSE_SECONDS
         while True:
             began = time.monotonic()
+            self._another.clear()
             try:
                 code = await self._run()
             except OSError as error:  # no descriptor, no process or no memory is left for it
@@ -73,6 +75,17 @@ class Kept:
             pause = min(pause * 2, LONGEST_PAUSE_SECONDS)
             self.restarts += 1
             self._restarted()
+
+    async def follow(self) -> None:
+        """Keeps it running until cancelled: one that refuses its configuration is started again when there is another."""
+        while True:
+            await self.keep()
+            await self._another.wait()
+            self.refused = False
+
+    def retry(self) -> None:
+        """Says that there is another configuration."""
+        self._another.set()
 
     def tell(self, what: signal.Signals) -> None:
         """Sends it a signal, where it runs."""
@@ -134,7 +147,7 @@ class Kept:
 @asynccontextmanager
 async def keeping(programs: Sequence[Kept]) -> AsyncIterator[None]:
     """Keeps them running until left, and ends them all at the same time."""
-    tasks = [asyncio.create_task(one.keep()) for one in programs]
+    tasks = [asyncio.create_task(one.follow()) for one in programs]
     try:
         yield
     finally:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import errno
 import os
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,33 @@ async def test_one_that_refuses_its_configuration_is_not(tmp_path: Path) -> None
     async with asyncio.timeout(10):
         await one.keep()
     assert one.refused
+
+
+async def test_one_that_has_refused_its_configuration_is_started_again_with_another(tmp_path: Path) -> None:
+    config, file = tmp_path / "config", tmp_path / "said"
+    one = Kept(Program("it", ("sh", "-c", f"test -e {config} || exit 2; echo up >> {file}; read -r _"), ours=True))
+    async with keeping([one]):
+        async with asyncio.timeout(10):
+            while not one.refused:
+                await asyncio.sleep(0.01)
+        config.touch()
+        one.retry()
+        await lines(file, 1)
+        assert not one.refused
+
+
+async def test_one_that_refuses_while_another_configuration_is_written_reads_that_one_too(tmp_path: Path) -> None:
+    config, file = tmp_path / "config", tmp_path / "said"
+    refusing = f"test -e {config} && exec sh -c 'echo up >> {file}; read -r _'; echo read >> {file}; read -r _; exit 2"
+    one = Kept(Program("it", ("sh", "-c", refusing), ours=True, end=signal.SIGUSR1))
+    async with keeping([one]):
+        await lines(file, 1)
+        config.touch()
+        one.retry()
+        assert one._process is not None
+        assert one._process.stdin is not None
+        one._process.stdin.close()
+        assert await lines(file, 2) == ["read", "up"]
 
 
 async def test_a_strangers_exit_code_says_nothing_of_its_configuration(monkeypatch: pytest.MonkeyPatch) -> None:

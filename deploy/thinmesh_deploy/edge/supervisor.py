@@ -30,6 +30,7 @@ from thinmesh_deploy.config import Setting
 from thinmesh_deploy.edge.asked import ask
 from thinmesh_deploy.edge.derived import MEMORY, admin_socket, of_worker, place
 from thinmesh_deploy.edge.found import find
+from thinmesh_deploy.edge.judging import check
 from thinmesh_deploy.edge.valkey import valkey
 from thinmesh_deploy.hosted import Hosted, Hosting
 from thinmesh_deploy.kept import Kept, Program, keeping
@@ -117,8 +118,9 @@ class Supervisor:
                 raise ConfigError(f"{name} does not start; what it said is above")
 
     def _start(self, setting: Setting) -> list[Hosted]:
-        """Starts the engines that run inside their adapters; workers have the others."""
+        """Starts the engines that run inside their adapters; workers have the others, and would refuse nothing of it."""
         assert self._hosting is not None
+        check(setting)
         return self._hosting.start(_isolated(setting))
 
     def _write(self, setting: Setting) -> None:
@@ -159,6 +161,8 @@ class Supervisor:
         self._ended += self._start(setting)
         self._write(setting)
         ended, self._ended = self._ended, []
+        for kept in self._kept.values():
+            kept.retry()
         self._kept["nginx"].tell(signal.SIGHUP)
         await asyncio.sleep(FOLLOWED_SECONDS)
         self._hosting.end(ended)

@@ -63,3 +63,25 @@ async def test_where_a_file_cant_be_written_all_stay_as_they_were(one: Superviso
     (one._files / "2.new").rmdir()
     one._write(setting)
     assert (one._files / "1.yaml").read_text() != files[one._files / "1.yaml"]
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        (TEXT.replace("{adapter: echo}", "{adapter: echo, options: {bogus: 1}}"), "bogus"),
+        (TEXT.replace("{dev: {}}", "{dev: {guardrails: [{name: gone, when: [before]}]}}"), "gone"),
+        (TEXT.replace("{dev: {}}", "{dev: {webhooks: [{url: 'https://a.example/', secret_env: NOT_SET}]}}"), "NOT_SET"),
+    ],
+    ids=["an adapter of theirs", "a policy", "a webhook"],
+)
+async def test_what_workers_would_refuse_is_refused_before_anything_is_changed(
+    one: Supervisor, setting: Setting, text: str, told: str
+) -> None:
+    one._start(setting)
+    one._write(setting)
+    setting.path.write_text(text + "jobs: {}\n")
+    new = read(setting.path, setting.state)
+    files = {path: path.read_text() for path in (*one._files.iterdir(), one._conf, setting.running)}
+    with pytest.raises(ConfigError, match=told):
+        await one._apply(new)
+    assert {path: path.read_text() for path in files} == files
