@@ -15,13 +15,14 @@ from typer.core import TyperGroup
 
 from thinmesh_core.config import ConfigError
 from thinmesh_deploy import audit, autoscale, batches, completion, jobs, keys, operate, pipelines, split
+from thinmesh_deploy.alone import alone
 from thinmesh_deploy.config import Listen, Setting
 from thinmesh_deploy.diagnose.commands import diagnose_app
 from thinmesh_deploy.doctor.command import doctor
 from thinmesh_deploy.model.commands import model_app
 from thinmesh_deploy.options import STATE, Config, State, console, fail, say, setting_of
 from thinmesh_deploy.payloads import payload_app
-from thinmesh_deploy.process import run
+from thinmesh_deploy.process import Main, run
 from thinmesh_deploy.rehearse import rehearse
 from thinmesh_deploy.render.commands import render_app
 from thinmesh_deploy.top import top
@@ -119,7 +120,9 @@ def up(
     from thinmesh_deploy.up import up as serve  # imports every part, which the other commands need not have installed
 
     at, tell = _listening(setting, http, grpc, admin), Console(quiet=True) if lifeline else console
-    main = partial(serve, setting, at, tell, log_level)
+    main: Main = partial(serve, setting, at, tell, log_level)
+    if not lifeline:  # who started it sees to that, and has it follow one that still ends
+        main = partial(alone, setting, main)
     run(main, service="thinmesh", log_level=log_level, lifeline=lifeline, traces=setting.config.traces)
 
 
@@ -134,7 +137,8 @@ def _up_edge(setting: Setting, workers: int, http: str | None, grpc: str | None,
     except ConfigError as error:
         fail(str(error))
     authority = None if made is None else made[0]
-    run(partial(serve, setting, workers, admin, authority, console, log_level), service="thinmesh", log_level=log_level)
+    main = partial(serve, setting, workers, admin, authority, console, log_level)
+    run(partial(alone, setting, main), service="thinmesh", log_level=log_level)
 
 
 @app.command()
