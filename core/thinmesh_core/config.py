@@ -48,13 +48,12 @@ class _Loader(yaml.SafeLoader):
 S = TypeVar("S")
 
 
-def load(path: Path, kind: type[S]) -> S:
-    """The file as `kind`; ConfigError where it can't be read, parsed or typed."""
+def text_of(path: Path) -> str:
+    """What the file holds; ConfigError where it can't be read."""
     try:
-        text = path.read_text(encoding="utf-8")
+        return path.read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise ConfigError(f"{path} can't be read: {error}") from error
-    return parse(text, kind, source=str(path))
 
 
 def parse(text: str, kind: type[S], *, source: str) -> S:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -13,7 +14,7 @@ from msgspec import Meta, field
 
 from thinmesh_adapters.config import AdapterConfig
 from thinmesh_core import address
-from thinmesh_core.config import ConfigError, Section, load, parse
+from thinmesh_core.config import ConfigError, Section, parse, text_of
 from thinmesh_core.exposure import TlsConfig
 from thinmesh_core.ranges import Pause, Seconds
 from thinmesh_core.tenants import QuotaConfig
@@ -116,11 +117,12 @@ class MeshConfig(Section, frozen=True, kw_only=True):
 
 @dataclass(frozen=True, slots=True)
 class Setting:
-    """A configuration, the file it came from, and the state folder that it runs with."""
+    """A configuration, the file it came from, the state folder that it runs with, and the text that it was made of."""
 
     config: MeshConfig
     path: Path
     state: Path
+    text: str = dataclasses.field(repr=False)
 
     @property
     def sockets(self) -> Path:
@@ -203,7 +205,7 @@ class Setting:
 
     @property
     def running(self) -> Path:
-        """A copy of the file as it was when it was put in force, for child processes that start later."""
+        """A copy of the text as it was put in force, for child processes that start later."""
         return self.sockets / f"running-{self.path.name}"
 
     def router(self, addresses: dict[str, str], name: str) -> RouterConfig:
@@ -225,12 +227,14 @@ class Setting:
 def checked(path: Path | None, state: Path) -> Setting:
     """The checked configuration of a file, or the default one. ConfigError where anything is wrong."""
     source = DEFAULT if path is None else path
-    return _checked(load(source, MeshConfig), source, state)
+    return judged(text_of(source), source, state)
 
 
 def judged(text: str, path: Path, state: Path) -> Setting:
     """The same of a text that is to be the file."""
-    return _checked(parse(text, MeshConfig, source=str(path)), path, state)
+    setting = Setting(parse(text, MeshConfig, source=str(path)), path.absolute(), state.absolute(), text)
+    _check(setting, setting.config.backends)
+    return setting
 
 
 def read(path: Path | None, state: Path) -> Setting:
@@ -241,12 +245,6 @@ def read(path: Path | None, state: Path) -> Setting:
         setting.state.chmod(0o700)
     except OSError as error:
         raise ConfigError(f"the state folder {state} can't be made: {error.strerror}; give another with --state") from error
-    return setting
-
-
-def _checked(config: MeshConfig, path: Path, state: Path) -> Setting:
-    setting = Setting(config, path.absolute(), state.absolute())
-    _check(setting, config.backends)
     return setting
 
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import shutil
 from dataclasses import dataclass, field
 
 from msgspec.structs import replace
@@ -114,10 +113,10 @@ class Hosting:
 
 
 def _put_down(setting: Setting) -> None:
-    """Copies the file for children that start from here on."""
+    """Writes the file's text for children that start from here on."""
     new = setting.running.with_name(f"{setting.running.name}.new")
     try:
-        shutil.copyfile(setting.path, new)
+        new.write_text(setting.text, encoding="utf-8")
         new.replace(setting.running)
     except OSError as error:
-        raise ConfigError(f"{setting.path} can't be copied to {setting.running}: {error.strerror}") from error
+        raise ConfigError(f"the copy {setting.running} can't be written: {error.strerror}") from error

@@ -8,7 +8,7 @@ from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from pathlib import Path
 
-from thinmesh_core.config import ConfigError
+from thinmesh_core.config import ConfigError, text_of
 from thinmesh_core.telemetry import CONFIG_RELOADS, CONFIG_STALE
 from thinmesh_deploy.config import Setting, read
 
@@ -19,6 +19,9 @@ LOOK_SECONDS = 0.5
 
 FIXED = ("listen", "insecure", "tls", "quotas", "idempotency", "database", "oidc", "jobs", "traces")
 """What a running process can't change."""
+
+Signature = tuple[int, int, int]
+NO_FILE: Signature = (0, 0, 0)
 
 
 class Reloader:
@@ -38,7 +41,7 @@ class Reloader:
 
     async def follow(self, asked: asyncio.Event) -> None:
         """Looks at the file for ever."""
-        seen = _signature(self.setting.path)
+        seen = await asyncio.to_thread(_known, self.setting)
         while True:
             with suppress(TimeoutError):
                 async with asyncio.timeout(LOOK_SECONDS):
@@ -73,9 +76,18 @@ class Reloader:
                 raise ConfigError(f"{setting.path}: {name} can't change while the process runs: restart it")
 
 
-def _signature(path: Path) -> tuple[int, int, int]:
+def _known(setting: Setting) -> Signature:
+    """That of the file which the setting was made of; none where it has changed since, while the process started."""
+    signature = _signature(setting.path)
+    try:
+        return signature if text_of(setting.path) == setting.text else NO_FILE
+    except ConfigError:
+        return NO_FILE
+
+
+def _signature(path: Path) -> Signature:
     try:
         status = path.stat()
     except OSError:  # between two writes of an editor; reading it tells
-        return (0, 0, 0)
+        return NO_FILE
     return (status.st_mtime_ns, status.st_size, status.st_ino)

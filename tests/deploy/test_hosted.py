@@ -38,10 +38,20 @@ async def test_where_the_childrens_copy_of_the_file_cant_be_written_nothing_is_s
     new.mkdir()
     async with asyncio.TaskGroup() as tasks:
         hosting = Hosting(tasks, Children(tmp_path, "info"))
-        with pytest.raises(ConfigError, match="can't be copied"):
+        with pytest.raises(ConfigError, match="can't be written"):
             hosting.start(asked)
         assert not hosting.servers
         new.rmdir()
         hosting.start(asked)
         assert asked.running.read_text() == asked.path.read_text()
+        hosting.end_all()
+
+
+async def test_children_read_what_was_put_in_force_though_the_file_has_changed_since(tmp_path: Path) -> None:
+    asked = setting(tmp_path)
+    asked.path.write_text("tenants: [")
+    async with asyncio.TaskGroup() as tasks:
+        hosting = Hosting(tasks, Children(tmp_path, "info"))
+        hosting.start(asked)
+        assert read(asked.running, asked.state).config == asked.config
         hosting.end_all()

@@ -51,3 +51,21 @@ async def test_a_defect_of_ours_is_told_like_a_bad_file(setting: Setting, caplog
     await reloader.reload()
     assert reloader.notes() == ["the configuration file could not be put in force: RuntimeError('a defect')"]
     assert "a defect" in caplog.text
+
+
+async def test_what_was_changed_before_following_began_is_put_in_force(
+    setting: Setting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(reload, "LOOK_SECONDS", 0.01)
+    applied = asyncio.Event()
+
+    async def apply(new: Setting) -> None:
+        applied.set()
+
+    setting.path.write_text(DEFAULT.read_text() + "grace_seconds: 7\n")
+    reloader = Reloader(setting, apply)
+    async with asyncio.timeout(10), asyncio.TaskGroup() as tasks:
+        following = tasks.create_task(reloader.follow(asyncio.Event()))
+        await applied.wait()
+        following.cancel()
+    assert reloader.setting.config.grace_seconds == 7

@@ -140,7 +140,7 @@ class Supervisor:
 
     def _texts(self, setting: Setting) -> dict[Path, str]:
         assert self._hosting is not None
-        data: dict[str, Any] = yaml.safe_load(setting.path.read_text())
+        data: dict[str, Any] = yaml.safe_load(setting.text)
         engines = self._hosting.addresses(_isolated(setting))
         temporal = None if self._temporal is None else self._temporal.address
         workers = {

@@ -6,6 +6,7 @@ import asyncio
 import os
 import pwd
 from collections.abc import AsyncIterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -55,13 +56,13 @@ async def test_nginx_becomes_who_we_are_whatever_the_environment_says(
 async def test_where_a_file_cant_be_written_all_stay_as_they_were(one: Supervisor, setting: Setting) -> None:
     one._write(setting)
     files = {path: path.read_text() for path in (one._files / "1.yaml", one._files / "2.yaml", one._conf)}
-    setting.path.write_text(TEXT.replace("models:", "log: {access: false}\nmodels:"))
+    other = replace(setting, text=TEXT.replace("models:", "log: {access: false}\nmodels:"))
     (one._files / "2.new").mkdir()
     with pytest.raises(ConfigError, match="can't be written"):
-        one._write(setting)
+        one._write(other)
     assert {path: path.read_text() for path in files} == files
     (one._files / "2.new").rmdir()
-    one._write(setting)
+    one._write(other)
     assert (one._files / "1.yaml").read_text() != files[one._files / "1.yaml"]
 
 
@@ -85,3 +86,9 @@ async def test_what_workers_would_refuse_is_refused_before_anything_is_changed(
     with pytest.raises(ConfigError, match=told):
         await one._apply(new)
     assert {path: path.read_text() for path in files} == files
+
+
+async def test_workers_read_what_was_put_in_force_though_the_file_has_changed_since(one: Supervisor, setting: Setting) -> None:
+    setting.path.write_text("tenants: [")
+    one._write(setting)
+    assert '"echo"' in (one._files / "1.yaml").read_text()
