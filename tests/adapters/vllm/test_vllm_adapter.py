@@ -106,11 +106,12 @@ async def test_a_stream_and_a_whole_answer_say_the_same(engine: FakeVllm, adapte
 async def test_attempts_of_a_step_have_one_id_and_a_later_one_ends_the_earlier(engine: FakeVllm, adapter: VllmAdapter) -> None:
     """The engine would abort both by it: so the first is over before the second begins, and the second is whole."""
     await adapter.status()
-    engine.fault = Fault(Trouble.STALL, 2)
+    engine.fault = Fault(Trouble.STALL, 1)
     step = msgspec.structs.replace(CALL, step="job-1.1")
     first = asyncio.ensure_future(stream(adapter, call=step))
     async with asyncio.timeout(SECONDS):
-        await engine.working_on(1)
+        await engine.began.wait()
+        await asyncio.sleep(0)  # in the next turn it stalls
         engine.fault = None
         second = await stream(adapter, call=step)
         (ended,) = await asyncio.gather(first, return_exceptions=True)
