@@ -104,6 +104,40 @@ async def test_a_refusal_is_ours_in_meaning_and_words(
 
 
 @pytest.mark.parametrize(
+    ("usage", "tokens"), [("null", 0), ('{"total_tokens": 7}', 7), ('{"prompt_tokens": 5, "total_tokens": 7}', 5)]
+)
+async def test_tokens_of_vectors_are_told_as_far_as_the_engine_tells_them(
+    adapter: OpenAIAdapter, engine: FakeEngine, usage: str, tokens: int
+) -> None:
+    engine.refusal = (200, b'{"data": [{"index": 0, "embedding": [1.5]}], "usage": %s}' % usage.encode())
+    answer = await adapter.embed(pb.EmbedRequest(inputs=[pb.EmbedInput(text="a")]), CALL)
+    assert (list(answer.embeddings[0].values), answer.usage.prompt_tokens) == ([1.5], tokens)
+
+
+@pytest.mark.parametrize(
+    "vectors",
+    [b"[1e39], [1]", b"[-1e39], [1]", b"[], []", b"[1], [1, 2]"],
+)
+async def test_vectors_that_are_none_are_the_engines_fault(adapter: OpenAIAdapter, engine: FakeEngine, vectors: bytes) -> None:
+    first, second = vectors.split(b", [")
+    engine.refusal = (200, b'{"data": [{"index": 0, "embedding": %s}, {"index": 1, "embedding": [%s}]}' % (first, second))
+    with pytest.raises(MeshError) as raised:
+        await adapter.embed(pb.EmbedRequest(inputs=[pb.EmbedInput(text="a")] * 2), CALL)
+    assert raised.value.reason is Reason.ENGINE_PROTOCOL
+
+
+@pytest.mark.parametrize("scores", [((0, "1"), (0, "2")), ((0, "1e39"), (1, "1")), ((2, "1"),)])
+async def test_a_ranking_that_is_none_is_the_engines_fault(
+    adapter: OpenAIAdapter, engine: FakeEngine, scores: tuple[tuple[int, str], ...]
+) -> None:
+    results = ", ".join(f'{{"index": {index}, "relevance_score": {score}}}' for index, score in scores)
+    engine.refusal = (200, f'{{"results": [{results}]}}'.encode())
+    with pytest.raises(MeshError) as raised:
+        await adapter.rerank(pb.RerankRequest(query="q", documents=["a", "b"]), CALL)
+    assert raised.value.reason is Reason.ENGINE_PROTOCOL
+
+
+@pytest.mark.parametrize(
     "body",
     [
         b'{"error": {"code": "context_length_exceeded", "message": "x"}}',

@@ -45,6 +45,11 @@ async def whole(seen: list[pb.GenerateEvent], choices: int = 1) -> pb.GenerateRe
     return await fold(stream(), choices)
 
 
+async def test_no_reason_yet_may_be_an_empty_one() -> None:
+    answer = await whole(events([chunk(content="a", finish=""), chunk(content="b", finish=""), chunk(finish="repetition")]))
+    assert (answer.choices[0].text, answer.choices[0].finish_reason) == ("ab", pb.FINISH_REASON_STOP)
+
+
 async def test_a_good_stream_is_its_answer() -> None:
     datas = [
         chunk(role="assistant", content=None),

@@ -12,6 +12,7 @@ from thinmesh.inference.v1 import inference_service_pb2 as pb
 from thinmesh.inference.v1 import usage_pb2
 
 from thinmesh_adapters.contract import Adapter, EngineStatus, Model, Place
+from thinmesh_adapters.fields import fits
 from thinmesh_adapters.openai.answer import Answer, Chunk, EngineUsage
 from thinmesh_adapters.openai.client import EngineClient
 from thinmesh_adapters.openai.translate import Body, embed_body, generate_body, headers, rerank_body
@@ -63,7 +64,7 @@ class _Vector(msgspec.Struct):
 
 class _Vectors(msgspec.Struct):
     data: list[_Vector]
-    usage: EngineUsage = msgspec.field(default_factory=EngineUsage)
+    usage: EngineUsage | None = None
 
 
 class _Ranked(msgspec.Struct):
@@ -73,7 +74,7 @@ class _Ranked(msgspec.Struct):
 
 class _Ranking(msgspec.Struct):
     results: list[_Ranked]
-    usage: EngineUsage = msgspec.field(default_factory=EngineUsage)
+    usage: EngineUsage | None = None
 
 
 class OpenAIAdapter(Adapter[Options]):
@@ -124,19 +125,24 @@ class OpenAIAdapter(Adapter[Options]):
         body = embed_body(request, self._model(request.model, call))
         answer = await self._client.post("/embeddings", body, _Vectors, headers=headers(call))
         _complete([one.index for one in answer.data], len(request.inputs))
+        if len({len(one.embedding) for one in answer.data}) > 1 or not all(fits(one.embedding) for one in answer.data):
+            raise MeshError(Reason.ENGINE_PROTOCOL, "The model's engine sent vectors that are none.")
         vectors = [pb.Embedding(values=one.embedding) for one in sorted(answer.data, key=lambda one: one.index)]
-        return pb.EmbedResponse(embeddings=vectors, usage=usage_pb2.Usage(prompt_tokens=answer.usage.prompt_tokens))
+        return pb.EmbedResponse(embeddings=vectors, usage=_read(answer.usage))
 
     async def rerank(self, request: pb.RerankRequest, call: Call) -> pb.RerankResponse:
         """The engine's scores, best first whatever order it gives."""
         body = rerank_body(request, self._model(request.model, call))
         answer = await self._client.post("/rerank", body, _Ranking, headers=headers(call))
-        if not {one.index for one in answer.results} <= set(range(len(request.documents))):
-            raise MeshError(Reason.ENGINE_PROTOCOL, "The model's engine ranked a document that was not given.")
+        ranked = {one.index for one in answer.results}
+        if not ranked <= set(range(len(request.documents))) or len(ranked) < len(answer.results):
+            raise MeshError(Reason.ENGINE_PROTOCOL, "The model's engine ranked a document twice, or one that was not given.")
+        if not all(fits([one.relevance_score]) for one in answer.results):
+            raise MeshError(Reason.ENGINE_PROTOCOL, "The model's engine sent a score that is none.")
         best = sorted(answer.results, key=lambda one: (-one.relevance_score, one.index))
         return pb.RerankResponse(
             results=[pb.RankedDocument(index=one.index, score=one.relevance_score) for one in best[: request.top_n or None]],
-            usage=usage_pb2.Usage(prompt_tokens=answer.usage.prompt_tokens),
+            usage=_read(answer.usage),
         )
 
     def _body(self, request: pb.GenerateRequest, call: Call, *, stream: bool) -> Body:
@@ -151,6 +157,11 @@ class OpenAIAdapter(Adapter[Options]):
 
 def _path(request: pb.GenerateRequest) -> str:
     return "/chat/completions" if request.HasField("chat") else "/completions"
+
+
+def _read(used: EngineUsage | None) -> usage_pb2.Usage:
+    """The tokens of a call that generates none, as far as the engine tells them."""
+    return usage_pb2.Usage() if used is None else usage_pb2.Usage(prompt_tokens=used.prompt_tokens or used.total_tokens)
 
 
 def _complete(indices: Iterable[int], count: int) -> None:

@@ -19,6 +19,7 @@ _REASONS = {
     "tool_calls": pb.FINISH_REASON_TOOL_CALLS,
     "function_call": pb.FINISH_REASON_TOOL_CALLS,
     "content_filter": pb.FINISH_REASON_CONTENT_FILTER,
+    "repetition": pb.FINISH_REASON_STOP,  # vLLM was told to end answers that go in circles
 }
 
 Count: TypeAlias = Annotated[int, msgspec.Meta(ge=0, le=(1 << 32) - 1)]
@@ -96,9 +97,10 @@ class ReasoningTokens(msgspec.Struct):
 
 
 class EngineUsage(msgspec.Struct):
-    """What the engine counted."""
+    """What the engine counted; where nothing is generated some give the total alone."""
 
     prompt_tokens: Count = 0
+    total_tokens: Count = 0
     completion_tokens: Count | None = None
     prompt_tokens_details: CachedTokens | None = None
     completion_tokens_details: ReasoningTokens | None = None
@@ -191,10 +193,10 @@ class Answer:
 
     def _choice(self, choice: ChunkChoice, event: pb.GenerateEvent) -> None:
         added = self._add(choice, event)
-        if choice.index in self._finished and (added or choice.finish_reason is not None):
+        if choice.index in self._finished and (added or choice.finish_reason):
             raise broken("went on after a finish")
         self._pieces += added
-        if choice.finish_reason is not None:
+        if choice.finish_reason:  # some servers say "" until there is one
             self._finished.add(choice.index)
             event.finishes.add(index=choice.index, reason=reason(choice.finish_reason))
 
