@@ -117,7 +117,7 @@ class Treatment:
 
 def _event(answer: pb.GenerateResponse) -> pb.GenerateEvent:
     """A whole answer as the one event of a stream."""
-    event = pb.GenerateEvent(usage=answer.usage)
+    event = pb.GenerateEvent(usage=answer.usage if answer.HasField("usage") else None)
     for choice in answer.choices:
         calls = [
             pb.ToolCallDelta(index=index, id=call.id, name=call.name, arguments_json=call.arguments_json)

@@ -178,6 +178,11 @@ def test_schemas_keep_their_text() -> None:
     assert request.response_format.json_schema.schema_json == schema
 
 
+def test_a_tool_may_say_that_it_has_no_parameters() -> None:
+    tools = [{"type": "function", "function": {"name": "f", "parameters": None}}]
+    assert not chat(tools=tools).chat.tools[0].HasField("parameters_json")
+
+
 def test_a_conversation_with_tools_and_images() -> None:
     request = chat(
         messages=[

@@ -130,6 +130,14 @@ def test_text_answers_number_their_choices_through_and_add_up() -> None:
     assert (parsed.usage.prompt_tokens, parsed.usage.completion_tokens) == (6, 8)
 
 
+def test_text_answers_add_up_what_was_cached_and_reasoned() -> None:
+    used = usage_pb2.Usage(prompt_tokens=3, completion_tokens=4, cached_prompt_tokens=2, reasoning_tokens=1)
+    answer = pb.GenerateResponse(choices=[pb.Choice(text="a", finish_reason=pb.FINISH_REASON_STOP)], usage=used)
+    told = plain(responses.text(HEAD, [answer, answer]))["usage"]
+    assert told["prompt_tokens_details"] == {"cached_tokens": 4}
+    assert told["completion_tokens_details"] == {"reasoning_tokens": 2}
+
+
 def test_text_offsets_go_on_over_chunks() -> None:
     event = pb.GenerateEvent(deltas=[pb.Delta(text="a", logprobs=[LOGPROB]), pb.Delta(text="a", logprobs=[LOGPROB])])
     plain_one = pb.GenerateEvent(deltas=[pb.Delta(text="four")])

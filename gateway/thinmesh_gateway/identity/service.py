@@ -105,7 +105,7 @@ class KeyService(key_grpc.KeyServiceServicer):
             )
 
     def _roles(self, call: AuthorizedCall, asked: tuple[str, ...]) -> tuple[str, ...]:
-        roles = asked or self._authenticator.usual_roles(call.tenant)
+        roles = tuple(dict.fromkeys(asked)) or self._authenticator.usual_roles(call.tenant)
         for role in roles:
             if role not in self._authenticator.roles:
                 raise invalid("roles", f"There is no role {role!r}.")

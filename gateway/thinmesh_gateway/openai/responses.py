@@ -94,6 +94,10 @@ def text(head: Head, answers: Iterable[pb.GenerateResponse]) -> TextCompletion:
             choices.append(TextChoice(len(choices), choice.text, reason, logprobs, finish_note=_note(choice)))
         total.prompt_tokens += answer.usage.prompt_tokens
         total.completion_tokens += answer.usage.completion_tokens
+        if answer.usage.HasField("cached_prompt_tokens"):
+            total.cached_prompt_tokens += answer.usage.cached_prompt_tokens
+        if answer.usage.HasField("reasoning_tokens"):
+            total.reasoning_tokens += answer.usage.reasoning_tokens
     return TextCompletion(head.id, head.created, head.model, choices, usage(total))
 
 

@@ -70,6 +70,12 @@ def rerank(body: requests.Rerank) -> pb.RerankRequest:
     return pb.RerankRequest(model=body.model, query=body.query, documents=body.documents, top_n=body.top_n)
 
 
+def parameters(given: msgspec.Raw | UnsetType) -> str | None:
+    """The schema of a tool's parameters; none where it is left out, or null."""
+    text = "null" if isinstance(given, UnsetType) else _text(given)
+    return None if text == "null" else text
+
+
 def _completion(body: requests.TextCompletion, prompt: str | list[int]) -> pb.GenerateRequest:
     request = pb.GenerateRequest(model=body.model)
     if isinstance(prompt, str):
@@ -151,8 +157,8 @@ def _chat_input(chat: chat_pb2.ChatInput, body: requests.ChatCompletion) -> None
         chat.parallel_tool_calls = body.parallel_tool_calls
     for tool in body.tools or ():
         function = tool.function
-        parameters = None if isinstance(function.parameters, UnsetType) else _text(function.parameters)
-        chat.tools.add(name=function.name, description=function.description, parameters_json=parameters, strict=function.strict)
+        schema = parameters(function.parameters)
+        chat.tools.add(name=function.name, description=function.description, parameters_json=schema, strict=function.strict)
     if isinstance(body.tool_choice, requests.NamedTool):
         chat.tool_choice.function = body.tool_choice.function.name
     elif body.tool_choice is not None:

@@ -6,13 +6,13 @@ from collections.abc import Iterable, Sequence
 from typing import TypeVar
 
 import msgspec
-from msgspec import UnsetType
 from thinmesh.inference.v1 import chat_pb2, sampling_pb2
 from thinmesh.inference.v1 import inference_service_pb2 as pb
 
 from thinmesh_core.errors import MeshError, Reason, invalid
 from thinmesh_core.wire import MAX_REQUEST_BYTES
 from thinmesh_gateway.openai.requests import JsonObjectFormat
+from thinmesh_gateway.openai.translate import parameters
 from thinmesh_gateway.replies.items import InputImage, InputText, Item, OutputText, Part, Parts, ReasoningText, Refusal
 from thinmesh_gateway.replies.requests import LOGPROBS, CreateResponse, JsonSchemaFormat, NamedTool
 
@@ -63,8 +63,8 @@ def _chat(chat: chat_pb2.ChatInput, body: CreateResponse, before: Sequence[Item]
     for index, item in enumerate(given):
         _item(chat, f"input[{index}]", item)
     for tool in body.tools or ():
-        parameters = None if isinstance(tool.parameters, UnsetType) or tool.parameters == b"null" else _text(tool.parameters)
-        chat.tools.add(name=tool.name, description=tool.description, parameters_json=parameters, strict=tool.strict)
+        schema = parameters(tool.parameters)
+        chat.tools.add(name=tool.name, description=tool.description, parameters_json=schema, strict=tool.strict)
     if body.parallel_tool_calls is not None:
         chat.parallel_tool_calls = body.parallel_tool_calls
     if isinstance(body.tool_choice, NamedTool):

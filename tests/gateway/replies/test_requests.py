@@ -114,6 +114,8 @@ def test_the_knobs_and_the_form_reach_the_contract_as_they_are() -> None:
     assert (request.response_format.json_schema.name, request.logprobs.top) == ("s", 2)
     assert (request.chat.tools[0].name, request.chat.tool_choice.function) == ("f", "f")
     assert json.loads(request.chat.tools[0].parameters_json) == json.loads(SCHEMA)
+    bare = generate(tools=[{"type": "function", "name": "f", "parameters": None, "strict": None}])
+    assert not bare.chat.tools[0].HasField("parameters_json")
     assert request.chat.parallel_tool_calls is False
     assert not generate().HasField("sampling")
     assert generate(text={"format": {"type": "json_object"}}).response_format.HasField("json_object")
