@@ -104,7 +104,7 @@ def _failed(error: BaseException) -> MeshError:
     if isinstance(error, AioRpcError):
         error = from_rpc_error(error)
     if not isinstance(error, MeshError):
-        if isinstance(error, AbortError) or not _is_fault(error):
+        if isinstance(error, AbortError) or not is_fault(error):
             raise error
         if isinstance(error, NotImplementedError):  # the generated servicers' own refusal of what a servicer does not have
             error = MeshError(Reason.CAPABILITY_MISSING, "This method is not served here.")
@@ -120,7 +120,8 @@ async def _abort(error: MeshError, context: Context) -> NoReturn:
     await context.abort(error.row.grpc, error.message, trailer)
 
 
-def _is_fault(error: BaseException) -> bool:
+def is_fault(error: BaseException) -> bool:
+    """Whether it is an error, and not the end of the task that it is raised in; a cancellation that nobody asked for is one."""
     if isinstance(error, asyncio.CancelledError):
         task = asyncio.current_task()
         return task is not None and task.cancelling() == 0

@@ -10,6 +10,7 @@ from contextlib import aclosing
 from tritonclient.grpc import service_pb2 as pb
 
 from thinmesh_core.errors import MeshError, Reason, internal
+from thinmesh_core.interceptors import is_fault
 from thinmesh_core.tensors import FINAL
 
 log = logging.getLogger(__name__)
@@ -82,8 +83,7 @@ def _told(error: BaseException) -> MeshError:
     """What is told of how a request failed; raises it where its stream is left, and not only its channel closed under it."""
     if isinstance(error, MeshError):
         return error
-    task = asyncio.current_task()
-    if isinstance(error, asyncio.CancelledError) and (task is None or task.cancelling()):
+    if not is_fault(error):
         raise error
     log.error("a request of a tensor stream failed", exc_info=error)
     return internal()

@@ -19,16 +19,22 @@ def setting(tmp_path: Path) -> Setting:
     return read(file, tmp_path / "state")
 
 
-async def test_a_file_that_yaml_stumbles_over_is_told_and_following_goes_on(
-    setting: Setting, monkeypatch: pytest.MonkeyPatch
-) -> None:
+class Applied(asyncio.Event):
+    """Set once a configuration is put in force."""
+
+    async def __call__(self, new: Setting) -> None:
+        self.set()
+
+
+@pytest.fixture
+def applied(monkeypatch: pytest.MonkeyPatch) -> Applied:
+    """What a reloader applies to; the file is looked at often."""
     monkeypatch.setattr(reload, "LOOK_SECONDS", 0.01)
-    applied = asyncio.Event()
+    return Applied()
 
-    async def apply(new: Setting) -> None:
-        applied.set()
 
-    reloader = Reloader(setting, apply)
+async def test_a_file_that_yaml_stumbles_over_is_told_and_following_goes_on(setting: Setting, applied: Applied) -> None:
+    reloader = Reloader(setting, applied)
     async with asyncio.timeout(10), asyncio.TaskGroup() as tasks:
         following = tasks.create_task(reloader.follow(asyncio.Event()))
         await asyncio.sleep(0)
@@ -53,17 +59,9 @@ async def test_a_defect_of_ours_is_told_like_a_bad_file(setting: Setting, caplog
     assert "a defect" in caplog.text
 
 
-async def test_what_was_changed_before_following_began_is_put_in_force(
-    setting: Setting, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(reload, "LOOK_SECONDS", 0.01)
-    applied = asyncio.Event()
-
-    async def apply(new: Setting) -> None:
-        applied.set()
-
+async def test_what_was_changed_before_following_began_is_put_in_force(setting: Setting, applied: Applied) -> None:
     setting.path.write_text(DEFAULT.read_text() + "grace_seconds: 7\n")
-    reloader = Reloader(setting, apply)
+    reloader = Reloader(setting, applied)
     async with asyncio.timeout(10), asyncio.TaskGroup() as tasks:
         following = tasks.create_task(reloader.follow(asyncio.Event()))
         await applied.wait()
